@@ -1,0 +1,6 @@
+"""PGGAN Lab's model: the Progressive GAN networks, their checkpoints, their latents and their measures."""
+
+from pgan_core.discriminator import Discriminator, DiscriminatorConfig
+from pgan_core.generator import Generator, GeneratorConfig, feature_maps
+
+__all__ = ["Discriminator", "DiscriminatorConfig", "Generator", "GeneratorConfig", "feature_maps"]

@@ -1,0 +1,319 @@
+"""The discriminator of Progressive GAN, the generator's mirror, as an ordered list of named layers.
+
+    from pgan_core import Discriminator, DiscriminatorConfig
+    discriminator = Discriminator(DiscriminatorConfig(resolution=64, channels=(128, 128, 96, 64, 32)), seed=0)
+    scores = discriminator(images)                                # N; higher means more real
+    scores = discriminator(images, resolution=32, alpha=0.35)     # a moment of the fade, images at 64 or at 32
+    result = discriminator.run(images, keep=["8x8/conv1", "4x4/minibatch_stddev"])
+
+``8x8/conv1:pre`` enters the non-linearity, ``8x8/conv1`` leaves it. ``4x4/minibatch_stddev`` is the one extra map
+N x 1 x 4 x 4 (section 3 of Karras et al. 2018); sizes and order follow the paper's table 2.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pgan_core.generator import build_layers, initial_weights, one_hot
+from pgan_core.layers import LayerWeights, StddevConfig, downsample, he_constant, minibatch_stddev
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Everything that makes one discriminator another function than the next, beside its weights."""
+
+    resolution: int = 1024
+    channels: tuple[int, ...] = (
+        512,
+        512,
+        512,
+        512,
+        256,
+        128,
+        64,
+        32,
+        16,
+    )  # feature maps at 4x4, 8x8, ... full size
+    image_channels: int = 3
+    outputs: int = 1  # the score, then one logit a label (AC-GAN heads)
+    rgb_resolutions: tuple[int, ...] | None = None  # sizes that have a from-RGB layer; None: all of them
+    activation: str = "leaky_relu"  # or "relu"
+    slope: float = 0.2
+    from_rgb_activation: bool = True  # False: from-RGB is linear (pro_gan_pytorch before 3.3, rosinality)
+    fused_down: bool = False  # the official fused form pools before bias and non-linearity: another function
+    stddev: StddevConfig | None = field(default_factory=StddevConfig)  # None: no minibatch-stddev layer
+    final_conv: bool = True  # MMGeneration has no 4x4 convolution
+    dense_width: int | None = None  # outputs of 4x4/dense0; None: the width at 4x4
+    fades: bool = True  # False: never blends (pytorch_GAN_zoo with a single scale)
+    fade_pools_features: bool = False  # the old branch reads the full-size picture and pools its features (pengge)
+    projection: int = 0  # classes of a projection head: score + <features, embedding[label]> (pro_gan_pytorch)
+    score: str = "linear"  # or "sigmoid"
+    stored_resolution: int | None = None  # the moment of the fade that the file holds; None: full size
+    stored_alpha: float = 1.0  # weight of the newer resolution at that moment
+
+    def __post_init__(self):
+        if not self.channels or 4 * 2 ** (len(self.channels) - 1) != self.resolution:
+            raise ValueError(
+                f"a {self.resolution}x{self.resolution} discriminator needs a width for every size from 4 to "
+                f"{self.resolution}, {len(self.channels)} widths were given"
+            )
+        for name, allowed in {"activation": ("leaky_relu", "relu"), "score": ("linear", "sigmoid")}.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        if not 0 <= self.stored_alpha <= 1:
+            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {self.stored_alpha}")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """4, 8, ... up to the full size."""
+        return tuple(4 * 2**i for i in range(len(self.channels)))
+
+    @property
+    def width(self) -> dict[int, int]:
+        """Feature maps by size."""
+        return dict(zip(self.sizes, self.channels, strict=True))
+
+
+@dataclass(frozen=True)
+class DiscriminatorLayer:
+    """One layer of the list: its name, kind ("from_rgb", "conv" or "dense"), the size it works at, its stored shape."""
+
+    name: str
+    kind: str
+    resolution: int
+    in_features: int
+    out_features: int
+    downsamples: bool = False  # average pooling follows
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        if self.kind == "dense":
+            return (self.out_features, self.in_features)
+        k = 1 if self.kind == "from_rgb" else 3
+        return (self.out_features, self.in_features, k, k)
+
+    @property
+    def constant(self) -> float:
+        """The paper's c: gain sqrt(2), and 1 in the last dense layer."""
+        gain = 1.0 if self.name == "4x4/dense1" else math.sqrt(2)
+        return he_constant(math.prod(self.weight_shape[1:]), gain)
+
+
+def layer_specs(config: DiscriminatorConfig) -> tuple[DiscriminatorLayer, ...]:
+    """The discriminator's layers from the full size down, each size's from-RGB before its convolutions."""
+    rgb = config.sizes if config.rgb_resolutions is None else config.rgb_resolutions
+    specs = []
+    for r in reversed(config.sizes):
+        size, width = f"{r}x{r}", config.width[r]
+        if r in rgb:
+            specs.append(DiscriminatorLayer(f"{size}/from_rgb", "from_rgb", r, config.image_channels, width))
+        if r > 4:
+            specs.append(DiscriminatorLayer(f"{size}/conv0", "conv", r, width, width))
+            specs.append(DiscriminatorLayer(f"{size}/conv1", "conv", r, width, config.width[r // 2], downsamples=True))
+    width = config.width[4]
+    entering = width + (config.stddev is not None)
+    if config.final_conv:
+        specs.append(DiscriminatorLayer("4x4/conv", "conv", 4, entering, width))
+        entering = width
+    dense = config.dense_width or width
+    specs.append(DiscriminatorLayer("4x4/dense0", "dense", 4, entering * 16, dense))
+    specs.append(DiscriminatorLayer("4x4/dense1", "dense", 4, dense, config.outputs))
+    return tuple(specs)
+
+
+@dataclass
+class Verdict:
+    """What a walk gives: ``scores`` N (N x outputs with label heads; None if it stopped) and the kept activations."""
+
+    scores: Tensor | None = None
+    activations: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Discriminator(nn.Module):
+    """The paper's discriminator: picture to score through named layers. See the module's opening lines for its use."""
+
+    def __init__(
+        self,
+        config: DiscriminatorConfig,
+        weights: Mapping[str, LayerWeights] | None = None,
+        *,
+        seed: int = 0,
+        embedding: Tensor | None = None,
+    ):
+        """weights by layer name as stored, or None for a fresh N(0, 1) network; embedding: classes x dense_width."""
+        super().__init__()
+        self.config = config
+        self.equalized = True  # changed only in a variant
+        self.specs = layer_specs(config)
+        self.layers = build_layers(self.specs, initial_weights(self.specs, seed) if weights is None else weights)
+        if config.projection and embedding is None:
+            raise ValueError(f"a projection head over {config.projection} classes needs its embedding")
+        self.embedding = nn.Parameter(embedding) if embedding is not None else None
+
+    @property
+    def resolution(self) -> int:
+        """Full size in pixels."""
+        return self.config.resolution
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The sizes that have a from-RGB layer, ascending; the only ones that pictures can enter at."""
+        return tuple(sorted(s.resolution for s in self.specs if s.kind == "from_rgb"))
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """All points of a full-size walk after their non-linearity, in order, the minibatch-stddev map included."""
+        return tuple(point for point, _ in self._walk(self.resolution, 1.0, None) if not point.endswith(":pre"))
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]:
+        """The (resolution, alpha) that a walk uses: what is asked for, else what the checkpoint stored."""
+        stored = self.config.stored_resolution or self.resolution
+        if resolution is None:
+            resolution = stored
+        if alpha is None:
+            alpha = self.config.stored_alpha if resolution == stored else 1.0
+        if resolution not in self.resolutions:
+            sizes = ", ".join(map(str, self.resolutions))
+            raise ValueError(f"this discriminator reads pictures of {sizes} pixels, not {resolution}")
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {alpha}")
+        if resolution == 4 or not self.config.fades:
+            alpha = 1.0
+        elif alpha < 1 and resolution // 2 not in self.resolutions:
+            raise ValueError(
+                f"a fade to {resolution} needs a from-RGB layer at {resolution // 2}, which this file has not"
+            )
+        return resolution, float(alpha)
+
+    def forward(
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        *,
+        resolution: int | None = None,
+        alpha: float | None = None,
+    ) -> Tensor:
+        """Pictures N x C x r x r (or full size, which is pooled down to r) to scores N.
+
+        N x (1 + labels) where the network has label heads; labels (class indices or one-hot) only for projection heads.
+        """
+        return self.run(images, labels=labels, resolution=resolution, alpha=alpha).scores
+
+    def run(
+        self,
+        images: Tensor,
+        *,
+        labels: Tensor | None = None,
+        resolution: int | None = None,
+        alpha: float | None = None,
+        keep: Sequence[str] = (),
+        stop: str | None = None,
+    ) -> Verdict:
+        """Walk through the layers, keeping the points named in ``keep``; ``stop`` ends at a point, which is kept."""
+        resolution, alpha = self.moment(resolution, alpha)
+        images = self._at_size(images, resolution)
+        walk = list(self._walk(resolution, alpha, images))
+        points = [point for point, _ in walk]
+        for name in [*keep, *filter(None, [stop])]:
+            if name not in points:
+                raise ValueError(f"there is no layer {name} on the way from {resolution}x{resolution}")
+        x, features, result = images, None, Verdict()
+        for point, step in walk:
+            y = step(x)
+            if point in keep or point == stop:
+                result.activations[point] = y
+            if point == stop:
+                return result
+            if point == "4x4/minibatch_stddev":
+                y = torch.cat([x, y], dim=1)  # appended as the last feature map
+            if point == "4x4/dense0":
+                features = y
+            x = self._after(point, y, images, resolution, alpha)
+        result.scores = self._scores(x, features, labels)
+        return result
+
+    def variant(self, equalized: bool = True) -> "Discriminator":
+        """A changed network that shares this one's weights: ``equalized=False`` computes with them as stored."""
+        twin = copy.copy(self)
+        twin.equalized = equalized
+        return twin
+
+    # ---- the steps of a walk -------------------------------------------------------------------------------------
+
+    def _walk(self, resolution: int, alpha: float, images: Tensor | None) -> Iterator[tuple[str, Callable]]:
+        """The points from ``resolution`` down, each with the step that leads to it from the point before."""
+        for spec in self.specs:
+            if spec.resolution > resolution or (spec.kind == "from_rgb" and spec.resolution != resolution):
+                continue
+            if spec.name == entering_head(self.config) and self.config.stddev is not None:
+                yield "4x4/minibatch_stddev", partial(self._stddev, images)
+            yield f"{spec.name}:pre", partial(self._pre, spec)
+            yield spec.name, partial(self._activation, spec)
+
+    def _pre(self, spec: DiscriminatorLayer, x: Tensor) -> Tensor:
+        y = self.layers[spec.name](x, equalized=self.equalized)
+        return downsample(y) if spec.downsamples and self.config.fused_down else y
+
+    def _activation(self, spec: DiscriminatorLayer, x: Tensor) -> Tensor:
+        if spec.name == "4x4/dense1" or (spec.kind == "from_rgb" and not self.config.from_rgb_activation):
+            return x
+        return F.relu(x) if self.config.activation == "relu" else F.leaky_relu(x, self.config.slope)
+
+    def _stddev(self, images: Tensor, x: Tensor) -> Tensor:
+        config = self.config.stddev
+        if config.source == "image":
+            return minibatch_stddev(images, config)[:, :, :1, :1].expand(-1, -1, *x.shape[2:])
+        return minibatch_stddev(x, config)
+
+    def _after(self, point: str, x: Tensor, images: Tensor, resolution: int, alpha: float) -> Tensor:
+        """What follows a point before the next: the pooling at a block's end and, in the newest block, the blend."""
+        size, _, layer = point.partition("/")
+        if layer != "conv1":
+            return x
+        if not self.config.fused_down:
+            x = downsample(x)
+        if alpha < 1 and size == f"{resolution}x{resolution}":
+            x = torch.lerp(self._old_branch(images, resolution // 2), x, alpha)
+        return x
+
+    def _old_branch(self, images: Tensor, resolution: int) -> Tensor:
+        """The coarser way in, of the fade: the picture pooled to half its size through that size's from-RGB."""
+        spec = next(s for s in self.specs if s.name == f"{resolution}x{resolution}/from_rgb")
+        if self.config.fade_pools_features:
+            return downsample(self._activation(spec, self._pre(spec, images)))
+        return self._activation(spec, self._pre(spec, downsample(images)))
+
+    def _scores(self, x: Tensor, features: Tensor, labels: Tensor | None) -> Tensor:
+        if self.embedding is not None:
+            if labels is None:
+                raise ValueError(
+                    f"this discriminator judges pictures with their label, one of {self.config.projection}"
+                )
+            rows = one_hot(labels, self.config.projection).to(features) @ torch.renorm(self.embedding, 2, 0, 1.0)
+            x = F.leaky_relu(x, self.config.slope) + (features * rows).sum(dim=1, keepdim=True)
+        if self.config.score == "sigmoid":
+            x = torch.sigmoid(x)
+        return x.squeeze(1) if self.config.outputs == 1 else x
+
+    def _at_size(self, images: Tensor, resolution: int) -> Tensor:
+        if images.dim() != 4 or images.shape[1] != self.config.image_channels or images.shape[2] != images.shape[3]:
+            raise ValueError(f"pictures are N x {self.config.image_channels} x size x size, not {tuple(images.shape)}")
+        size = images.shape[-1]
+        if size == resolution or (size == self.resolution and size > resolution):
+            return downsample(images, size // resolution)
+        raise ValueError(f"pictures at {resolution} or {self.resolution} pixels were expected, not {size}")
+
+
+def entering_head(config: DiscriminatorConfig) -> str:
+    """The layer that the minibatch-stddev map enters."""
+    return "4x4/conv" if config.final_conv else "4x4/dense0"

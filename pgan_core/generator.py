@@ -1,0 +1,451 @@
+"""The generator of Progressive GAN as an ordered list of named layers, and a run as a walk through it.
+
+    from pgan_core import Generator, GeneratorConfig
+    generator = Generator(GeneratorConfig(resolution=64, channels=(128, 128, 96, 64, 32), latent_dim=64), seed=0)
+    images = generator(z)                                         # N x 3 x 64 x 64, unclamped
+    images = generator(z, resolution=32, alpha=0.35)              # a moment of the fade from 16 to 32
+    result = generator.run(z, keep=["8x8/conv1"], edits={"8x8/conv1": [edit]})
+    again = generator.run(z, start=("8x8/conv1", result.activations["8x8/conv1"]))    # the same pictures, to the bit
+
+A walk passes three points at each layer: ``8x8/conv1:pre`` enters the non-linearity, ``8x8/conv1`` leaves it, and
+``8x8/conv1:norm`` leaves pixel norm. Where a network norms first (rosinality), ``:norm`` stands before the
+non-linearity and is the same tensor as ``:pre``. ``latent`` is the input after its own normalisation, ``8x8/rgb`` a
+picture before blending. Nothing is mutated: one generator serves many threads.
+
+Section 2 and table 2 of Karras et al. 2018.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pgan_core.layers import (
+    EqualizedLayer,
+    LayerWeights,
+    batch_norm,
+    he_constant,
+    local_response_norm,
+    pixel_norm,
+    upsample,
+)
+
+Edit = Callable[[Tensor], Tensor]  # an activation N x C x H x W to its edited form; see dissection.interventions
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Everything that makes one generator another function than the next, beside its weights.
+
+    The defaults are the paper's; what published variants do otherwise is an option here, never another class.
+    """
+
+    resolution: int = 1024  # full size in pixels, a power of two
+    channels: tuple[int, ...] = (
+        512,
+        512,
+        512,
+        512,
+        256,
+        128,
+        64,
+        32,
+        16,
+    )  # feature maps at 4x4, 8x8, ... full size
+    latent_dim: int = 512
+    label_dim: int = 0  # labels are one-hot and concatenated to the latent
+    image_channels: int = 3
+    rgb_resolutions: tuple[int, ...] | None = None  # sizes that have a to-RGB layer; None: all of them
+    activation: str = "leaky_relu"  # or "relu"
+    slope: float = 0.2  # of LeakyReLU
+    pixel_norm: str = "after"  # "after" the non-linearity, "before" it (rosinality), or "off"
+    pixel_norm_eps: float = 1e-8
+    pixel_norm_eps_outside: bool = False  # MMGeneration adds eps outside the root
+    pixel_norm_skip: tuple[str, ...] = ()  # layers without it (pro_gan_pytorch: "4x4/dense")
+    latent_norm: str = (
+        "joint"  # pixel norm of: "joint" latent and labels, "latent" alone, "both" in turn (genforce), "off"
+    )
+    latent_norm_eps: float = 1e-8
+    label_embedding: bool = False  # labels pass a stored matrix first (rosinality)
+    output: str = "linear"  # or "tanh", "clamp" (to [-1, 1])
+    output_first: bool = False  # the output function acts on each picture before blending (pengge), not after
+    stored_resolution: int | None = None  # the moment of the fade that the file holds; None: full size
+    stored_alpha: float = 1.0  # weight of the newer resolution at that moment
+
+    def __post_init__(self):
+        sizes = tuple(4 * 2**i for i in range(len(self.channels)))
+        if not self.channels or sizes[-1] != self.resolution:
+            raise ValueError(
+                f"a {self.resolution}x{self.resolution} generator needs a width for every size from 4 to "
+                f"{self.resolution}, {len(self.channels)} widths were given"
+            )
+        choices = {
+            "activation": ("leaky_relu", "relu"),
+            "pixel_norm": ("after", "before", "off"),
+            "latent_norm": ("joint", "latent", "both", "off"),
+            "output": ("linear", "tanh", "clamp"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        if not 0 <= self.stored_alpha <= 1:
+            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {self.stored_alpha}")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """4, 8, ... up to the full size."""
+        return tuple(4 * 2**i for i in range(len(self.channels)))
+
+    @property
+    def width(self) -> dict[int, int]:
+        """Feature maps by size."""
+        return dict(zip(self.sizes, self.channels, strict=True))
+
+
+def feature_maps(
+    resolution: int, fmap_base: int = 8192, fmap_max: int = 512, fmap_decay: float = 1.0
+) -> tuple[int, ...]:
+    """The official widths at 4x4, 8x8, ..., resolution: min(fmap_base / 2^((k - 1) decay), fmap_max) at size 2^k."""
+    last = int(math.log2(resolution))
+    return tuple(min(int(fmap_base / 2.0 ** ((k - 1) * fmap_decay)), fmap_max) for k in range(2, last + 1))
+
+
+@dataclass
+class Run:
+    """What a walk gives: ``images`` N x C x r x r (None if it stopped before) and the kept activations by name."""
+
+    images: Tensor | None = None
+    activations: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer of the list: its name, what it is, and the shape of its stored weight."""
+
+    name: str  # "8x8/conv0"
+    kind: str  # "dense", "conv" or "rgb"
+    resolution: int  # of its output
+    in_features: int
+    out_features: int
+    upsamples: bool = False
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        if self.kind == "dense":
+            return (self.out_features * 16, self.in_features)
+        k = 1 if self.kind == "rgb" else 3
+        return (self.out_features, self.in_features, k, k)
+
+    @property
+    def constant(self) -> float:
+        """The paper's c: gain sqrt(2), in the first dense layer sqrt(2)/4 (its fan-in counts 16 places), to-RGB 1."""
+        gain = {"dense": math.sqrt(2) / 4, "conv": math.sqrt(2), "rgb": 1.0}[self.kind]
+        return he_constant(math.prod(self.weight_shape[1:]), gain)
+
+
+def layer_specs(config: GeneratorConfig) -> tuple[LayerSpec, ...]:
+    """The generator's layers in order, each size's to-RGB after its convolutions (table 2 of the paper)."""
+    rgb = config.sizes if config.rgb_resolutions is None else config.rgb_resolutions
+    specs, below = [], None
+    for r, width in config.width.items():
+        size = f"{r}x{r}"
+        if below is None:
+            specs.append(LayerSpec(f"{size}/dense", "dense", r, config.latent_dim + config.label_dim, width))
+            specs.append(LayerSpec(f"{size}/conv", "conv", r, width, width))
+        else:
+            specs.append(LayerSpec(f"{size}/conv0", "conv", r, below, width, upsamples=True))
+            specs.append(LayerSpec(f"{size}/conv1", "conv", r, width, width))
+        if r in rgb:
+            specs.append(LayerSpec(f"{size}/rgb", "rgb", r, width, config.image_channels))
+        below = width
+    return tuple(specs)
+
+
+def initial_weights(specs: Sequence, seed: int) -> dict[str, LayerWeights]:
+    """Stored weights N(0, 1), biases 0, c the paper's (section 4.1); the same seed gives the same network."""
+    rng = torch.Generator().manual_seed(seed)
+    return {
+        s.name: LayerWeights(torch.randn(s.weight_shape, generator=rng), torch.zeros(s.out_features), s.constant)
+        for s in specs
+    }
+
+
+def build_layers(specs: Sequence, weights: Mapping[str, LayerWeights]) -> nn.ModuleDict:
+    """One EqualizedLayer for each spec, in order. Raises ValueError naming the first that is missing or misshapen."""
+    layers = nn.ModuleDict()
+    for spec in specs:
+        if spec.name not in weights:
+            raise ValueError(f"there are no weights for the layer {spec.name}")
+        shape = tuple(weights[spec.name].weight.shape)
+        if shape != spec.weight_shape:
+            raise ValueError(f"{spec.name} has a weight of shape {shape}, {spec.weight_shape} was expected")
+        layers[spec.name] = EqualizedLayer(weights[spec.name])
+    if unknown := set(weights) - set(layers):
+        raise ValueError(f"there is no layer {min(unknown)} in a network of this configuration")
+    return layers
+
+
+class Generator(nn.Module):
+    """The paper's generator: latent to picture through named layers. See the module's opening lines for its use."""
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        weights: Mapping[str, LayerWeights] | None = None,
+        *,
+        seed: int = 0,
+        label_embedding: Tensor | None = None,
+    ):
+        """weights by layer name as a checkpoint stores them, or None for a fresh N(0, 1) network from ``seed``."""
+        super().__init__()
+        self.config = config
+        self.norm_kind, self.equalized = "on", True  # changed only in a variant
+        self.specs = layer_specs(config)
+        self.layers = build_layers(self.specs, initial_weights(self.specs, seed) if weights is None else weights)
+        if config.label_embedding and label_embedding is None:
+            label_embedding = torch.eye(config.label_dim)
+        self.label_embedding = nn.Parameter(label_embedding) if label_embedding is not None else None
+
+    @property
+    def resolution(self) -> int:
+        """Full size in pixels."""
+        return self.config.resolution
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The sizes that have a to-RGB layer, ascending; the only ones that pictures can be asked for at."""
+        return tuple(s.resolution for s in self.specs if s.kind == "rgb")
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Layers whose activations are units in the sense of GAN Dissection: all but to-RGB, in order."""
+        return tuple(s.name for s in self.specs if s.kind != "rgb")
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]:
+        """The (resolution, alpha) that a run renders: what is asked for, else what the checkpoint stored.
+
+        Raises ValueError for a size without a to-RGB layer, and for an alpha outside 0 to 1.
+        """
+        stored = self.config.stored_resolution or self.resolution
+        if resolution is None:
+            resolution = stored
+        if alpha is None:
+            alpha = self.config.stored_alpha if resolution == stored else 1.0
+        if resolution not in self.resolutions:
+            sizes = ", ".join(map(str, self.resolutions))
+            raise ValueError(f"this generator makes pictures of {sizes} pixels, not {resolution}")
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {alpha}")
+        if resolution == self.config.sizes[0]:
+            alpha = 1.0  # there is nothing below 4x4 to fade from
+        elif alpha < 1 and resolution // 2 not in self.resolutions:
+            raise ValueError(
+                f"a fade to {resolution} needs a to-RGB layer at {resolution // 2}, which this file has not"
+            )
+        return resolution, float(alpha)
+
+    def forward(
+        self,
+        z: Tensor,
+        labels: Tensor | None = None,
+        *,
+        resolution: int | None = None,
+        alpha: float | None = None,
+    ) -> Tensor:
+        """Latents N x latent_dim to pictures N x C x r x r in [-1, 1], unclamped.
+
+        Without ``resolution`` the stored moment is rendered and enlarged to full size, as the official code does.
+        labels: N x label_dim one-hot, or N class indices; a z that already has them appended is accepted.
+        """
+        images = self.run(z, labels=labels, resolution=resolution, alpha=alpha).images
+        return upsample(images, self.resolution // images.shape[-1]) if resolution is None else images
+
+    def run(
+        self,
+        z: Tensor | None,
+        *,
+        labels: Tensor | None = None,
+        resolution: int | None = None,
+        alpha: float | None = None,
+        keep: Sequence[str] = (),
+        edits: Mapping[str, Sequence[Edit]] | None = None,
+        start: tuple[str, Tensor] | None = None,
+        stop: str | None = None,
+    ) -> Run:
+        """Walk through the layers; nothing of the network changes.
+
+        keep: points whose tensors are returned, as they are before edits.  edits: layer name to edits, applied in
+        order to the activation after the non-linearity.  start: a point and its tensor as ``keep`` returned it; the
+        walk goes on from there, its edits included, with the same result as a full run, to the bit (z may then be
+        None, unless it starts inside a fading block: the old branch is made from z).  stop: a point to end at; it is
+        kept, and ``images`` is None.  Raises ValueError for a name that the walk does not pass.
+        """
+        resolution, alpha = self.moment(resolution, alpha)
+        walk, edits = list(self._walk(resolution)), edits or {}
+        points = [point for point, _ in walk]
+        self._check(points, [*keep, *(start or ())[:1], *filter(None, [stop])], edits)
+        new, old = rgb_name(resolution), rgb_name(resolution // 2)
+        wanted = {new, *keep, stop} | ({old} if alpha < 1 else set())
+
+        x, pictures, result = None, {}, Run()
+        if start is None:
+            x = self._input(z, labels)
+        else:
+            begin = points.index(start[0])
+            if start[0].endswith("/rgb") and start[0] != new:
+                raise ValueError(f"a walk to {resolution}x{resolution} cannot start at {start[0]}, a side branch")
+            if alpha < 1 and begin > points.index(old):
+                pictures[old] = self._old_branch(z, labels, resolution // 2, edits, start[0])
+            walk[begin] = (start[0], lambda _: start[1])
+            walk = walk[begin:]
+        for point, step in walk:
+            is_picture = point.endswith("/rgb")
+            if is_picture and point not in wanted:
+                continue
+            y = step(x)
+            if point in keep or point == stop:
+                result.activations[point] = y
+            if point == stop:
+                return result
+            for edit in edits.get(point, ()):
+                y = edit(y)
+            if is_picture:
+                pictures[point] = y
+            else:
+                x = y
+        result.images = self._blend(pictures.get(old), pictures[new], alpha)
+        return result
+
+    def variant(self, pixel_norm: str = "on", equalized: bool = True) -> "Generator":
+        """A changed network that shares this one's weights and mutates nothing.
+
+        pixel_norm: "on" as it is, "off", or "lrn" (local response normalisation) or "batch" (batch normalisation) in
+        its place; ``equalized=False`` computes with the stored weights, without their constants.
+        """
+        if pixel_norm not in ("on", "off", "lrn", "batch"):
+            raise ValueError(f"pixel_norm is one of on, off, lrn, batch, not {pixel_norm!r}")
+        twin = copy.copy(self)  # shallow: the layers are the same objects
+        twin.norm_kind, twin.equalized = pixel_norm, equalized
+        return twin
+
+    # ---- the steps of a walk -------------------------------------------------------------------------------------
+
+    def _walk(self, resolution: int) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
+        """The points up to ``resolution`` in order, each with the step that leads to it from the point before."""
+        yield "latent", lambda x: x
+        for spec in self.specs:
+            if spec.resolution > resolution:
+                return
+            linear = partial(self._linear, spec)
+            if spec.kind == "rgb":
+                yield spec.name, linear
+            elif self.config.pixel_norm == "before":
+                yield f"{spec.name}:norm", lambda x, linear=linear, spec=spec: self._norm(spec, linear(x))
+                yield f"{spec.name}:pre", lambda x: x
+                yield spec.name, self._activation
+            else:
+                yield f"{spec.name}:pre", linear
+                yield spec.name, self._activation
+                yield f"{spec.name}:norm", partial(self._norm, spec)
+
+    def _linear(self, spec: LayerSpec, x: Tensor) -> Tensor:
+        return self.layers[spec.name](x, upsample=spec.upsamples, equalized=self.equalized)
+
+    def _activation(self, x: Tensor) -> Tensor:
+        return F.relu(x) if self.config.activation == "relu" else F.leaky_relu(x, self.config.slope)
+
+    def _norm(self, spec: LayerSpec, x: Tensor) -> Tensor:
+        if self.norm_kind == "lrn":
+            return local_response_norm(x)
+        if self.norm_kind == "batch":
+            return batch_norm(x)
+        if "off" in (self.norm_kind, self.config.pixel_norm) or spec.name in self.config.pixel_norm_skip:
+            return x
+        return pixel_norm(x, self.config.pixel_norm_eps, self.config.pixel_norm_eps_outside)
+
+    def _input(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Latent and labels to what enters the first layer: concatenated and normalised as the configuration says."""
+        config = self.config
+        z, labels = split_labels(z, labels, config.latent_dim, config.label_dim)
+        norm = partial(pixel_norm, eps=config.latent_norm_eps, eps_outside=config.pixel_norm_eps_outside)
+        if config.latent_norm in ("latent", "both"):
+            z = norm(z)
+        if labels is not None:
+            z = torch.cat([z, labels if self.label_embedding is None else labels @ self.label_embedding], dim=1)
+        return norm(z) if config.latent_norm in ("joint", "both") else z
+
+    def _old_branch(self, z, labels, resolution: int, edits: Mapping, start: str) -> Tensor:
+        """The coarser picture of a fade, for a walk that starts after the place where it leaves the main path."""
+        if z is None:
+            raise ValueError(f"{start} lies inside a fading block: its old branch is made from z, which is None")
+        points = {point for point, _ in self._walk(resolution)}
+        earlier = {name: todo for name, todo in edits.items() if name in points}
+        stop = rgb_name(resolution)
+        return self.run(z, labels=labels, resolution=resolution, alpha=1.0, edits=earlier, stop=stop).activations[stop]
+
+    def _blend(self, old: Tensor | None, new: Tensor, alpha: float) -> Tensor:
+        """Figure 2: (1 - alpha) * enlarged old + alpha * new, and the output function."""
+        output = {"linear": lambda x: x, "tanh": torch.tanh, "clamp": lambda x: x.clamp(-1, 1)}[self.config.output]
+        if old is None:
+            return output(new)
+        if self.config.output_first:
+            return torch.lerp(upsample(output(old)), output(new), alpha)
+        return output(torch.lerp(upsample(old), new, alpha))
+
+    def _check(self, points: Sequence[str], names: Sequence[str], edits: Mapping) -> None:
+        for name in names:
+            if name not in points:
+                raise ValueError(f"there is no layer {name} on the way to {points[-1].split('/')[0]}")
+        for name in edits:
+            if name not in points or name not in self.layer_names:
+                raise ValueError(f"there is no layer {name} to edit on the way to {points[-1].split('/')[0]}")
+
+
+def rgb_name(resolution: int) -> str:
+    """The name of the to-RGB layer at a size."""
+    return f"{resolution}x{resolution}/rgb"
+
+
+def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: int) -> tuple[Tensor, Tensor | None]:
+    """Latents N x latent_dim and labels as one-hot N x label_dim (None for an unconditional network).
+
+    Accepts latents with the labels already appended, class indices N, and latents with trailing 1 x 1 axes.
+    Raises ValueError for another length, for missing labels and for an index out of range.
+    """
+    if z is None or z.dim() < 2:
+        raise ValueError(f"latents are N x {latent_dim}, not {None if z is None else tuple(z.shape)}")
+    z = z.flatten(1)
+    if labels is None and label_dim and z.shape[1] == latent_dim + label_dim:
+        z, labels = z[:, :latent_dim], z[:, latent_dim:]
+    if z.shape[1] != latent_dim:
+        appended = f" (or {latent_dim + label_dim} with labels)" if label_dim else ""
+        raise ValueError(f"latents have {latent_dim} numbers each{appended}, not {z.shape[1]}")
+    if not label_dim:
+        if labels is not None:
+            raise ValueError("this network takes no labels")
+        return z, None
+    if labels is None and label_dim == 1:
+        labels = z.new_ones(z.shape[0], 1)  # one class only: nothing to choose
+    if labels is None:
+        raise ValueError(f"this network is conditional on {label_dim} labels: give class indices or one-hot rows")
+    return z, one_hot(labels, label_dim).to(z)
+
+
+def one_hot(labels: Tensor, label_dim: int) -> Tensor:
+    """Class indices N, or rows N x label_dim that pass as they are. Raises ValueError for anything else."""
+    if labels.dim() == 1 and not labels.is_floating_point():
+        if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < label_dim:
+            raise ValueError(f"class indices go from 0 to {label_dim - 1}")
+        return F.one_hot(labels.long(), label_dim).float()
+    if labels.dim() != 2 or labels.shape[1] != label_dim:
+        raise ValueError(f"labels are N class indices or N x {label_dim}, not {tuple(labels.shape)}")
+    return labels
