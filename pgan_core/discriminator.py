@@ -168,8 +168,9 @@ class Discriminator(nn.Module):
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """All points of a full-size walk after their non-linearity, in order, the minibatch-stddev map included."""
-        return tuple(point for point, _ in self._walk(self.resolution, 1.0, None) if not point.endswith(":pre"))
+        """The points of a full-size walk after their non-linearity, in order, the minibatch-stddev map included."""
+        points = [p for p, _ in self._walk(self.resolution, None) if not p.endswith(":pre")]
+        return tuple(p for p in points if "/from_rgb" not in p or p.startswith(f"{self.resolution}x"))
 
     @property
     def device(self) -> torch.device:
@@ -222,18 +223,23 @@ class Discriminator(nn.Module):
         """Walk through the layers, keeping the points named in ``keep``; ``stop`` ends at a point, which is kept."""
         resolution, alpha = self.moment(resolution, alpha)
         images = self._at_size(images, resolution)
-        walk = list(self._walk(resolution, alpha, images))
+        walk = list(self._walk(resolution, images))
         points = [point for point, _ in walk]
         for name in [*keep, *filter(None, [stop])]:
             if name not in points:
                 raise ValueError(f"there is no layer {name} on the way from {resolution}x{resolution}")
         x, features, result = images, None, Verdict()
         for point, step in walk:
+            is_side = "/from_rgb" in point and not point.startswith(f"{resolution}x{resolution}/")
+            if is_side and point not in keep and point != stop:
+                continue
             y = step(x)
             if point in keep or point == stop:
                 result.activations[point] = y
             if point == stop:
                 return result
+            if is_side:
+                continue
             if point == "4x4/minibatch_stddev":
                 y = torch.cat([x, y], dim=1)  # appended as the last feature map
             if point == "4x4/dense0":
@@ -250,10 +256,15 @@ class Discriminator(nn.Module):
 
     # ---- the steps of a walk -------------------------------------------------------------------------------------
 
-    def _walk(self, resolution: int, alpha: float, images: Tensor | None) -> Iterator[tuple[str, Callable]]:
+    def _walk(self, resolution: int, images: Tensor | None) -> Iterator[tuple[str, Callable]]:
         """The points from ``resolution`` down, each with the step that leads to it from the point before."""
         for spec in self.specs:
-            if spec.resolution > resolution or (spec.kind == "from_rgb" and spec.resolution != resolution):
+            if spec.resolution > resolution:
+                continue
+            if spec.kind == "from_rgb" and spec.resolution < resolution:  # a side branch, walked only if kept
+                small = partial(self._small_way_in, spec, images)
+                yield f"{spec.name}:pre", lambda _, small=small: small()
+                yield spec.name, lambda _, small=small, spec=spec: self._activation(spec, small())
                 continue
             if spec.name == entering_head(self.config) and self.config.stddev is not None:
                 yield "4x4/minibatch_stddev", partial(self._stddev, images)
@@ -286,12 +297,16 @@ class Discriminator(nn.Module):
             x = torch.lerp(self._old_branch(images, resolution // 2), x, alpha)
         return x
 
+    def _small_way_in(self, spec: DiscriminatorLayer, images: Tensor) -> Tensor:
+        """A coarser from-RGB's linear output on the pictures pooled to its size."""
+        return self._pre(spec, downsample(images, images.shape[-1] // spec.resolution))
+
     def _old_branch(self, images: Tensor, resolution: int) -> Tensor:
         """The coarser way in, of the fade: the picture pooled to half its size through that size's from-RGB."""
         spec = next(s for s in self.specs if s.name == f"{resolution}x{resolution}/from_rgb")
         if self.config.fade_pools_features:
             return downsample(self._activation(spec, self._pre(spec, images)))
-        return self._activation(spec, self._pre(spec, downsample(images)))
+        return self._activation(spec, self._small_way_in(spec, images))
 
     def _scores(self, x: Tensor, features: Tensor, labels: Tensor | None) -> Tensor:
         if self.embedding is not None:

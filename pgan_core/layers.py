@@ -98,7 +98,7 @@ def pixel_norm(x: Tensor, eps: float = 1e-8, eps_outside: bool = False) -> Tenso
 
 
 def local_response_norm(x: Tensor) -> Tensor:
-    """Local response normalisation, which pixel norm varies, with AlexNet's constants n = 5, k = 2, a = 1e-4, b = 0.75."""
+    """Local response normalisation, which pixel norm varies; AlexNet's constants: n = 5, k = 2, a = 1e-4, b = 0.75."""
     return F.local_response_norm(x, size=5, alpha=5e-4, beta=0.75, k=2.0)  # torch divides alpha by the window's size
 
 

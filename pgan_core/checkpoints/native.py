@@ -1,0 +1,149 @@
+"""Our own files: safetensors with a JSON description of the network in the metadata.
+
+A file holds up to three networks: ``generator`` (averaged weights), ``generator_raw`` (the weights that the optimizer
+moved) and ``discriminator``. Tensors are named ``generator.8x8/conv0.weight``; they are the stored weights, and the
+constants c that make them effective stand in the metadata. Nothing in such a file can execute.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from pgan_core.checkpoints.errors import CheckpointError
+from pgan_core.discriminator import Discriminator, DiscriminatorConfig
+from pgan_core.generator import Generator, GeneratorConfig
+from pgan_core.layers import LayerWeights, StddevConfig
+
+FORMAT = "pggan-lab/1"
+ROLES = {
+    "generator": (GeneratorConfig, Generator, "label_embedding"),
+    "generator_raw": (GeneratorConfig, Generator, "label_embedding"),
+    "discriminator": (DiscriminatorConfig, Discriminator, "embedding"),
+}
+
+
+@dataclass(frozen=True)
+class NetworkParts:
+    """What makes one network: its configuration, its layers' stored weights, and an embedding where it has one."""
+
+    role: str  # a key of ROLES
+    config: GeneratorConfig | DiscriminatorConfig
+    weights: Mapping[str, LayerWeights]
+    embedding: Tensor | None = None
+
+    def build(self) -> Generator | Discriminator:
+        """The network in eval mode, without gradients. Raises CheckpointError where weights do not fit."""
+        _, network, embedding_name = ROLES[self.role]
+        try:
+            built = network(self.config, self.weights, **{embedding_name: self.embedding})
+        except ValueError as error:
+            raise CheckpointError(
+                f"the {self.role.replace('_', ' ')} does not fit its configuration: {error}"
+            ) from error
+        return built.eval().requires_grad_(False)
+
+
+def network_parts(role: str, network: Generator | Discriminator) -> NetworkParts:
+    """A network's configuration and stored weights (shares memory)."""
+    weights = {name: layer.stored() for name, layer in network.layers.items()}
+    return NetworkParts(role, network.config, weights, getattr(network, ROLES[role][2]))
+
+
+def save_checkpoint(
+    path: str | os.PathLike,
+    generator: Generator | None = None,
+    discriminator: Discriminator | None = None,
+    *,
+    generator_raw: Generator | None = None,
+    metadata: Mapping | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write networks to ``path``, completely or not at all.
+
+    metadata: anything that JSON holds (recipe, data seed, images seen, licence); it comes back in ``info["metadata"]``.
+    dtype: float16 halves the file; it is read back as float32.
+    """
+    networks = {"generator": generator, "generator_raw": generator_raw, "discriminator": discriminator}
+    tensors, description = {}, {"format": FORMAT, "metadata": json.dumps(dict(metadata or {}))}
+    for role, network in networks.items():
+        if network is None:
+            continue
+        parts = network_parts(role, network)
+        constants = {}
+        for name, layer in parts.weights.items():
+            tensors[f"{role}.{name}.weight"], tensors[f"{role}.{name}.bias"] = layer.weight, layer.bias
+            constants[name] = [layer.c, layer.bias_c]
+        if parts.embedding is not None:
+            tensors[f"{role}.embedding"] = parts.embedding
+        description[role] = json.dumps({"config": asdict(parts.config), "constants": constants})
+    stored = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(stored, description))
+
+
+def write_atomically(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file so that whoever looks, whenever the machine stops, sees the old content or the new."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def is_safetensors(data: memoryview) -> bool:
+    """Whether the bytes look like a safetensors file: a header length, then a JSON object."""
+    return len(data) > 10 and int.from_bytes(data[:8], "little") <= len(data) - 8 and bytes(data[8:9]) == b"{"
+
+
+def read_native(data: memoryview) -> tuple[dict[str, NetworkParts], dict]:
+    """The networks that a file of ours holds, by role, and its metadata. Raises CheckpointError for any other file."""
+    try:
+        header_bytes = int.from_bytes(data[:8], "little")
+        description = json.loads(bytes(data[8 : 8 + header_bytes])).get("__metadata__", {})
+        if description.get("format") != FORMAT:
+            raise CheckpointError("the file is safetensors, but not a network written by PGGAN Lab")
+        tensors = load(bytes(data))
+        parts = {role: _read_parts(role, description[role], tensors) for role in ROLES if role in description}
+        metadata = json.loads(description.get("metadata", "{}"))
+    except CheckpointError:
+        raise
+    except (SafetensorError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"the PGGAN Lab file is broken: {error or type(error).__name__}"[:300]) from error
+    if not parts:
+        raise CheckpointError("the PGGAN Lab file holds no network")
+    if tensors:
+        raise CheckpointError(f"the PGGAN Lab file holds a tensor that no network uses: {min(tensors)[:80]}")
+    return parts, metadata
+
+
+def _read_parts(role: str, description: str, tensors: dict[str, Tensor]) -> NetworkParts:
+    """One role's networks; takes its tensors out of ``tensors``."""
+    described = json.loads(description)
+    weights = {}
+    for name, (c, bias_c) in described["constants"].items():
+        weight, bias = (tensors.pop(f"{role}.{name}.{kind}").float() for kind in ("weight", "bias"))
+        if not (weight.isfinite().all() and bias.isfinite().all()):
+            raise CheckpointError(f"the PGGAN Lab file has weights that are not numbers in {role} {name}")
+        weights[name] = LayerWeights(weight, bias, float(c), float(bias_c))
+    embedding = tensors.pop(f"{role}.embedding", None)
+    return NetworkParts(role, _read_config(ROLES[role][0], described["config"]), weights, embedding)
+
+
+def _read_config(kind: type, stored: dict) -> GeneratorConfig | DiscriminatorConfig:
+    """A configuration from JSON: lists become tuples again, the stddev's own dataclass too."""
+    if unknown := set(stored) - {f.name for f in fields(kind)}:
+        raise CheckpointError(
+            f"the PGGAN Lab file has an unknown option {min(unknown)[:40]}: is it from a newer version?"
+        )
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+    if isinstance(values.get("stddev"), dict):
+        values["stddev"] = StddevConfig(**values["stddev"])
+    return kind(**values)
