@@ -1,0 +1,24 @@
+"""The export bar: downloads that are made only when they are asked for."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+MIME = {
+    "png": "image/png", "gif": "image/gif", "mp4": "video/mp4", "json": "application/json", "csv": "text/csv",
+    "html": "text/html", "npz": "application/octet-stream", "zip": "application/zip",
+}  # fmt: skip
+
+
+def export_bar(files: dict[str, Callable[[], bytes]], key: str) -> None:
+    """One download button for each file name; its function is called on the click, not before.
+
+    export_bar({"wall.png": lambda: encode(sheet), "growth.mp4": lambda: encode_mp4(frames)}, key="growth")
+    """
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        for name, make in files.items():
+            ending = name.rsplit(".", 1)[-1]
+            st.download_button(
+                ending.upper(), make, name, MIME.get(ending), icon=":material/download:", on_click="ignore",
+                key=f"{key}_{name}", help=f"Download {name}",
+            )  # fmt: skip

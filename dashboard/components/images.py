@@ -1,0 +1,37 @@
+"""Pictures on a page: a wall of them, enlarged by nearest neighbour before they are sent."""
+
+import base64
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from pgan_core.pictures import contact_sheet, encode, enlarge
+
+
+def data_uri(picture: np.ndarray, kind: str = "PNG", **options) -> str:
+    """A uint8 H x W x 3 picture as a data: address, for HTML and SVG that fetch nothing."""
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(encode(picture, kind, **options)).decode()}"
+
+
+def image_wall(
+    images: np.ndarray, key: str, columns: int = 6, captions: Sequence[str] | None = None, size: int = 128
+) -> None:
+    """A wall of uint8 N x H x W x 3 pictures over the whole width, with `data-testid=key`.
+
+    Pictures smaller than `size` pixels are enlarged to it by nearest neighbour. With captions each picture is one
+    element; without them the wall is a single picture, which is much less to send.
+    """
+    large = enlarge(np.asarray(images), size)
+    if captions is None:
+        sheet = data_uri(contact_sheet(large, min(columns, len(large)), gap=4, background=0))
+        st.html(f'<img data-testid="{key}" src="{sheet}" style="width:100%" alt="{len(large)} generated pictures">')
+        return
+    cells = "".join(
+        f'<figure style="margin:0"><img src="{data_uri(image)}" style="width:100%" alt="">'
+        f'<figcaption style="font-size:.85rem">{html.escape(caption)}</figcaption></figure>'
+        for image, caption in zip(large, captions, strict=True)
+    )
+    grid = f"display:grid;grid-template-columns:repeat({columns},1fr);gap:.5rem"
+    st.html(f'<div data-testid="{key}" style="{grid}">{cells}</div>')

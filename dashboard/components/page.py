@@ -1,0 +1,25 @@
+"""How every page begins and how it explains itself: the question, the formula box, one width, one set of headings."""
+
+import html
+from pathlib import Path
+
+import streamlit as st
+
+
+def style() -> None:
+    """The frame's few rules of CSS; the colours come from the theme."""
+    st.html(Path(__file__).with_name("page.css"))
+
+
+def header(question: str, paper: str = "") -> None:
+    """The first line of a page: its question, and the paper's section that answers it."""
+    section = f"<span>{html.escape(paper)}</span>" if paper else ""
+    st.html(f'<div class="lab-question"><h1>{html.escape(question)}</h1>{section}</div>')
+
+
+def formula_box(latex: str, words: str, where: str = "") -> None:
+    """An equation in a frame with two or three sentences (markdown) and its place in the paper beside it."""
+    with st.container(border=True):
+        equation, text = st.columns([1, 1], vertical_alignment="center")
+        equation.latex(latex)
+        text.markdown(words + (f"  \n:small[:gray[{where}]]" if where else ""))

@@ -1,0 +1,203 @@
+"""What pages share: the loaded model, the seed, cached calls, and the view that a link restores.
+
+    model = session.model()            # what the sidebar chose; stops the page with one sentence if it cannot be read
+    seed = session.seed()
+    z = session.latents(model, seed, 16)
+
+    @session.cached(max_entries=8)     # shared by all browsers; a Model counts as an argument by its identity
+    def wall(model, seed, count): ...
+
+    st.slider("Pictures", 4, 24, 12, key="growth_count", bind="query-params")
+
+A control with `key="<page>_<name>"` and `bind="query-params"` (Streamlit's own) keeps its value when people change
+pages and stands in the address, so that a link restores it. Values that are no widget's: `recall` and `remember`.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import library
+from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
+
+MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
+OPTIONS = {  # what a link may say about a file, and how its text is read
+    "weights": str,
+    "output": str,
+    "score": str,
+    "alpha": float,
+    "stddev_group": int,
+    "normalize_latents": lambda text: text == "True",
+    "fused": lambda text: text == "True",
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded checkpoint as pages see it; never changed, shared by all browsers."""
+
+    name: str  # as in the sidebar and in links
+    path: Path
+    device: str
+    options: tuple[tuple[str, Any], ...]  # what load_checkpoint was told about what the file leaves open
+    identity: str  # differs whenever the file, the options or the device differ: the key of caches
+    checkpoint: Any
+
+    @property
+    def generator(self) -> Generator | None:
+        return self.checkpoint.generator
+
+    @property
+    def discriminator(self) -> Discriminator | None:
+        return self.checkpoint.discriminator
+
+    @property
+    def info(self) -> dict:
+        return self.checkpoint.info
+
+
+# --- the model -------------------------------------------------------------------------------------------------
+
+
+def offered() -> dict[str, Path]:
+    """Name -> file of every model this browser may choose: the library's and its own uploads."""
+    return library.models() | st.session_state.get("uploads", {})
+
+
+def model(require: str = "generator") -> Model:
+    """The chosen model, loaded; a page that cannot go on without it stops here with one sentence.
+
+    `require` is "generator", "discriminator", "both" or "none".
+    """
+    name = st.session_state.get("model")
+    files = offered()
+    if name not in files:
+        st.info("There is no model yet: put a checkpoint into assets/ or upload one on the Models page.")
+        st.stop()
+    try:
+        chosen = open_model(name, files[name], device(), options(name))
+    except (CheckpointError, ValueError, OSError) as error:
+        st.error(f"{name}: {error}")
+        st.stop()
+    needed = ("generator", "discriminator") if require == "both" else (require,)
+    for part in needed:
+        if part != "none" and getattr(chosen, part) is None:
+            st.info(f"This page needs a {part}, and {name} has none.")
+            st.stop()
+    return chosen
+
+
+def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) -> Model:
+    """A model by its file, from memory where it is there; raises what load_checkpoint raises."""
+    stat = path.stat()
+    text = f"{path}|{stat.st_mtime_ns}|{stat.st_size}|{device}|{options}"
+    identity = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return Model(name, path, device, options, identity, _load(str(path), device, options, identity))
+
+
+@st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner="Reading the checkpoint")
+def _load(path: str, device: str, options: tuple, identity: str) -> Any:
+    return load_checkpoint(path, device=device, **dict(options))
+
+
+def unload(model: Model) -> None:
+    """Give the model's memory back, with everything computed from any model; it loads again when asked for."""
+    _load.clear(str(model.path), model.device, model.options, model.identity)
+    st.cache_data.clear()
+
+
+def choose(name: str, **options: Any) -> None:
+    """Show another model on every page from now on; `options` go to load_checkpoint. Reruns the page."""
+    st.session_state["next_model"] = name
+    if options:
+        st.session_state.setdefault("options", {})[name] = tuple(sorted(options.items()))
+    st.rerun()
+
+
+def upload(name: str, data: bytes) -> str:
+    """Keep an uploaded checkpoint for this browser and return the name under which `choose` finds it."""
+    folder = Path(tempfile.gettempdir()) / "pggan-lab" / hashlib.sha256(data).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / Path(name).name
+    path.write_bytes(data)
+    st.session_state.setdefault("uploads", {})[path.name] = path
+    return path.name
+
+
+def options(name: str) -> tuple[tuple[str, Any], ...]:
+    """What load_checkpoint is told for this model: chosen on the Models page, or carried by a link."""
+    chosen = st.session_state.setdefault("options", {})
+    if name not in chosen:
+        carried = [part.partition(":") for part in st.query_params.get("read", "").split(",")]
+        pairs = [(key, OPTIONS[key](value)) for key, _, value in carried if key in OPTIONS]
+        chosen[name] = tuple(sorted(pairs))
+    if chosen[name]:
+        st.query_params["read"] = ",".join(f"{key}:{value}" for key, value in chosen[name])
+    elif "read" in st.query_params:
+        del st.query_params["read"]
+    return chosen[name]
+
+
+def devices() -> list[str]:
+    """The devices of this machine that torch can use; the CPU is always there."""
+    found = ["cpu"]
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return found
+
+
+def device() -> str:
+    return st.session_state.get("device", devices()[-1])
+
+
+# --- seeds and pictures ----------------------------------------------------------------------------------------
+
+
+def seed() -> int:
+    """The seed in the sidebar."""
+    return int(st.session_state.get("seed", 0))
+
+
+def latents(model: Model, seed: int, count: int) -> torch.Tensor:
+    """count x latent_dim normal latents of a seed; the first ones stay the same when `count` grows."""
+    values = np.random.RandomState(seed).standard_normal((count, model.info["latent_dim"]))
+    return torch.from_numpy(values.astype(np.float32)).to(model.device)
+
+
+# --- caches and links ------------------------------------------------------------------------------------------
+
+
+def cached(max_entries: int = 16, spinner: str | bool = False) -> Callable:
+    """`st.cache_data` for functions of a Model: bounded, shared by all browsers, keyed by the model's identity."""
+    return st.cache_data(
+        max_entries=max_entries, show_spinner=spinner, hash_funcs={Model: lambda model: model.identity}
+    )
+
+
+def recall(key: str, default: Any) -> Any:
+    """A value that no widget holds: of this session, else of the link, else the default (which gives the type)."""
+    if key not in st.session_state:
+        text = st.query_params.get(key)
+        try:
+            st.session_state[key] = default if text is None else type(default)(text)
+        except ValueError:
+            st.session_state[key] = default
+    return st.session_state[key]
+
+
+def remember(key: str, value: Any, default: Any = None) -> None:
+    """Keep a value for `recall` and in the address (where it differs from the default)."""
+    st.session_state[key] = value
+    if value == default:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,65 @@
+"""The frame's sidebar: which model, its card, the seed with its dice, and the device where there is a choice."""
+
+import secrets
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.page import style
+from pgan_core import CheckpointError
+
+
+def draw() -> None:
+    """Draw the sidebar; the pages read what it holds through `dashboard.session`."""
+    style()
+    with st.sidebar:
+        _model()
+        _seed()
+        if len(session.devices()) > 1:
+            st.selectbox("Device", session.devices(), len(session.devices()) - 1, key="device", bind="query-params")
+
+
+def _model() -> None:
+    names = list(session.offered())
+    if not names:
+        st.caption("No model in assets/.")
+        return
+    chosen = st.session_state.pop("next_model", None)
+    if chosen in names:
+        st.session_state["model"] = chosen
+    st.selectbox("Model", names, key="model", bind="query-params")
+    name = st.session_state["model"]
+    try:
+        model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
+    except (CheckpointError, ValueError, OSError):
+        return  # the page says what is wrong with it, once
+    st.html(card(model))
+
+
+def card(model: session.Model) -> str:
+    """The model card as HTML: resolution, parameters, latent size, device."""
+    rows = {"Format": model.checkpoint.format}
+    if model.generator is not None:
+        rows["Resolution"] = f"{model.generator.resolution} × {model.generator.resolution}"
+        rows["Latent size"] = str(model.info["latent_dim"])
+        rows["Generator"] = f"{_millions(model.generator)} param."
+    if model.discriminator is not None:
+        rows["Discriminator"] = f"{_millions(model.discriminator)} param."
+    rows["Device"] = model.device.upper()
+    cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
+    return f'<dl class="lab-card" data-testid="model-card">{cells}</dl>'
+
+
+def _millions(network) -> str:
+    count = sum(parameter.numel() for parameter in network.parameters())
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
+
+
+def _seed() -> None:
+    number, dice = st.columns([3, 1], vertical_alignment="bottom", gap="small")
+    number.number_input("Seed", 0, 2**31 - 1, 0, step=1, key="seed", bind="query-params")
+    dice.button("", icon=":material/casino:", on_click=_roll, help="Another seed", width="stretch", key="dice")
+
+
+def _roll() -> None:
+    st.session_state["seed"] = secrets.randbelow(10_000)
