@@ -322,7 +322,7 @@ class Generator(nn.Module):
                 pictures[point] = y
             else:
                 x = y
-        result.images = self._blend(pictures.get(old), pictures[new], alpha)
+        result.images = self.blend(pictures.get(old), pictures[new], alpha)
         return result
 
     def variant(self, pixel_norm: str = "on", equalized: bool = True) -> "Generator":
@@ -392,8 +392,11 @@ class Generator(nn.Module):
         stop = rgb_name(resolution)
         return self.run(z, labels=labels, resolution=resolution, alpha=1.0, edits=earlier, stop=stop).activations[stop]
 
-    def _blend(self, old: Tensor | None, new: Tensor, alpha: float) -> Tensor:
-        """Figure 2: (1 - alpha) * enlarged old + alpha * new, and the output function."""
+    def blend(self, old: Tensor | None, new: Tensor, alpha: float) -> Tensor:
+        """Figure 2: (1 - alpha) * enlarged old + alpha * new, and the output function.
+
+        old N x C x r/2 x r/2 (None outside a fade) and new N x C x r x r are pictures as ``keep=["8x8/rgb"]`` gives them.
+        """
         output = {"linear": lambda x: x, "tanh": torch.tanh, "clamp": lambda x: x.clamp(-1, 1)}[self.config.output]
         if old is None:
             return output(new)
