@@ -182,7 +182,7 @@ def _ordered_dict(arguments: tuple) -> dict:
         raise CheckpointError("an ordered dictionary is not made of pairs")
     if not all(isinstance(key, str | int) for key, _ in pairs):
         raise CheckpointError("an ordered dictionary has a key that is no text")
-    return {key: value for key, value in pairs}
+    return dict(pairs)
 
 
 def _items(arguments: tuple) -> list:
@@ -257,7 +257,7 @@ def _plain(value: object, done: dict[int, tuple], depth: int) -> object:
     if value is None or isinstance(value, str | int | float | bytes | Name):
         return value
     if id(value) in done:
-        source, finished = done[id(value)]
+        finished = done[id(value)][1]
         if finished is None:
             raise CheckpointError("a value contains itself")
         return finished

@@ -1,0 +1,162 @@
+"""`load_checkpoint`: recognise a file by its content, read it, and say what was found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from pgan_core.checkpoints import tf_official
+from pgan_core.checkpoints.containers import BROKEN, Source, read_bytes, read_tree
+from pgan_core.checkpoints.errors import CheckpointError
+from pgan_core.checkpoints.reading import Choices, Reading
+from pgan_core.discriminator import Discriminator
+from pgan_core.generator import Generator
+
+# Each family is a module with FORMAT, LAYOUT, SOURCE, matches(tree) and read(tree, reading). The first match reads.
+READERS: tuple[ModuleType, ...] = (tf_official,)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened file: its networks in eval mode (None where it has none) and what is to be known about it.
+
+    `format` is the published layout that was recognised; `info` a plain dict, see `describe`.
+    """
+
+    format: str
+    generator: Generator | None
+    discriminator: Discriminator | None
+    info: dict
+
+
+def load_checkpoint(
+    source: Source | Sequence[Source],
+    device: str | torch.device = "cpu",
+    weights: str = "ema",
+    *,
+    output: str | None = None,
+    score: str | None = None,
+    normalize_latents: bool | None = None,
+    fused: bool | None = None,
+    stddev_group: int | None = None,
+    alpha: float | None = None,
+) -> Checkpoint:
+    """Open a checkpoint of any published layout, or a list of files that belong together (generator, discriminator).
+
+    source: a path, bytes, or a binary file object. weights: "ema" for averaged weights where the file has them, "raw"
+    for the others. The keywords say what a file leaves open (see `Choices`); what they leave open in turn takes the
+    published default and is listed in `info["assumed"]`. Nothing in the file is executed or imported.
+
+    Raises CheckpointError, one sentence, for anything that is not a whole and known checkpoint.
+    """
+    choices = Choices(weights, output, score, normalize_latents, fused, stddev_group, alpha)
+    if isinstance(source, list | tuple):
+        parts = [_load(part, choices) for part in source]
+        checkpoint = _join(parts)
+    else:
+        checkpoint = _load(source, choices)
+    for network in (checkpoint.generator, checkpoint.discriminator):
+        if network is not None:
+            network.to(device)
+    return checkpoint
+
+
+def _load(source: Source, choices: Choices) -> Checkpoint:
+    data = read_bytes(source)
+    container, tree = read_tree(data)
+    reader = _recognise(container, tree)
+    reading = Reading(reader.LAYOUT, choices, len(data))
+    try:
+        reader.read(tree, reading)
+    except CheckpointError:
+        raise
+    except BROKEN as error:
+        raise reading.misfit(f"it is forged or broken ({type(error).__name__}: {error})"[:300]) from error
+    if reading.generator is None and reading.discriminator is None:
+        raise reading.misfit("it holds neither a generator nor a discriminator")
+    info = describe(reader, reading) | {"container": container, "bytes": len(data), "files": [_name(source)]}
+    return Checkpoint(reader.FORMAT, reading.generator, reading.discriminator, info)
+
+
+def _name(source: Source) -> str | None:
+    return Path(source).name if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
+
+
+def _recognise(container: str, tree: object) -> ModuleType:
+    for reader in READERS:
+        if reader.matches(tree):
+            return reader
+    raise CheckpointError(f"This is a {container} file of no known Progressive GAN layout: it holds {_outline(tree)}.")
+
+
+def _outline(tree: object) -> str:
+    """What a foreign file holds, in a few words."""
+    if isinstance(tree, dict):
+        keys = [str(key)[:60] for key in tree][:3]
+        return f"a dictionary of {len(tree)} entries ({', '.join(keys)}{', ...' if len(tree) > 3 else ''})"
+    if isinstance(tree, tuple | list):
+        kinds = [getattr(part, "path", type(part).__name__) for part in tree[:3]]
+        return f"{len(tree)} values ({', '.join(kinds)}{', ...' if len(tree) > 3 else ''})"
+    return f"a {getattr(tree, 'path', type(tree).__name__)}"
+
+
+def describe(reader: ModuleType, reading: Reading) -> dict:
+    """The facts about an opened file as a plain dict.
+
+    format, layout, source; resolution, resolutions, stored_resolution, alpha; channels, latent_dim, label_dim,
+    image_channels; weights ("ema", "raw"); parameters; used, unused (keys of the file); assumed (name: sentence);
+    generator, discriminator (their configurations).
+    """
+    network = reading.generator or reading.discriminator
+    config = network.config
+    nets = {"generator": reading.generator, "discriminator": reading.discriminator}
+    return {
+        "format": reader.FORMAT,
+        "layout": reading.layout,
+        "source": reader.SOURCE,
+        "resolution": config.resolution,
+        "resolutions": list(network.resolutions),
+        "stored_resolution": config.stored_resolution or config.resolution,
+        "alpha": config.stored_alpha,
+        "channels": list(config.channels),
+        "image_channels": config.image_channels,
+        "latent_dim": reading.generator.config.latent_dim if reading.generator else None,
+        "label_dim": reading.generator.config.label_dim if reading.generator else None,
+        "weights": reading.notes.pop("weights", None),
+        "parameters": {key: sum(p.numel() for p in net.parameters()) for key, net in nets.items() if net},
+        "used": list(reading.used),
+        "unused": list(reading.unused),
+        "assumed": dict(reading.assumed),
+        **reading.notes,
+        **{key: asdict(net.config) for key, net in nets.items() if net},
+    }
+
+
+def _join(parts: list[Checkpoint]) -> Checkpoint:
+    """Several files of one training run as one checkpoint: a generator of one, a discriminator of another."""
+    if not parts:
+        raise CheckpointError("no file was given")
+    if len({part.format for part in parts}) > 1:
+        raise CheckpointError(f"the files are of different layouts: {', '.join(part.format for part in parts)}")
+    found = {}
+    for kind in ("generator", "discriminator"):
+        networks = [getattr(part, kind) for part in parts if getattr(part, kind) is not None]
+        if len(networks) > 1:
+            raise CheckpointError(f"{len(networks)} of the files hold a {kind}; one was expected")
+        found[kind] = networks[0] if networks else None
+    first = next((part for part in parts if part.generator is not None), parts[0])
+    info = dict(first.info)
+    for part in parts:
+        if part is not first:
+            for key in ("used", "unused", "files"):
+                info[key] = info[key] + part.info[key]
+            info["assumed"] = info["assumed"] | part.info["assumed"]
+            info["parameters"] = info["parameters"] | part.info["parameters"]
+            info |= {key: part.info[key] for key in ("generator", "discriminator") if key in part.info}
+            info["bytes"] += part.info["bytes"]
+    return Checkpoint(first.format, found["generator"], found["discriminator"], info)

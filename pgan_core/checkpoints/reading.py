@@ -1,0 +1,320 @@
+"""What every reader needs: the stored tensors with an account of their use, and the way from them to our networks.
+
+A reader maps a layout's keys to our layer names. It brings what is only another way to write the same function into
+the canonical form (functions below), and states what is another function as an option of the configuration:
+
+    def read(tree, reading):
+        stored = reading.tensors(tree["generator"], "generator/")
+        first = dense_from_conv(stored.take("layer0.weight", None, None, 4, 4))
+        weights = {"4x4/dense": layer(first, stored.take("layer0.bias", None), he(first))}
+        ...
+        reading.generator = build_generator(reading, weights, output=reading.choose("output", "linear", "not stored"))
+
+Whatever the caller may say goes through `reading.choose` (the file leaves it open) or `reading.override` (the file
+says it), so that `info` can tell what was assumed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from pgan_core.checkpoints.errors import CheckpointError
+from pgan_core.discriminator import Discriminator, DiscriminatorConfig
+from pgan_core.generator import Generator, GeneratorConfig
+from pgan_core.layers import LayerWeights, StddevConfig
+
+MAX_RESOLUTION = 4096
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the caller says about things that a file may leave open; None leaves them to the file or its default.
+
+    weights: "ema" (averaged) or "raw".  output: "linear", "tanh" or "clamp".  score: "linear" or "sigmoid".
+    stddev_group: samples a group, 0 for the whole minibatch.  alpha: weight of the newer resolution, 0 to 1.
+    """
+
+    weights: str = "ema"
+    output: str | None = None
+    score: str | None = None
+    normalize_latents: bool | None = None
+    fused: bool | None = None
+    stddev_group: int | None = None
+    alpha: float | None = None
+
+    def __post_init__(self):
+        allowed = {
+            "weights": ("ema", "raw"),
+            "output": (None, "linear", "tanh", "clamp"),
+            "score": (None, "linear", "sigmoid"),
+            "normalize_latents": (None, True, False),
+            "fused": (None, True, False),
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name} is one of {', '.join(map(str, values))}, not {getattr(self, name)!r}")
+        if self.alpha is not None and not 0 <= self.alpha <= 1:
+            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {self.alpha}")
+        if self.stddev_group is not None and self.stddev_group < 0:
+            raise ValueError("stddev_group is a number of samples, or 0 for the whole minibatch")
+
+
+class Tensors:
+    """One network's stored arrays by key. `take` checks and counts as used; what is never taken is reported."""
+
+    def __init__(self, reading: Reading, arrays: Mapping, prefix: str):
+        self.reading = reading
+        self.arrays = {str(key): value for key, value in arrays.items()}
+        self.prefix = prefix
+        reading.unused.update({prefix + key: None for key in self.arrays})
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def take(self, key: str, *shape: int | None) -> np.ndarray:
+        """The array at `key`, of `shape` (None: any length), all its numbers finite. Counts it as used."""
+        array = self.arrays.get(key)
+        if not isinstance(array, np.ndarray):
+            raise self.reading.misfit(f"`{self.prefix}{key}` is {'missing' if array is None else 'no array'}")
+        if array.dtype.kind != "f":
+            raise self.reading.misfit(f"`{self.prefix}{key}` holds {array.dtype} and no weights")
+        if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
+            expected = " x ".join("any" if n is None else str(n) for n in shape) or "a single number"
+            raise self.reading.misfit(f"`{self.prefix}{key}` has the shape {array.shape}, {expected} was expected")
+        self.reading.spend(array)
+        if not np.isfinite(array).all():
+            raise self.reading.misfit(f"`{self.prefix}{key}` holds a NaN or an infinity")
+        self.count(key)
+        return array
+
+    def number(self, key: str) -> float:
+        """A single finite number, whatever it is stored as. Counts it as used."""
+        array = np.asarray(self.arrays.get(key))
+        if array.size != 1 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise self.reading.misfit(f"`{self.prefix}{key}` is no finite number")
+        self.count(key)
+        return float(array.reshape(()))
+
+    def count(self, *keys: str) -> None:
+        """Note keys as used that need no reading of their own (a second name of the same tensor)."""
+        for key in keys:
+            self.reading.unused.pop(self.prefix + key, None)
+            self.reading.used[self.prefix + key] = None
+
+
+class Reading:
+    """One file being read: what it was taken for, what was used of it, what had to be assumed, and the networks."""
+
+    def __init__(self, layout: str, choices: Choices, file_bytes: int):
+        self.layout = layout
+        self.choices = choices
+        self.used: dict[str, None] = {}
+        self.unused: dict[str, None] = {}
+        self.assumed: dict[str, str] = {}
+        self.notes: dict[str, object] = {}
+        self.generator: Generator | None = None
+        self.discriminator: Discriminator | None = None
+        self.budget = 2 * file_bytes + 2**20  # float16 doubles; nothing else can be more than the file holds
+
+    def misfit(self, what: str) -> CheckpointError:
+        """The error for a file of this layout, to be raised: `raise reading.misfit("`lod` is missing")`."""
+        return CheckpointError(f"Taken for {self.layout}: {what}.")
+
+    def tensors(self, arrays: object, prefix: str = "") -> Tensors:
+        """A network's arrays by key; without the `module.` that DataParallel puts before every key."""
+        if not isinstance(arrays, Mapping) or not arrays:
+            raise self.misfit(f"`{prefix.rstrip('/')}` holds no tensors")
+        keys = [str(key) for key in arrays]
+        if all(key.startswith("module.") for key in keys):
+            prefix, arrays = f"{prefix}module.", {str(key)[7:]: value for key, value in arrays.items()}
+        return Tensors(self, arrays, prefix)
+
+    def leave(self, *names: str) -> None:
+        """Note parts of the file that are known and not needed (optimizers, the other generator)."""
+        self.unused.update(dict.fromkeys(names))
+
+    def spend(self, array: np.ndarray) -> None:
+        self.budget -= 4 * array.size
+        if self.budget < 0:
+            raise self.misfit("its tensors overlap: together they are far larger than the file")
+
+    def choose(self, name: str, default: object, why: str) -> object:
+        """What the caller says about `name`; else the published default, noted as assumed with the reason."""
+        said = getattr(self.choices, name)
+        if said is None:
+            self.assumed[name] = f"{name} = {default}: {why}"
+            return default
+        self.assumed[name] = f"{name} = {said}: as you said; {why}"
+        return said
+
+    def override(self, name: str, stored: object) -> object:
+        """What the caller says about `name`; else what the file says."""
+        said = getattr(self.choices, name)
+        return stored if said is None else self.choose(name, stored, f"the file says {stored}")
+
+
+# ---- canonical forms: other ways to write the same function ------------------------------------------------------
+
+
+def tensor(array: np.ndarray) -> torch.Tensor:
+    """A float32 tensor with memory of its own, so that nothing holds on to the file."""
+    return torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
+
+
+def layer(weight: np.ndarray, bias: np.ndarray | None, c: float, bias_c: float = 1.0) -> LayerWeights:
+    """A layer of a canonical weight (out x in [x k x k]) and its constant c."""
+    return LayerWeights(tensor(weight), None if bias is None else tensor(bias), float(c), float(bias_c))
+
+
+def he(weight: np.ndarray, gain: float = math.sqrt(2)) -> float:
+    """c = gain / sqrt(fan_in) of a canonical weight."""
+    return gain / math.sqrt(math.prod(weight.shape[1:]))
+
+
+def dense_from_conv(weight: np.ndarray) -> np.ndarray:
+    """A 4x4 convolution (C x L x 4 x 4, padding 3) of a 1x1 map, as a dense layer 16C x L: the kernel turned round."""
+    return weight[:, :, ::-1, ::-1].transpose(0, 2, 3, 1).reshape(-1, weight.shape[1])
+
+
+def dense_from_transposed(weight: np.ndarray) -> np.ndarray:
+    """A 4x4 transposed convolution (L x C x 4 x 4) of a 1x1 map, as a dense layer 16C x L."""
+    return weight.transpose(1, 2, 3, 0).reshape(-1, weight.shape[0])
+
+
+def dense_from_valid(weight: np.ndarray) -> np.ndarray:
+    """A 4x4 convolution without padding (out x C x 4 x 4) of a 4x4 map, as a dense layer out x 16C."""
+    return weight.reshape(weight.shape[0], -1)
+
+
+def conv_from_fused(weight: np.ndarray) -> np.ndarray:
+    """A fused upscaling kernel (in x out x 3 x 3, summed over its shifts) as the convolution after a nearest 2x."""
+    return weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+
+
+def moment_of_lod(reading: Reading, resolution: int, lod: float) -> dict[str, object]:
+    """The official level of detail as our stored moment: r = R / 2^floor(lod), alpha = 1 - fraction(lod)."""
+    levels = int(math.log2(resolution)) - 2
+    lod = min(max(lod, 0.0), float(levels))
+    alpha = 1.0 - (lod - math.floor(lod))
+    return {
+        "stored_resolution": resolution >> math.floor(lod),
+        "stored_alpha": float(reading.override("alpha", alpha)),
+    }
+
+
+def whole(value: object, default: int, reading: Reading, name: str) -> int:
+    """A small whole number out of a file's settings."""
+    value = default if value is None else value
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**20:
+        raise reading.misfit(f"its setting {name} is {str(value)[:40]!r} and no small whole number")
+    return value
+
+
+# ---- from canonical layers to networks ---------------------------------------------------------------------------
+
+
+def sizes_of(weights: Mapping[str, LayerWeights]) -> list[int]:
+    """4, 8, ... up to the largest size that has a layer."""
+    largest = max((int(name.partition("x")[0]) for name in weights), default=4)
+    return [4 << i for i in range(int(math.log2(largest)) - 1)]
+
+
+def build_generator(
+    reading: Reading, weights: dict[str, LayerWeights], *, label_dim: int = 0, label_embedding=None, **options
+) -> Generator:
+    """Generator of canonical layers; widths, sizes and latent length are read off their shapes.
+
+    `options` are those fields of GeneratorConfig that say in what this network is another function.
+    Raises CheckpointError naming the first layer that is missing or does not fit its neighbours.
+    """
+    sizes = sizes_of(weights)
+    if sizes[-1] > MAX_RESOLUTION:
+        raise reading.misfit(f"its layers lead to pictures of {sizes[-1]} pixels; {MAX_RESOLUTION} is the limit")
+    first = _needed(reading, weights, "4x4/dense").weight
+    channels = [first.shape[0] // 16]
+    channels += [_needed(reading, weights, f"{r}x{r}/conv0").weight.shape[0] for r in sizes[1:]]
+    rgb = tuple(r for r in sizes if f"{r}x{r}/rgb" in weights)
+    if not rgb or rgb[-1] != sizes[-1]:
+        raise reading.misfit(f"the to-RGB layer of its full size, {sizes[-1]} pixels, is missing")
+    if first.shape[1] <= label_dim:
+        raise reading.misfit(
+            f"its first layer reads {first.shape[1]} numbers, which leaves no latent beside the labels"
+        )
+    try:
+        config = GeneratorConfig(
+            resolution=sizes[-1],
+            channels=tuple(channels),
+            latent_dim=first.shape[1] - label_dim,
+            label_dim=label_dim,
+            image_channels=weights[f"{rgb[-1]}x{rgb[-1]}/rgb"].weight.shape[0],
+            rgb_resolutions=None if rgb == tuple(sizes) else rgb,
+            **options,
+        )
+        return _ready(Generator(config, weights, label_embedding=label_embedding))
+    except ValueError as error:
+        raise reading.misfit(str(error)) from error
+
+
+def build_discriminator(
+    reading: Reading, weights: dict[str, LayerWeights], *, stddev: StddevConfig | None = None, embedding=None, **options
+) -> Discriminator:
+    """Discriminator of canonical layers, as `build_generator`. `stddev` says how it groups, where the layer is there.
+
+    Whether the minibatch-stddev map exists is read off the shape of the layer that it enters.
+    """
+    sizes = sizes_of(weights)
+    if sizes[-1] > MAX_RESOLUTION:
+        raise reading.misfit(f"its layers lead to pictures of {sizes[-1]} pixels; {MAX_RESOLUTION} is the limit")
+    final_conv = "4x4/conv" in weights
+    rgb = tuple(r for r in sizes if f"{r}x{r}/from_rgb" in weights)
+    if not rgb or rgb[-1] != sizes[-1]:
+        raise reading.misfit(f"the from-RGB layer of its full size, {sizes[-1]} pixels, is missing")
+    dense = _needed(reading, weights, "4x4/dense0").weight
+    outputs = _needed(reading, weights, "4x4/dense1").weight.shape[0]
+    channels = [_needed(reading, weights, f"{r}x{r}/conv1").weight.shape[0] for r in sizes[1:2]]
+    channels = channels or [weights["4x4/from_rgb"].weight.shape[0]]
+    channels += [_needed(reading, weights, f"{r}x{r}/conv0").weight.shape[1] for r in sizes[1:]]
+    entering = weights["4x4/conv"].weight.shape[1] if final_conv else dense.shape[1] // 16
+    try:
+        config = DiscriminatorConfig(
+            resolution=sizes[-1],
+            channels=tuple(channels),
+            image_channels=weights[f"{rgb[-1]}x{rgb[-1]}/from_rgb"].weight.shape[1],
+            outputs=outputs,
+            rgb_resolutions=None if rgb == tuple(sizes) else rgb,
+            stddev=stddev if entering == channels[0] + 1 else None,
+            final_conv=final_conv,
+            dense_width=dense.shape[0],
+            **options,
+        )
+        return _ready(Discriminator(config, weights, embedding=embedding))
+    except ValueError as error:
+        raise reading.misfit(str(error)) from error
+
+
+def stddev_groups(reading: Reading, default: StddevConfig, why: str | None = None) -> StddevConfig:
+    """How the minibatch stddev groups: the published way, in groups of the size that the caller says (0: whole batch).
+
+    `why` says that the file does not store it; without it the size stands in the file.
+    """
+    size = default.group_size or 0
+    size = reading.override("stddev_group", size) if why is None else reading.choose("stddev_group", size, why)
+    return replace(default, group_size=size or None)
+
+
+def _needed(reading: Reading, weights: Mapping[str, LayerWeights], name: str) -> LayerWeights:
+    if name not in weights:
+        raise reading.misfit(f"its layer {name} is missing")
+    return weights[name]
+
+
+def _ready(network: torch.nn.Module) -> torch.nn.Module:
+    return network.eval().requires_grad_(False)
