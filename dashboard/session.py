@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 import torch
 
 from dashboard import library
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
+from pgan_core.latents import MAX_SEED, latents_from_seeds
 
 MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
 OPTIONS = {  # what a link may say about a file, and how its text is read
@@ -168,9 +168,9 @@ def seed() -> int:
 
 
 def latents(model: Model, seed: int, count: int) -> torch.Tensor:
-    """count x latent_dim normal latents of a seed; the first ones stay the same when `count` grows."""
-    values = np.random.RandomState(seed).standard_normal((count, model.info["latent_dim"]))
-    return torch.from_numpy(values.astype(np.float32)).to(model.device)
+    """count x latent_dim latents of the seeds seed, seed + 1, ...: the same pictures as `sample --seeds` gives."""
+    seeds = ((seed + i) % (MAX_SEED + 1) for i in range(count))
+    return latents_from_seeds(seeds, model.info["latent_dim"]).to(model.device)
 
 
 # --- caches and links ------------------------------------------------------------------------------------------

@@ -24,5 +24,5 @@ def latents_from_seeds(seeds: Iterable[int], latent_dim: int) -> Tensor:
     for seed in seeds:
         if not 0 <= seed <= MAX_SEED:
             raise ValueError(f"a seed is a whole number from 0 to {MAX_SEED}, not {seed}")
-    rows = [np.random.RandomState(int(seed)).standard_normal(latent_dim) for seed in seeds]  # noqa: NPY002
+    rows = [np.random.RandomState(int(seed)).standard_normal(latent_dim) for seed in seeds]
     return torch.from_numpy(np.stack(rows).astype(np.float32))
