@@ -141,6 +141,21 @@ class Reading:
         """Note parts of the file that are known and not needed (optimizers, the other generator)."""
         self.unused.update(dict.fromkeys(names))
 
+    def averaged_or_raw(self, networks: Mapping[str, object], averaged: str, raw: str) -> str | None:
+        """Which of a file's two generators to read, by its key: what was asked for, else the one that is there.
+
+        None if it has neither. The other one's tensors are noted as unused, the kind that was read in `notes`.
+        """
+        there = [key for key in (averaged, raw) if networks.get(key)]
+        if not there:
+            return None
+        chosen = there[-1] if self.choices.weights == "raw" else there[0]
+        self.notes["weights"] = "ema" if chosen == averaged else "raw"
+        for key in there:
+            if key != chosen:
+                self.tensors(networks[key], f"{key}/")
+        return chosen
+
     def spend(self, array: np.ndarray) -> None:
         self.budget -= 4 * array.size
         if self.budget < 0:
@@ -219,6 +234,12 @@ def whole(value: object, default: int, reading: Reading, name: str) -> int:
 
 
 # ---- from canonical layers to networks ---------------------------------------------------------------------------
+
+
+def numbered(i: int) -> str:
+    """Our name of a generator's i-th layer from the latent on: 4x4/dense, 4x4/conv, 8x8/conv0, 8x8/conv1, ..."""
+    size, second = 4 << i // 2, i % 2
+    return f"{size}x{size}/{('dense', 'conv')[second] if i < 2 else f'conv{second}'}"
 
 
 def sizes_of(weights: Mapping[str, LayerWeights]) -> list[int]:
