@@ -55,9 +55,7 @@ def town(
     return _batches(count, size, seed, start, batch)
 
 
-def _batches(
-    count: int, size: int, seed: int, start: int, batch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _batches(count: int, size: int, seed: int, start: int, batch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for first in range(start, start + count, batch):
         pairs = [scene(seed, size, index) for index in range(first, min(first + batch, start + count))]
         images, labels = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
@@ -109,13 +107,9 @@ def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> N
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; a bad argument ends it with one sentence."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dissection.town", description="Write scenes of Toy Town."
-    )
+    parser = argparse.ArgumentParser(prog="python -m dissection.town", description="Write scenes of Toy Town.")
     parser.add_argument("--count", type=int, default=30_000, help="how many scenes (default 30000)")
-    parser.add_argument(
-        "--size", type=int, default=64, help="side in pixels: 16, 32, 64, 128 or 256 (default 64)"
-    )
+    parser.add_argument("--size", type=int, default=64, help="side in pixels: 16, 32, 64, 128 or 256 (default 64)")
     parser.add_argument("--seed", type=int, default=0, help="which town (default 0)")
     parser.add_argument("--out", type=Path, required=True, help="the npz file to write")
     chosen = parser.parse_args(arguments)

@@ -208,9 +208,7 @@ def _draw_house(canvas: Canvas, rng: random.Random, house: House) -> None:
     middle, level = (x0 + x1) / 2, (x1 - x0) * 0.28 if house.flat else 0.5
     slope = [(x0 - 2, eaves), (middle - level, ridge), (middle + level, ridge), (x1 + 2, eaves)]
     canvas.polygon(slope, canvas.paint("roof", roof))
-    canvas.rectangle(
-        x0 - 2, eaves - 1.5, x1 + 2, eaves + 0.25, canvas.paint("roof", mix(roof, (20, 10, 30), 0.25))
-    )
+    canvas.rectangle(x0 - 2, eaves - 1.5, x1 + 2, eaves + 0.25, canvas.paint("roof", mix(roof, (20, 10, 30), 0.25)))
 
     half = rng.uniform(2.6, 3.1)
     lit = rng.random() < canvas.light.lamps
@@ -270,9 +268,7 @@ def _draw_tree(canvas: Canvas, tree: Tree, bark: Colour, leaves: Colour) -> None
     if tree.kind == "fir":
         middle = foot - tree.height * 0.42
         canvas.polygon([(x - half, foot), (x, foot - tree.height * 0.7), (x + half, foot)], dark)
-        canvas.polygon(
-            [(x - half * 0.75, middle), (x, foot - tree.height), (x + half * 0.75, middle)], bright
-        )
+        canvas.polygon([(x - half * 0.75, middle), (x, foot - tree.height), (x + half * 0.75, middle)], bright)
     else:
         centre = foot - tree.height / 2 + 1
         canvas.ellipse(x, centre, half, tree.height / 2, dark)
@@ -298,9 +294,7 @@ def scene(seed: int, size: int = 64, index: int = 0) -> tuple[np.ndarray, np.nda
     trees = _trees(rng, houses)
     peaks = []
     if rng.random() < 0.65:
-        peaks = [
-            (rng.uniform(0, 64), rng.uniform(17, 27), rng.uniform(34, 50)) for _ in range(rng.choice((1, 2)))
-        ]
+        peaks = [(rng.uniform(0, 64), rng.uniform(17, 27), rng.uniform(34, 50)) for _ in range(rng.choice((1, 2)))]
     boxes = [(house.x0 - 2, house.x1 + 2, house.top) for house in houses]
     boxes += [(t.x - t.width / 2, t.x + t.width / 2, t.base - t.trunk - t.height) for t in trees]
 
