@@ -298,14 +298,14 @@ class Generator(nn.Module):
 
         x, pictures, result = None, {}, Run()
         if start is None:
-            x = self._input(z, labels)
+            x = self._enter(self._input(z, labels))
         else:
             begin = points.index(start[0])
             if start[0].endswith("/rgb") and start[0] != new:
                 raise ValueError(f"a walk to {resolution}x{resolution} cannot start at {start[0]}, a side branch")
             if alpha < 1 and begin > points.index(old):
                 pictures[old] = self._old_branch(z, labels, resolution // 2, edits, start[0])
-            walk[begin] = (start[0], lambda _: start[1])
+            walk[begin] = (start[0], lambda _: self._enter(start[1]))
             walk = walk[begin:]
         for point, step in walk:
             is_picture = point.endswith("/rgb")
@@ -313,13 +313,13 @@ class Generator(nn.Module):
                 continue
             y = step(x)
             if point in keep or point == stop:
-                result.activations[point] = y
+                result.activations[point] = self._kept(y)
             if point == stop:
                 return result
             for edit in edits.get(point, ()):
-                y = edit(y)
+                y = edit(y).to(y.dtype)
             if is_picture:
-                pictures[point] = y
+                pictures[point] = y.float()
             else:
                 x = y
         result.images = self.blend(pictures.get(old), pictures[new], alpha)
@@ -336,6 +336,12 @@ class Generator(nn.Module):
         twin = copy.copy(self)  # shallow: the layers are the same objects
         twin.norm_kind, twin.equalized = pixel_norm, equalized
         return twin
+
+    def prepared(self, dtype: torch.dtype = torch.float32) -> "Generator":
+        """The inference form of this generator (see pgan_core.prepared): faster, the same pictures to rounding."""
+        from pgan_core.prepared import PreparedGenerator  # it builds on this module
+
+        return PreparedGenerator(self, dtype).to(self.device).eval()
 
     # ---- the steps of a walk -------------------------------------------------------------------------------------
 
@@ -370,7 +376,18 @@ class Generator(nn.Module):
             return batch_norm(x)
         if "off" in (self.norm_kind, self.config.pixel_norm) or spec.name in self.config.pixel_norm_skip:
             return x
+        return self._pixel_norm(x)
+
+    def _pixel_norm(self, x: Tensor) -> Tensor:
         return pixel_norm(x, self.config.pixel_norm_eps, self.config.pixel_norm_eps_outside)
+
+    def _enter(self, x: Tensor) -> Tensor:
+        """A walk's first tensor, in the form that the layers take (another one in the prepared form)."""
+        return x
+
+    def _kept(self, x: Tensor) -> Tensor:
+        """A kept activation, in the form that callers get."""
+        return x
 
     def _input(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Latent and labels to what enters the first layer: concatenated and normalised as the configuration says."""
@@ -395,7 +412,7 @@ class Generator(nn.Module):
     def blend(self, old: Tensor | None, new: Tensor, alpha: float) -> Tensor:
         """Figure 2: (1 - alpha) * enlarged old + alpha * new, and the output function.
 
-        old N x C x r/2 x r/2 (None outside a fade) and new N x C x r x r are pictures as ``keep=["8x8/rgb"]`` gives them.
+        old N x C x r/2 x r/2 (None outside a fade) and new N x C x r x r are pictures as ``keep`` gives "8x8/rgb".
         """
         output = {"linear": lambda x: x, "tanh": torch.tanh, "clamp": lambda x: x.clamp(-1, 1)}[self.config.output]
         if old is None:

@@ -1,0 +1,87 @@
+"""The generator's inference form: the same walk, the same names, the same pictures to rounding, in less time.
+
+    fast = generator.prepared()                                   # or prepared(torch.bfloat16), where the machine has it
+    images = fast(z)                                              # everything of `run` works as on the generator
+
+What is different: the constants c are folded into the weights once; nearest-neighbour up-sampling and the convolution
+that follows are one transposed convolution (16 multiply-adds where the plain form spends 36); maps lie channels-last;
+the non-linearity and pixel norm write in place. A prepared generator is a copy of the weights: it does not train.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pgan_core.generator import Generator, LayerSpec
+from pgan_core.layers import EqualizedLayer, upsample_kernel
+
+
+class FoldedLayer(nn.Module):
+    """An EqualizedLayer with c folded in; an up-sampling one holds the 4x4 kernel of the transposed convolution."""
+
+    def __init__(self, layer: EqualizedLayer, upsamples: bool, equalized: bool, dtype: torch.dtype):
+        super().__init__()
+        weight = layer.effective_weight(equalized).detach()
+        weight = upsample_kernel(weight) if upsamples else weight
+        if weight.dim() == 4:
+            weight = weight.contiguous(memory_format=torch.channels_last)
+        self.register_buffer("weight", weight.to(dtype))
+        self.register_buffer("bias", layer.effective_bias(equalized).detach().to(dtype))
+        self.upsamples = upsamples
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x to the layer's linear output, at twice the size where the layer up-samples."""
+        if self.weight.dim() == 2:
+            y = F.linear(x.flatten(1), self.weight)
+            y = y.unflatten(1, (-1, 4, 4)) + (self.bias if self.bias.dim() == 3 else self.bias[:, None, None])
+            return y.contiguous(memory_format=torch.channels_last)
+        if self.upsamples:
+            return F.conv_transpose2d(x, self.weight, self.bias, stride=2, padding=1)
+        return F.conv2d(x, self.weight, self.bias, padding=self.weight.shape[-1] // 2)
+
+
+class PreparedGenerator(Generator):
+    """A Generator whose layers are folded; made by `Generator.prepared`."""
+
+    def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32):
+        nn.Module.__init__(self)  # not Generator's: the layers are made from the given one's
+        self.config, self.specs = generator.config, generator.specs
+        self.norm_kind, self.equalized = generator.norm_kind, generator.equalized
+        self.dtype = dtype
+        self.layers = nn.ModuleDict(
+            {s.name: FoldedLayer(generator.layers[s.name], s.upsamples, self.equalized, dtype) for s in self.specs}
+        )
+        self.register_buffer("label_embedding", generator.label_embedding)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.buffers()).device
+
+    def variant(self, pixel_norm: str = "on", equalized: bool = True) -> Generator:
+        """Not of a prepared form, whose constants are folded: take the generator's variant and prepare that."""
+        raise ValueError("a prepared generator has no variants: prepare the generator's variant instead")
+
+    def _enter(self, x: Tensor) -> Tensor:
+        """A copy, for what follows writes in place."""
+        layout = torch.channels_last if x.dim() == 4 else torch.preserve_format
+        return x.to(self.dtype, copy=True, memory_format=layout)
+
+    def _kept(self, x: Tensor) -> Tensor:
+        """A copy, for what follows writes in place; in float32, which holds every number of the shorter kinds."""
+        return x.to(torch.float32, copy=True)
+
+    def _linear(self, spec: LayerSpec, x: Tensor) -> Tensor:
+        return self.layers[spec.name](x)
+
+    def _activation(self, x: Tensor) -> Tensor:
+        return x.relu_() if self.config.activation == "relu" else F.leaky_relu_(x, self.config.slope)
+
+    def _pixel_norm(self, x: Tensor) -> Tensor:
+        """As layers.pixel_norm: one pass that reads, one that scales."""
+        norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)  # sqrt(C mean_c(x^2))
+        root_c, eps = x.shape[1] ** 0.5, self.config.pixel_norm_eps
+        if self.config.pixel_norm_eps_outside:
+            scale = 1 / (norm / root_c + eps)
+        else:
+            scale = torch.rsqrt(norm.square_() / x.shape[1] + eps)
+        return x.mul_(scale.to(x.dtype))
