@@ -173,6 +173,12 @@ def latents(model: Model, seed: int, count: int) -> torch.Tensor:
     return latents_from_seeds(seeds, model.info["latent_dim"]).to(model.device)
 
 
+def labels(model: Model, count: int) -> torch.Tensor | None:
+    """Class indices 0, 1, ... in turn for a conditional model, None for the others."""
+    classes = model.info.get("label_dim", 0)
+    return torch.arange(count, device=model.device) % classes if classes else None
+
+
 # --- caches and links ------------------------------------------------------------------------------------------
 
 

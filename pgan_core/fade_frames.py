@@ -1,0 +1,68 @@
+"""Pictures of a growing generator: one network read at every moment of its growth, or a snapshot as it was.
+
+Section 2 and figure 2 of Karras et al. 2018. All resolutions come out of a single walk to full size; every moment of a
+fade is then a blend of two of its pictures.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pgan_core.generator import Generator, rgb_name
+from pgan_core.layers import upsample
+from pgan_core.pictures import to_uint8
+
+
+@dataclass(frozen=True)
+class FadeFrame:
+    """One moment: the pictures uint8 N x size x size x 3, and in a fade its two branches at the same size."""
+
+    resolution: int
+    alpha: float  # weight of the newer resolution; 1 outside a fade
+    pictures: np.ndarray
+    old: np.ndarray | None = None  # the old branch enlarged
+    new: np.ndarray | None = None
+
+
+def growth_frames(
+    generator: Generator, z: Tensor, labels: Tensor | None = None, *, steps: int = 8, size: int | None = None
+) -> Iterator[FadeFrame]:
+    """A network read at its lower resolutions: its smallest picture, then each fade in `steps` steps up to alpha 1.
+
+    `size` is the edge of the pictures that come out (default: full size): enlarged by nearest neighbour, or averaged
+    down. Sizes without a to-RGB layer are left out, and a resolution whose half is missing appears without a fade.
+    """
+    size = size or generator.resolution
+    with torch.inference_mode():
+        stages = [rgb_name(r) for r in generator.resolutions]
+        kept = generator.run(z, labels=labels, resolution=generator.resolutions[-1], keep=stages).activations
+        for r in generator.resolutions:
+            old = kept.get(rgb_name(r // 2))
+            alphas = [1.0] if old is None else [step / steps for step in range(1, steps + 1)]
+            for alpha in alphas:
+                blend = generator.blend(old, kept[rgb_name(r)], alpha)
+                yield FadeFrame(r, alpha, _pictures(blend, size))
+
+
+def stored_frame(
+    generator: Generator, z: Tensor, labels: Tensor | None = None, *, size: int | None = None
+) -> FadeFrame:
+    """A snapshot as it was: the moment of the fade that its file holds, with both branches where it is in a fade."""
+    size = size or generator.resolution
+    resolution, alpha = generator.moment()
+    fading = alpha < 1
+    names = [rgb_name(resolution // 2), rgb_name(resolution)] if fading else []
+    with torch.inference_mode():
+        run = generator.run(z, labels=labels, resolution=resolution, alpha=alpha, keep=names)
+        branches = [_pictures(generator.blend(None, run.activations[name], 1.0), size) for name in names]
+        return FadeFrame(resolution, alpha, _pictures(run.images, size), *branches)
+
+
+def _pictures(images: Tensor, size: int) -> np.ndarray:
+    """Floats N x C x r x r to uint8 N x size x size x 3."""
+    r = images.shape[-1]
+    return to_uint8(upsample(images, size // r) if size > r else F.avg_pool2d(images, r // size))
