@@ -54,15 +54,18 @@ class Canvas:
         return self.paints.setdefault((CONCEPTS.index(concept), colour), len(self.paints))
 
     def rectangle(self, x0: float, y0: float, x1: float, y1: float, paint: int) -> None:
+        """From (x0, y0) to (x1, y1), rounded to sub-pixels."""
         left, top, right, bottom = (round(v * self.scale) for v in (x0, y0, x1, y1))
         if left < right and top < bottom:
             self.draw.rectangle((left, top, right - 1, bottom - 1), fill=paint)  # Pillow includes the end
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, paint: int) -> None:
+        """Around (x, y), with the radii rx and ry."""
         left, top, right, bottom = (v * self.scale for v in (x - rx, y - ry, x + rx, y + ry))
         self.draw.ellipse((left, top, right - 1, bottom - 1), fill=paint)
 
     def polygon(self, points: list[tuple[float, float]], paint: int) -> None:
+        """With these corners, (x, y) each."""
         self.draw.polygon([(x * self.scale, y * self.scale) for x, y in points], fill=paint)
 
     def picture(self) -> np.ndarray:

@@ -120,7 +120,9 @@ def _trees(rng: random.Random, houses: list[House]) -> list[Tree]:
     return sorted(trees, key=lambda tree: tree.base)
 
 
-def _free_place(rng, boxes, rx: float, ry: float, ys: tuple[float, float]) -> tuple[float, float] | None:
+def _free_place(
+    rng: random.Random, boxes: list, rx: float, ry: float, ys: tuple[float, float]
+) -> tuple[float, float] | None:
     """A centre in the sky whose rx x ry surroundings hide behind none of the boxes (x0, x1, top); None if
     unlucky."""
     for _ in range(12):
@@ -276,6 +278,7 @@ def _draw_tree(canvas: Canvas, tree: Tree, bark: Colour, leaves: Colour) -> None
 
 
 def check_size(size: int) -> None:
+    """ValueError unless the size is one of SIZES."""
     if size not in SIZES:
         raise ValueError(f"A scene's size is one of {', '.join(map(str, SIZES))}; got {size}.")
 
