@@ -218,16 +218,23 @@ class Discriminator(nn.Module):
         resolution: int | None = None,
         alpha: float | None = None,
         keep: Sequence[str] = (),
+        start: tuple[str, Tensor] | None = None,
         stop: str | None = None,
     ) -> Verdict:
-        """Walk through the layers, keeping the points named in ``keep``; ``stop`` ends at a point, which is kept."""
+        """Walk through the layers, keeping the points named in ``keep``; ``stop`` ends at a point, which is kept.
+
+        start: a point of the main path and its tensor as ``keep`` returned it, to go on from there.
+        """
         resolution, alpha = self.moment(resolution, alpha)
         images = self._at_size(images, resolution)
         walk = list(self._walk(resolution, images))
         points = [point for point, _ in walk]
-        for name in [*keep, *filter(None, [stop])]:
+        for name in [*keep, *(start or ())[:1], *filter(None, [stop])]:
             if name not in points:
                 raise ValueError(f"there is no layer {name} on the way from {resolution}x{resolution}")
+        if start is not None:
+            begin = points.index(start[0])
+            walk = [(start[0], lambda _: start[1]), *walk[begin + 1 :]]
         x, features, result = images, None, Verdict()
         for point, step in walk:
             is_side = "/from_rgb" in point and not point.startswith(f"{resolution}x{resolution}/")
@@ -272,8 +279,8 @@ class Discriminator(nn.Module):
             yield spec.name, partial(self._activation, spec)
 
     def _pre(self, spec: DiscriminatorLayer, x: Tensor) -> Tensor:
-        y = self.layers[spec.name](x, equalized=self.equalized)
-        return downsample(y) if spec.downsamples and self.config.fused_down else y
+        resize = "fused down" if spec.downsamples and self.config.fused_down else None
+        return self.layers[spec.name](x, resize, equalized=self.equalized)
 
     def _activation(self, spec: DiscriminatorLayer, x: Tensor) -> Tensor:
         if spec.name == "4x4/dense1" or (spec.kind == "from_rgb" and not self.config.from_rgb_activation):

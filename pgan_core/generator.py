@@ -204,7 +204,7 @@ class Generator(nn.Module):
         """weights by layer name as a checkpoint stores them, or None for a fresh N(0, 1) network from ``seed``."""
         super().__init__()
         self.config = config
-        self.norm_kind, self.equalized = "on", True  # changed only in a variant
+        self.norm_kind, self.equalized, self.fused = "on", True, False  # changed only in a variant
         self.specs = layer_specs(config)
         self.layers = build_layers(self.specs, initial_weights(self.specs, seed) if weights is None else weights)
         if config.label_embedding and label_embedding is None:
@@ -325,16 +325,17 @@ class Generator(nn.Module):
         result.images = self.blend(pictures.get(old), pictures[new], alpha)
         return result
 
-    def variant(self, pixel_norm: str = "on", equalized: bool = True) -> "Generator":
+    def variant(self, pixel_norm: str = "on", equalized: bool = True, fused: bool = False) -> "Generator":
         """A changed network that shares this one's weights and mutates nothing.
 
         pixel_norm: "on" as it is, "off", or "lrn" (local response normalisation) or "batch" (batch normalisation) in
-        its place; ``equalized=False`` computes with the stored weights, without their constants.
+        its place; ``equalized=False`` computes with the stored weights, without their constants; ``fused`` up-samples
+        and convolves in one, the same pictures to rounding (training uses it for speed).
         """
         if pixel_norm not in ("on", "off", "lrn", "batch"):
             raise ValueError(f"pixel_norm is one of on, off, lrn, batch, not {pixel_norm!r}")
         twin = copy.copy(self)  # shallow: the layers are the same objects
-        twin.norm_kind, twin.equalized = pixel_norm, equalized
+        twin.norm_kind, twin.equalized, twin.fused = pixel_norm, equalized, fused
         return twin
 
     def prepared(self, dtype: torch.dtype = torch.float32) -> "Generator":
@@ -364,7 +365,8 @@ class Generator(nn.Module):
                 yield f"{spec.name}:norm", partial(self._norm, spec)
 
     def _linear(self, spec: LayerSpec, x: Tensor) -> Tensor:
-        return self.layers[spec.name](x, upsample=spec.upsamples, equalized=self.equalized)
+        resize = ("fused up" if self.fused else "up") if spec.upsamples else None
+        return self.layers[spec.name](x, resize, equalized=self.equalized)
 
     def _activation(self, x: Tensor) -> Tensor:
         return F.relu(x) if self.config.activation == "relu" else F.leaky_relu(x, self.config.slope)

@@ -62,16 +62,22 @@ class EqualizedLayer(nn.Module):
         """The bias that the network adds (None where there is none)."""
         return self.bias * self.bias_c if equalized and self.bias is not None and self.bias_c != 1 else self.bias
 
-    def forward(self, x: Tensor, upsample: bool = False, equalized: bool = True) -> Tensor:
-        """x to the layer's linear output; ``upsample`` doubles the map first (nearest neighbour).
+    def forward(self, x: Tensor, resize: str | None = None, equalized: bool = True) -> Tensor:
+        """x to the layer's linear output.
 
-        ``equalized=False`` uses the stored weights without c: the network that equalized learning rate replaces.
+        resize: "up" doubles the map first (nearest neighbour), "fused up" does both in one transposed convolution, the
+        same to rounding; "fused down" halves the linear output, in one convolution.  ``equalized=False`` uses the
+        stored weights without c: the network that equalized learning rate replaces.
         """
         weight, bias = self.effective_weight(equalized), self.effective_bias(equalized)
         if self.weight.dim() == 2:
             return _dense(x, weight, bias)
-        if upsample:
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
+        if resize == "fused up":
+            return F.conv_transpose2d(x, upsample_kernel(weight), bias, stride=2, padding=1)
+        if resize == "fused down":
+            return F.conv2d(x, downsample_kernel(weight), bias, stride=2, padding=1)
+        if resize == "up":
+            x = upsample(x)
         return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
     def extra_repr(self) -> str:
@@ -165,5 +171,14 @@ def upsample_kernel(weight: Tensor) -> Tensor:
     Each output place sees only 2 x 2 different inputs, so taps that read the same input are summed once: 16
     multiply-adds where the plain form spends 36.
     """
-    w = F.pad(weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
+    return _four_shifts(weight.flip(2, 3).transpose(0, 1))
+
+
+def downsample_kernel(weight: Tensor) -> Tensor:
+    """The 4x4 stride-2 kernel (out x in x 4 x 4) that equals the 3x3 ``weight`` followed by 2x average pooling."""
+    return _four_shifts(weight) / 4
+
+
+def _four_shifts(weight: Tensor) -> Tensor:
+    w = F.pad(weight, (1, 1, 1, 1))
     return w[:, :, 1:, 1:] + w[:, :, :-1, 1:] + w[:, :, 1:, :-1] + w[:, :, :-1, :-1]

@@ -1,6 +1,6 @@
 """The generator's inference form: the same walk, the same names, the same pictures to rounding, in less time.
 
-    fast = generator.prepared()                                   # or prepared(torch.bfloat16), where the machine has it
+    fast = generator.prepared()                                   # or prepared(torch.bfloat16) where the CPU has it
     images = fast(z)                                              # everything of `run` works as on the generator
 
 What is different: the constants c are folded into the weights once; nearest-neighbour up-sampling and the convolution
@@ -57,7 +57,7 @@ class PreparedGenerator(Generator):
     def device(self) -> torch.device:
         return next(self.buffers()).device
 
-    def variant(self, pixel_norm: str = "on", equalized: bool = True) -> Generator:
+    def variant(self, *_, **__) -> Generator:
         """Not of a prepared form, whose constants are folded: take the generator's variant and prepare that."""
         raise ValueError("a prepared generator has no variants: prepare the generator's variant instead")
 

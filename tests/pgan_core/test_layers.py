@@ -9,7 +9,15 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgan_core.layers import StddevConfig, downsample, minibatch_stddev, pixel_norm, upsample, upsample_kernel
+from pgan_core.layers import (
+    StddevConfig,
+    downsample,
+    downsample_kernel,
+    minibatch_stddev,
+    pixel_norm,
+    upsample,
+    upsample_kernel,
+)
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/numeric/pggan"
 
@@ -52,6 +60,13 @@ def test_the_official_fused_upscale_is_nearest_then_the_flipped_kernel(tf_layers
     torch.testing.assert_close(F.conv2d(upsample(x), weight, padding=1), expected, atol=1e-5, rtol=0)
     fused = F.conv_transpose2d(x, upsample_kernel(weight), stride=2, padding=1)
     torch.testing.assert_close(fused, expected, atol=1e-5, rtol=0)
+
+
+def test_the_official_fused_downscale_is_one_convolution(tf_layers):
+    stored = tf_layers["conv2d_downscale2d_w"]  # kh, kw, in, out
+    weight = stored.permute(3, 2, 0, 1) * (2 / (9 * stored.shape[2])) ** 0.5
+    fused = F.conv2d(tf_layers["conv2d_downscale2d_x"], downsample_kernel(weight), stride=2, padding=1)
+    torch.testing.assert_close(fused, tf_layers["conv2d_downscale2d_y"], atol=1e-5, rtol=0)
 
 
 @settings(max_examples=25, deadline=None)

@@ -206,6 +206,7 @@ def test_a_variant_is_another_function_on_the_same_weights(generator, discrimina
         twin = generator.variant(**arguments)
         assert twin.layers["4x4/conv"] is generator.layers["4x4/conv"]
         assert not torch.allclose(twin(z), before)
+    torch.testing.assert_close(generator.variant(fused=True)(z), before, atol=1e-4, rtol=1e-4)
     assert torch.equal(generator.variant()(z), before) and torch.equal(generator(z), before)
     assert not torch.allclose(discriminator.variant(equalized=False)(before), discriminator(before))
     plain = generator.run(z, keep=["8x8/conv0:norm"]).activations["8x8/conv0:norm"]
