@@ -79,11 +79,13 @@ class Histogram:
 
 def histogram(values: torch.Tensor, bins: Bins) -> Histogram:
     """Count a tensor of any shape: the counts of `numpy.histogram` over `bins` on the whole tensor."""
-    flat = values.detach().reshape(-1)
-    finite = torch.isfinite(flat)
-    not_finite = flat.numel() - int(finite.sum())
-    if not_finite:
-        flat = flat[finite]
+    flat, not_finite = values.detach().reshape(-1), 0
+    if not flat.numel():
+        return Histogram(bins, np.zeros(bins.count, np.int64))
+    smallest, largest = (float(v) for v in flat.aminmax())
+    if not (np.isfinite(smallest) and np.isfinite(largest)):
+        finite = flat[torch.isfinite(flat)]
+        not_finite, flat = flat.numel() - finite.numel(), finite
     if bins.scale == "asinh":
         flat = torch.asinh(flat)
     low, high = bins.limits
@@ -94,5 +96,6 @@ def histogram(values: torch.Tensor, bins: Bins) -> Histogram:
         index = torch.bucketize(flat.double(), edges, right=True)
         index = torch.where(flat.double() == edges[-1], bins.count, index)
         counts = torch.bincount(index, minlength=bins.count + 2)[1:-1].cpu().numpy()
-    below, above = int((flat < low).sum()), int((flat > high).sum())
+    below = 0 if smallest >= bins.low else int((flat < low).sum())
+    above = flat.numel() - int(counts.sum()) - below
     return Histogram(bins, counts.astype(np.int64), below, above, not_finite)

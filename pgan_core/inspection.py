@@ -1,105 +1,283 @@
-"""What a network is made of and what it costs: the paper's table 2 for any configuration, multiply-adds, memory.
+"""What a network is and what flows through it: the layer table, and statistics of activations and of weights.
 
-Costs are exact counts for one image and one forward pass. A multiply-add is one weight times one value; a layer that
-upsamples is counted in its plain form (nearest neighbour, then 3x3), of which the fused form spends 16/36.
+    for row in layer_table(generator): print(row.operation, row.activation, row.output_shape, row.parameters)
+    statistics = generator_statistics(generator, z, Bins(-4, 4))
+    statistics["8x8/conv1:pre"].std, statistics["8x8/conv1"].histogram.counts, statistics["8x8/conv1:norm"].largest
+
+The table follows table 2 of Karras et al. 2018. Statistics are streamed: a walk stops after each layer and goes on from
+there, so that no more than one layer's activations (before and after the non-linearity, and normed) are in memory.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pgan_core import discriminator as discriminator_module
-from pgan_core import generator as generator_module
-from pgan_core.discriminator import Discriminator, DiscriminatorConfig, DiscriminatorLayer
-from pgan_core.generator import Generator, GeneratorConfig, LayerSpec
+import numpy as np
+import torch
+from torch import Tensor
 
-Spec = LayerSpec | DiscriminatorLayer
-Config = GeneratorConfig | DiscriminatorConfig
+from pgan_core.discriminator import Discriminator, entering_head
+from pgan_core.generator import Generator
+from pgan_core.histograms import Bins, Histogram, histogram
+from pgan_core.layers import EqualizedLayer
+
+ACTIVATION_NAMES = {"leaky_relu": "LReLU", "relu": "ReLU"}
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One row of table 2."""
+    """One row of the table: a layer with weights, a change of size, or an end of the network."""
 
-    name: str  # "8x8/conv0"; "8x8/upsample" and "8x8/downsample" for the steps without weights
-    operation: str  # "Conv 3 × 3", "Upsample", ...
-    activation: str  # "LReLU", "linear" or "–"
+    name: str  # "8x8/conv0"; "8x8/upsample", "latent", "image", "8x8/downsample" for rows without weights
+    kind: str  # "latent", "image", "dense", "conv", "upsample", "downsample", "rgb", "from_rgb", "minibatch_stddev"
+    operation: str  # as the paper calls it: "Conv 3×3"
+    activation: str  # "LReLU", "ReLU", "linear"; "" where nothing has one
     output_shape: tuple[int, int, int]  # C x H x W
-    parameters: int  # weights and biases as stored
-    multiply_adds: int  # for one image
+    parameters: int = 0
+    multiply_adds: int = 0  # for one picture, in the plain form (nearest 2x, then 3x3)
+    constant: float | None = None  # the run-time constant c of equalized learning rate
+    pixel_norm: bool = False  # whether it follows
 
-    @property
-    def output_bytes(self) -> int:
-        """Memory of the output of one image in float32."""
-        return 4 * math.prod(self.output_shape)
+
+def layer_table(
+    network: Generator | Discriminator, resolution: int | None = None, fading: bool = False
+) -> list[LayerRow]:
+    """The rows of the paper's table 2 for the network grown to ``resolution`` (None: its full size).
+
+    Only the to-RGB or from-RGB layer that is used there is listed; ``fading`` adds the coarser one of the old branch.
+    Raises ValueError for a size at which the network makes or reads no pictures.
+    """
+    resolution, _ = network.moment(resolution or max(network.resolutions), 1.0)
+    ends = {resolution, resolution // 2} if fading else {resolution}
+    rows = _generator_rows if isinstance(network, Generator) else _discriminator_rows
+    return list(rows(network, resolution, ends))
+
+
+def _generator_rows(network: Generator, resolution: int, ends: set[int]) -> Iterator[LayerRow]:
+    config = network.config
+    yield LayerRow("latent", "latent", "Latent vector", "", (config.latent_dim + config.label_dim, 1, 1))
+    for spec in network.specs:
+        r = spec.resolution
+        if r > resolution or (spec.kind == "rgb" and r not in ends):
+            continue
+        if spec.upsamples:
+            yield LayerRow(f"{r}x{r}/upsample", "upsample", "Upsample", "", (spec.in_features, r, r))
+        normed = spec.kind != "rgb" and config.pixel_norm != "off" and spec.name not in config.pixel_norm_skip
+        activation = "linear" if spec.kind == "rgb" else ACTIVATION_NAMES[config.activation]
+        # the dense layer is a 4x4 convolution of a 1x1 map in the paper's table
+        operation = {"dense": "Conv 4×4", "conv": "Conv 3×3", "rgb": "Conv 1×1"}[spec.kind]
+        places = 1 if spec.kind == "dense" else r * r
+        yield _weighted_row(network, spec, operation, activation, (spec.out_features, r, r), places, normed)
+
+
+def _discriminator_rows(network: Discriminator, resolution: int, ends: set[int]) -> Iterator[LayerRow]:
+    config = network.config
+    yield LayerRow("image", "image", "Input image", "", (config.image_channels, resolution, resolution))
+    for spec in network.specs:
+        r = spec.resolution
+        if r > resolution or (spec.kind == "from_rgb" and r not in ends):
+            continue
+        if spec.name == entering_head(config) and config.stddev is not None:
+            shape = (config.width[4] + 1, 4, 4)
+            yield LayerRow("4x4/minibatch_stddev", "minibatch_stddev", "Minibatch stddev", "", shape)
+        linear = spec.name == "4x4/dense1" or (spec.kind == "from_rgb" and not config.from_rgb_activation)
+        activation = "linear" if linear else ACTIVATION_NAMES[config.activation]
+        dense = "Fully-connected" if spec.name == "4x4/dense1" else "Conv 4×4"
+        operation = {"dense": dense, "conv": "Conv 3×3", "from_rgb": "Conv 1×1"}[spec.kind]
+        side = 1 if spec.kind == "dense" else r
+        yield _weighted_row(network, spec, operation, activation, (spec.out_features, side, side), side * side)
+        if spec.downsamples:
+            half = (spec.out_features, r // 2, r // 2)
+            yield LayerRow(f"{r // 2}x{r // 2}/downsample", "downsample", "Downsample", "", half)
+
+
+def _weighted_row(network, spec, operation, activation, shape, places: int, normed: bool = False) -> LayerRow:
+    layer: EqualizedLayer = network.layers[spec.name]
+    parameters = sum(p.numel() for p in layer.parameters())
+    return LayerRow(
+        spec.name, spec.kind, operation, activation, shape, parameters, layer.weight.numel() * places, layer.c, normed
+    )
+
+
+# ---- activations -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What one image costs in one forward pass."""
+class PointStatistics:
+    """Statistics of one point of the walk over a whole sample, all places and pictures counted alike."""
 
-    multiply_adds: int
-    activation_bytes: int  # every layer's output once, float32; what training keeps for the backward pass is a multiple
+    point: str
+    shape: tuple[int, ...]  # of one picture's activation, C x H x W (a dense layer's: C)
+    histogram: Histogram
+    mean: float
+    std: float  # population
+    largest: float  # magnitude
+    unit_mean: np.ndarray  # C
+    unit_std: np.ndarray  # C
+    unit_max: np.ndarray  # C, signed
+
+    @property
+    def dead(self) -> float:
+        """The share of units that are nowhere above 0 in the whole sample (LeakyReLU: never off the leaky side)."""
+        return float((self.unit_max <= 0).mean())
 
 
-def multiply_adds(spec: Spec) -> int:
-    """Multiply-adds of one layer for one image: each weight once for every place of the output."""
-    places = 1 if spec.kind == "dense" else spec.resolution**2
-    return math.prod(spec.weight_shape) * places
+class _Accumulator:
+    """Sums over chunks of a sample, in float64; exact enough that the chunks' sizes do not show."""
+
+    def __init__(self, point: str, bins: Bins):
+        self.point, self.bins = point, bins
+        self.parts: list[tuple] = []
+
+    def add(self, x: Tensor) -> None:
+        """x: N x C x ..."""
+        self.shape = tuple(x.shape[1:])
+        flat = x.flatten(2) if x.dim() > 2 else x.unsqueeze(2)  # N x C x places
+        total = flat.sum(dim=(0, 2), dtype=torch.float64)
+        square = torch.linalg.vector_norm(flat, dim=(0, 2), dtype=torch.float64).square()
+        low, high = flat.amin(dim=(0, 2)), flat.amax(dim=(0, 2))
+        moments = torch.stack([total, square, low.double(), high.double()]).cpu().numpy()
+        self.parts.append((flat.shape[0] * flat.shape[2], moments, histogram(x, self.bins)))
+
+    def result(self) -> PointStatistics:
+        counts, moments, histograms = zip(*self.parts, strict=True)
+        count, stacked = sum(counts), np.stack(moments)
+        total, square = stacked[:, 0].sum(axis=0), stacked[:, 1].sum(axis=0)
+        low, high = stacked[:, 2].min(axis=0), stacked[:, 3].max(axis=0)
+        unit_mean, mean = total / count, total.sum() / (count * len(total))
+        variance = square.sum() / (count * len(total)) - mean**2
+        return PointStatistics(
+            self.point,
+            self.shape,
+            sum(histograms[1:], histograms[0]),
+            float(mean),
+            math.sqrt(max(variance, 0.0)),
+            float(max(high.max(), -low.min())),
+            unit_mean,
+            np.sqrt(np.maximum(square / count - unit_mean**2, 0)),
+            high,
+        )
 
 
-def layer_table(network: Generator | Discriminator, resolution: int | None = None) -> list[LayerRow]:
-    """The network grown to `resolution` (default: full size) as rows of table 2, in the order of its walk.
+Progress = Callable[[float], None]  # gets the share that is done; may raise to stop
 
-    Only the to-RGB or from-RGB of that size is in the table, as in the paper.
+
+def generator_statistics(
+    generator: Generator,
+    z: Tensor,
+    bins: Bins,
+    *,
+    labels: Tensor | None = None,
+    progress: Progress | None = None,
+    budget: int = 64 * 2**20,
+) -> dict[str, PointStatistics]:
+    """Statistics of every point of a full walk over the latents z, N x latent_dim, by name in order.
+
+    Works on variants too: give both sides of a comparison the same bins. Latents are taken in chunks of which the
+    largest layer fits into ``budget`` bytes (batch normalisation: all at once, its statistics are the batch's).
     """
-    resolution = resolution or network.resolution
-    rows = []
-    for spec in grown_specs(network.config, resolution):
-        layer = network.layers[spec.name]
-        stored = layer.weight.numel() + (layer.bias.numel() if layer.bias is not None else 0)
-        rows += _rows(spec, network.config, stored)
-    return rows
+    full = max(generator.resolutions)
+    largest = max(c * r * r for r, c in generator.config.width.items())
+    size = len(z) if generator.norm_kind == "batch" else max(1, budget // (4 * largest))
+    layers = [layer_points(generator, name) for name in generator.layer_names if _size(name) <= full]
+    sums = {point: _Accumulator(point, bins) for points in layers for point in points}
+    chunks = list(zip(z.split(size), _split(labels, size, len(z)), strict=True))
+    for i, (latents, classes) in enumerate(chunks):
+        start = None
+        for j, points in enumerate(layers):
+            run = generator.run(
+                latents, labels=classes, resolution=full, alpha=1.0, keep=points, start=start, stop=points[-1]
+            )
+            for point in points:
+                sums[point].add(run.activations[point])
+            start = (points[-1], run.activations[points[-1]])
+            if progress:
+                progress((i + (j + 1) / len(layers)) / len(chunks))
+    return {point: accumulator.result() for point, accumulator in sums.items()}
 
 
-def grown_specs(config: Config, resolution: int) -> Iterator[Spec]:
-    """The layers that take part at a resolution outside a fade."""
-    module = generator_module if isinstance(config, GeneratorConfig) else discriminator_module
-    for spec in module.layer_specs(config):
-        is_picture = spec.kind in ("rgb", "from_rgb")
-        if spec.resolution == resolution or (spec.resolution < resolution and not is_picture):
-            yield spec
+def discriminator_statistics(
+    discriminator: Discriminator, images: Tensor, bins: Bins, *, progress: Progress | None = None
+) -> dict[str, PointStatistics]:
+    """Statistics of every point over a batch of pictures N x C x R x R at full size, from their way in to the score.
+
+    The minibatch-stddev layer compares pictures of one batch, so the batch is walked as a whole, layer by layer.
+    """
+    full = max(discriminator.resolutions)
+    specs = [s for s in discriminator.specs if s.kind != "from_rgb" or s.resolution == full]
+    head = entering_head(discriminator.config)
+    sums, start = {}, None
+    for j, spec in enumerate(specs):
+        points = [f"{spec.name}:pre", spec.name]
+        if spec.name == head and discriminator.config.stddev is not None:
+            points.insert(0, "4x4/minibatch_stddev")
+        run = discriminator.run(images, resolution=full, alpha=1.0, keep=points, start=start, stop=points[-1])
+        for point in points:
+            sums[point] = _Accumulator(point, bins)
+            sums[point].add(run.activations[point])
+        start = (points[-1], run.activations[points[-1]])
+        if progress:
+            progress((j + 1) / len(specs))
+    return {point: accumulator.result() for point, accumulator in sums.items()}
 
 
-def image_cost(config: Config, resolution: int | None = None) -> Cost:
-    """The cost of one image at a resolution, for a network of this configuration (no weights are needed)."""
-    rows = [row for spec in grown_specs(config, resolution or config.resolution) for row in _rows(spec, config, 0)]
-    return Cost(sum(row.multiply_adds for row in rows), sum(row.output_bytes for row in rows))
+def minibatch_stddev_numbers(discriminator: Discriminator, images: Tensor) -> np.ndarray | None:
+    """The minibatch-stddev map as one number a picture, N (section 3; a group shares it); None where there is none."""
+    if discriminator.config.stddev is None:
+        return None
+    point = "4x4/minibatch_stddev"
+    full = max(discriminator.resolutions)
+    run = discriminator.run(images, resolution=full, alpha=1.0, stop=point)
+    return run.activations[point].mean(dim=(1, 2, 3)).cpu().numpy()
 
 
-def _rows(spec: Spec, config: Config, parameters: int) -> list[LayerRow]:
-    """A layer's row, with the rows of the steps without weights that come before or after it."""
-    size, width = f"{spec.resolution}x{spec.resolution}", spec.out_features
-    shape = (width, 1, 1) if spec.kind == "dense" else (width, spec.resolution, spec.resolution)
-    nonlinear = "ReLU" if config.activation == "relu" else "LReLU"
-    linear = spec.kind == "rgb" or spec.name == "4x4/dense1"
-    linear = linear or (spec.kind == "from_rgb" and not config.from_rgb_activation)
-    operation = {"dense": "Fully connected", "conv": "Conv 3 × 3"}.get(spec.kind, "Conv 1 × 1")
-    before, after = [], []
-    if isinstance(config, GeneratorConfig):
-        if spec.kind == "dense":
-            operation, shape = "Conv 4 × 4", (width, 4, 4)  # the paper's name for the dense layer of the latent
-        if spec.upsamples:
-            grown = (spec.in_features, spec.resolution, spec.resolution)
-            before.append(LayerRow(f"{size}/upsample", "Upsample", "–", grown, 0, 0))
-    else:
-        if spec.downsamples:
-            pooled = (width, spec.resolution // 2, spec.resolution // 2)
-            after.append(LayerRow(f"{size}/downsample", "Downsample", "–", pooled, 0, 0))
-        if config.stddev is not None and spec.name == discriminator_module.entering_head(config):
-            entering = (config.width[4] + 1, 4, 4)
-            before.append(LayerRow("4x4/minibatch_stddev", "Minibatch stddev", "–", entering, 0, 0))
-        if spec.name == "4x4/dense0":
-            operation = "Conv 4 × 4"
-    row = LayerRow(spec.name, operation, "linear" if linear else nonlinear, shape, parameters, multiply_adds(spec))
-    return [*before, row, *after]
+def layer_points(generator: Generator, name: str) -> list[str]:
+    """The three points of a layer in the order of the walk: before and after the non-linearity, and normed."""
+    if generator.config.pixel_norm == "before":
+        return [f"{name}:norm", f"{name}:pre", name]
+    return [f"{name}:pre", name, f"{name}:norm"]
+
+
+def _size(name: str) -> int:
+    return int(name.partition("x")[0])
+
+
+def _split(labels: Tensor | None, size: int, count: int) -> Sequence[Tensor | None]:
+    return [None] * math.ceil(count / size) if labels is None else labels.split(size)
+
+
+# ---- weights -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WeightStatistics:
+    """One layer's weight as stored and as used (w * c): histograms and standard deviations, and its bias."""
+
+    name: str
+    shape: tuple[int, ...]
+    constant: float
+    stored: Histogram
+    effective: Histogram
+    stored_std: float
+    effective_std: float
+    bias: np.ndarray | None  # effective, flat
+
+
+def weight_statistics(
+    network: Generator | Discriminator, name: str, stored_bins: Bins, effective_bins: Bins
+) -> WeightStatistics:
+    """Stored and effective weights of a layer (section 4.1). Raises ValueError for a layer that has none."""
+    if name not in network.layers:
+        raise ValueError(f"there is no layer {name} with weights")
+    layer: EqualizedLayer = network.layers[name]
+    stored, effective, bias = layer.weight.detach(), layer.effective_weight().detach(), layer.effective_bias()
+    return WeightStatistics(
+        name,
+        tuple(stored.shape),
+        layer.c,
+        histogram(stored, stored_bins),
+        histogram(effective, effective_bins),
+        float(stored.double().std(correction=0)),
+        float(effective.double().std(correction=0)),
+        None if bias is None else bias.detach().flatten().cpu().numpy(),
+    )

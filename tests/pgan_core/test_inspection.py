@@ -1,62 +1,220 @@
-"""Layer tables and costs against the paper's table 2 and against what the networks really do."""
+"""The layer table is the paper's, and streamed statistics are those of the whole tensor."""
 
-import itertools
-
+import numpy as np
 import pytest
 import torch
 
-from pgan_core import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
-from pgan_core.inspection import grown_specs, image_cost, layer_table, multiply_adds
+from pgan_core.discriminator import Discriminator, DiscriminatorConfig
+from pgan_core.generator import Generator, GeneratorConfig
+from pgan_core.histograms import Bins
+from pgan_core.inspection import (
+    discriminator_statistics,
+    generator_statistics,
+    layer_table,
+    minibatch_stddev_numbers,
+    weight_statistics,
+)
+from pgan_core.layers import StddevConfig
+from pgan_core.tables import short_count
 
-SMALL = {"resolution": 16, "channels": (8, 6, 4)}
+BINS = Bins(-3, 3, 40)
+
+# table 2 of Karras et al. 2018: what, activation, output shape, parameters as printed there
+GENERATOR = """
+Latent vector    | -      | 512 1 1      | -
+Conv 4×4         | LReLU  | 512 4 4      | 4.2M
+Conv 3×3         | LReLU  | 512 4 4      | 2.4M
+Upsample         | -      | 512 8 8      | -
+Conv 3×3         | LReLU  | 512 8 8      | 2.4M
+Conv 3×3         | LReLU  | 512 8 8      | 2.4M
+Upsample         | -      | 512 16 16    | -
+Conv 3×3         | LReLU  | 512 16 16    | 2.4M
+Conv 3×3         | LReLU  | 512 16 16    | 2.4M
+Upsample         | -      | 512 32 32    | -
+Conv 3×3         | LReLU  | 512 32 32    | 2.4M
+Conv 3×3         | LReLU  | 512 32 32    | 2.4M
+Upsample         | -      | 512 64 64    | -
+Conv 3×3         | LReLU  | 256 64 64    | 1.2M
+Conv 3×3         | LReLU  | 256 64 64    | 590k
+Upsample         | -      | 256 128 128  | -
+Conv 3×3         | LReLU  | 128 128 128  | 295k
+Conv 3×3         | LReLU  | 128 128 128  | 148k
+Upsample         | -      | 128 256 256  | -
+Conv 3×3         | LReLU  | 64 256 256   | 74k
+Conv 3×3         | LReLU  | 64 256 256   | 37k
+Upsample         | -      | 64 512 512   | -
+Conv 3×3         | LReLU  | 32 512 512   | 18k
+Conv 3×3         | LReLU  | 32 512 512   | 9.2k
+Upsample         | -      | 32 1024 1024 | -
+Conv 3×3         | LReLU  | 16 1024 1024 | 4.6k
+Conv 3×3         | LReLU  | 16 1024 1024 | 2.3k
+Conv 1×1         | linear | 3 1024 1024  | 51
+"""
+DISCRIMINATOR = """
+Input image      | -      | 3 1024 1024  | -
+Conv 1×1         | LReLU  | 16 1024 1024 | 64
+Conv 3×3         | LReLU  | 16 1024 1024 | 2.3k
+Conv 3×3         | LReLU  | 32 1024 1024 | 4.6k
+Downsample       | -      | 32 512 512   | -
+Conv 3×3         | LReLU  | 32 512 512   | 9.2k
+Conv 3×3         | LReLU  | 64 512 512   | 18k
+Downsample       | -      | 64 256 256   | -
+Conv 3×3         | LReLU  | 64 256 256   | 37k
+Conv 3×3         | LReLU  | 128 256 256  | 74k
+Downsample       | -      | 128 128 128  | -
+Conv 3×3         | LReLU  | 128 128 128  | 148k
+Conv 3×3         | LReLU  | 256 128 128  | 295k
+Downsample       | -      | 256 64 64    | -
+Conv 3×3         | LReLU  | 256 64 64    | 590k
+Conv 3×3         | LReLU  | 512 64 64    | 1.2M
+Downsample       | -      | 512 32 32    | -
+Conv 3×3         | LReLU  | 512 32 32    | 2.4M
+Conv 3×3         | LReLU  | 512 32 32    | 2.4M
+Downsample       | -      | 512 16 16    | -
+Conv 3×3         | LReLU  | 512 16 16    | 2.4M
+Conv 3×3         | LReLU  | 512 16 16    | 2.4M
+Downsample       | -      | 512 8 8      | -
+Conv 3×3         | LReLU  | 512 8 8      | 2.4M
+Conv 3×3         | LReLU  | 512 8 8      | 2.4M
+Downsample       | -      | 512 4 4      | -
+Minibatch stddev | -      | 513 4 4      | -
+Conv 3×3         | LReLU  | 512 4 4      | 2.4M
+Conv 4×4         | LReLU  | 512 1 1      | 4.2M
+Fully-connected  | linear | 1 1 1        | 513
+"""
 
 
-@pytest.fixture(scope="module")
-def networks():
-    return Generator(GeneratorConfig(latent_dim=5, **SMALL)), Discriminator(DiscriminatorConfig(**SMALL))
+def _official(kind):
+    with torch.device("meta"):  # shapes only: the full networks take no memory
+        return Generator(GeneratorConfig()) if kind == "G" else Discriminator(DiscriminatorConfig())
 
 
-def test_the_official_networks_have_the_papers_totals():
-    generator, discriminator = Generator(GeneratorConfig()), Discriminator(DiscriminatorConfig())
-    tables = layer_table(generator), layer_table(discriminator)
-    assert [round(sum(row.parameters for row in table) / 1e6, 1) for table in tables] == [23.1, 23.1]
-    rows = {row.name: row for row in tables[0]}
-    assert rows["4x4/dense"].output_shape == (512, 4, 4) and round(rows["4x4/dense"].parameters / 1e6, 1) == 4.2
-    assert rows["1024x1024/upsample"].output_shape == (32, 1024, 1024)
-    assert rows["1024x1024/rgb"].parameters == 51 and rows["1024x1024/rgb"].activation == "linear"
-    rows = {row.name: row for row in tables[1]}
-    assert rows["4x4/minibatch_stddev"].output_shape == (513, 4, 4)
-    assert rows["4x4/dense1"].parameters == 513 and rows["4x4/dense1"].activation == "linear"
+@pytest.mark.parametrize("kind, printed", [("G", GENERATOR), ("D", DISCRIMINATOR)])
+def test_the_official_network_is_table_2_row_by_row(kind, printed):
+    expected = [[cell.strip() for cell in line.split("|")] for line in printed.strip().splitlines()]
+    rows = layer_table(_official(kind))
+    found = [
+        [
+            row.operation,
+            row.activation or "-",
+            " ".join(map(str, row.output_shape)),
+            short_count(row.parameters) if row.parameters else "-",
+        ]
+        for row in rows
+    ]
+    assert found == expected
+    assert short_count(sum(row.parameters for row in rows)) == "23.1M"
 
 
-@pytest.mark.parametrize("which", [0, 1])
-@pytest.mark.parametrize("resolution", [4, 8, 16])
-def test_output_shapes_are_those_of_a_run(networks, which, resolution):
-    network = networks[which]
-    rows = {r.name: r.output_shape for r in layer_table(network, resolution) if r.name in network.layers}
-    inputs = torch.zeros(1, 5) if which == 0 else torch.zeros(1, 3, resolution, resolution)
-    kept = network.run(inputs, resolution=resolution, keep=list(rows)).activations
-    flat = {name: (*tensor.shape[1:], 1, 1)[:3] for name, tensor in kept.items()}
-    assert flat == rows
+def _small_generator(**options):
+    return Generator(GeneratorConfig(resolution=16, channels=(12, 8, 6), latent_dim=10, **options), seed=1)
 
 
-def test_multiply_adds_are_counted_by_hand():
-    specs = {spec.name: spec for spec in grown_specs(GeneratorConfig(latent_dim=5, **SMALL), 8)}
-    assert list(specs) == ["4x4/dense", "4x4/conv", "8x8/conv0", "8x8/conv1", "8x8/rgb"]
-    counts = [multiply_adds(spec) for spec in specs.values()]
-    assert counts == [5 * 8 * 16, 8 * 8 * 9 * 16, 8 * 6 * 9 * 64, 6 * 6 * 9 * 64, 6 * 3 * 64]
-    assert image_cost(GeneratorConfig(latent_dim=5, **SMALL), 8).multiply_adds == sum(counts)
+def _small_discriminator(**options):
+    return Discriminator(DiscriminatorConfig(resolution=16, channels=(12, 8, 6), **options), seed=2)
 
 
-def test_the_table_and_the_cost_agree(networks):
-    for network in networks:
-        for resolution in network.resolutions:
-            table, cost = layer_table(network, resolution), image_cost(network.config, resolution)
-            assert cost.multiply_adds == sum(row.multiply_adds for row in table)
-            assert cost.activation_bytes == sum(row.output_bytes for row in table)
+def _noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_costs_rise_with_the_resolution():
-    costs = [image_cost(GeneratorConfig(), 2**k) for k in range(2, 11)]
-    assert all(a.multiply_adds < b.multiply_adds for a, b in itertools.pairwise(costs))
-    assert costs[-1].activation_bytes > 1000 * costs[0].activation_bytes
+def test_table_at_a_smaller_size_and_during_a_fade():
+    rows = layer_table(_small_generator(), resolution=8, fading=True)
+    assert [r.name for r in rows if r.kind == "rgb"] == ["4x4/rgb", "8x8/rgb"]
+    assert rows[-1].output_shape == (3, 8, 8)
+    by_name = {row.name: row for row in rows}
+    assert by_name["8x8/conv0"].multiply_adds == 8 * 12 * 9 * 64
+    assert by_name["4x4/dense"].multiply_adds == 10 * 12 * 16
+    assert by_name["4x4/dense"].parameters == 10 * 12 * 16 + 12
+    with pytest.raises(ValueError, match="not 32"):
+        layer_table(_small_generator(), resolution=32)
+
+
+def test_parameters_of_the_table_at_full_size_and_all_ways_out_are_the_networks():
+    generator = _small_generator(rgb_resolutions=(16,))
+    assert sum(r.parameters for r in layer_table(generator)) == sum(p.numel() for p in generator.parameters())
+
+
+@pytest.mark.parametrize("pixel_norm", ["after", "before"])
+@pytest.mark.parametrize("budget", [1, 2**30])
+@torch.inference_mode()
+def test_streamed_statistics_are_those_of_the_whole_tensor(pixel_norm, budget):
+    generator, z = _small_generator(pixel_norm=pixel_norm), _noise(7, 10)
+    statistics = generator_statistics(generator, z, BINS, budget=budget)
+    assert len(statistics) == 3 * len(generator.layer_names)
+    whole = generator.run(z, keep=list(statistics)).activations
+    for point, x in whole.items():
+        found, x = statistics[point], x.numpy()
+        assert np.array_equal(found.histogram.counts, np.histogram(x, 40, range=(-3, 3))[0])
+        assert found.histogram.total == x.size
+        assert (found.mean, found.std) == pytest.approx((x.mean(), x.std()), abs=1e-5)
+        assert found.largest == pytest.approx(np.abs(x).max())
+        assert np.allclose(found.unit_std, x.std(axis=(0, 2, 3)), atol=1e-5)
+        assert found.dead == (x.max(axis=(0, 2, 3)) <= 0).mean()
+
+
+@torch.inference_mode()
+def test_batch_normalisation_sees_the_whole_batch_whatever_the_budget():
+    generator = _small_generator().variant(pixel_norm="batch")
+    statistics = generator_statistics(generator, _noise(5, 10), BINS, budget=1)
+    normed = statistics["8x8/conv1:norm"]
+    assert np.allclose(normed.unit_std, 1, atol=1e-3)
+
+
+@torch.inference_mode()
+def test_without_pixel_norm_magnitudes_are_those_of_the_changed_network():
+    generator, z = _small_generator(), _noise(2, 10)
+    changed = generator_statistics(generator.variant(pixel_norm="off", equalized=False), z, BINS)
+    kept = generator.variant(pixel_norm="off", equalized=False).run(z, keep=["16x16/conv1"]).activations
+    assert changed["16x16/conv1"].std == pytest.approx(float(kept["16x16/conv1"].std(correction=0)), rel=1e-5)
+
+
+@torch.inference_mode()
+def test_progress_rises_to_1_and_can_stop_the_work():
+    seen = []
+    generator_statistics(_small_generator(), _noise(3, 10), BINS, progress=seen.append, budget=1)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+    def stop(share):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generator_statistics(_small_generator(), _noise(3, 10), BINS, progress=stop)
+
+
+@torch.inference_mode()
+def test_discriminator_statistics_and_the_stddev_number():
+    discriminator, images = _small_discriminator(), _noise(8, 3, 16, 16)
+    statistics = discriminator_statistics(discriminator, images, BINS)
+    whole = discriminator.run(images, keep=list(statistics)).activations
+    for point, x in whole.items():
+        assert np.array_equal(statistics[point].histogram.counts, np.histogram(x.numpy(), 40, range=(-3, 3))[0])
+    numbers = minibatch_stddev_numbers(discriminator, images)
+    below = discriminator.run(images, keep=["8x8/conv1"]).activations["8x8/conv1"]
+    pooled = torch.nn.functional.avg_pool2d(below, 2)
+    group = pooled[[0, 2, 4, 6]]  # strided: sample i is in group i mod (8 / 4)
+    assert numbers[0] == pytest.approx(float((group.var(dim=0, correction=0) + 1e-8).sqrt().mean()), rel=1e-5)
+    assert numbers[0] == numbers[2] != numbers[1]
+    assert minibatch_stddev_numbers(_small_discriminator(stddev=None), images) is None
+
+
+@torch.inference_mode()
+def test_a_discriminators_walk_goes_on_from_a_kept_point_to_the_bit():
+    discriminator, images = _small_discriminator(stddev=StddevConfig(group_size=2)), _noise(4, 3, 16, 16)
+    kept = discriminator.run(images, keep=["16x16/conv1", "8x8/conv1:pre"], alpha=0.3)
+    for point, x in kept.activations.items():
+        again = discriminator.run(images, start=(point, x), alpha=0.3)
+        assert torch.equal(again.scores, kept.scores)
+
+
+def test_weights_as_stored_and_as_used():
+    generator = _small_generator()
+    found = weight_statistics(generator, "8x8/conv0", BINS, BINS)
+    weight = generator.layers["8x8/conv0"].weight.detach().numpy()
+    assert np.array_equal(found.stored.counts, np.histogram(weight, 40, range=(-3, 3))[0])
+    assert found.effective_std == pytest.approx(found.stored_std * (2 / (12 * 9)) ** 0.5, rel=1e-6)
+    assert found.constant == pytest.approx((2 / (12 * 9)) ** 0.5)
+    assert found.bias.shape == (8,)
+    with pytest.raises(ValueError, match="no layer 8x8/conv7"):
+        weight_statistics(generator, "8x8/conv7", BINS, BINS)
