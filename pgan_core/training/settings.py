@@ -1,0 +1,96 @@
+"""What makes one training run another than the next, and the check that a resumed run is the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from pgan_core.discriminator import DiscriminatorConfig
+from pgan_core.generator import GeneratorConfig
+from pgan_core.growth import Schedule, Stage
+
+LOSSES = ("wgan-gp", "logistic")
+
+
+class TrainingError(ValueError):
+    """A run that cannot start or go on as asked; one sentence says why."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The recipe. Same settings, same data, same machine and thread count: the same weights, to the bit.
+
+    Defaults are the paper's, except for the generator's average: `ema_kimg` is the half-life of its decay, so that it
+    does not depend on the minibatch (the official 0.999 a minibatch of 16 is 11 kimg).
+    """
+
+    schedule: Schedule
+    feature_maps: tuple[int, ...]
+    latent_dim: int = 512
+    loss: str = "wgan-gp"
+    gradient_weight: float = 10.0
+    drift: float = 0.001
+    r1_gamma: float = 1.0
+    r1_every: int = 4
+    betas: tuple[float, float] = (0.0, 0.99)
+    adam_epsilon: float = 1e-8
+    ema_kimg: float = 11.0
+    mirror: bool = True
+    fused_down: bool = True
+    seed: int = 0
+    precision: str = "float32"
+    channels_last: bool = False
+
+    def __post_init__(self):
+        if self.loss not in LOSSES:
+            raise TrainingError(f"A loss is one of {', '.join(LOSSES)}, not {self.loss}.")
+        if len(self.feature_maps) != len(self.schedule.stages):
+            sizes = ", ".join(str(stage.resolution) for stage in self.schedule.stages)
+            raise TrainingError(
+                f"Feature maps are one number for each of the sizes {sizes}, found {len(self.feature_maps)}."
+            )
+        for stage in self.schedule.stages:
+            if stage.minibatch % 4 and stage.minibatch > 4:
+                raise TrainingError(
+                    f"A minibatch must divide into groups of 4 for the stddev layer, not {stage.minibatch}."
+                )
+
+    def generator_config(self) -> GeneratorConfig:
+        return GeneratorConfig(
+            resolution=self.schedule.resolution, channels=self.feature_maps, latent_dim=self.latent_dim
+        )
+
+    def discriminator_config(self) -> DiscriminatorConfig:
+        return DiscriminatorConfig(
+            resolution=self.schedule.resolution, channels=self.feature_maps, fused_down=self.fused_down
+        )
+
+    def as_dict(self) -> dict:
+        """Numbers, strings and lists only; `from_dict` reads it back."""
+        plain = asdict(self)
+        plain["schedule"] = [asdict(stage) for stage in self.schedule.stages]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping) -> Settings:
+        values = {field.name: plain[field.name] for field in fields(cls) if field.name in plain}
+        values["schedule"] = Schedule(tuple(Stage(**stage) for stage in plain["schedule"]))
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def check_same_run(stored: Mapping, asked: Settings) -> None:
+    """Raises TrainingError where a run's stored settings differ from what is asked now.
+
+    The last resolution may train longer or shorter than planned: it changes nothing that has happened.
+    """
+    now = asked.as_dict()
+    before, after = dict(stored), dict(now)
+    before["schedule"] = [dict(stage) for stage in stored["schedule"]]
+    before["schedule"][-1]["steady_kimg"] = after["schedule"][-1]["steady_kimg"]
+    differing = [name for name in after if before.get(name) != after[name]]
+    if differing:
+        name = differing[0]
+        raise TrainingError(
+            f"The run was started with {name} = {before.get(name)}, not {after[name]}: "
+            "resume it with its own settings, or train into another folder."
+        )
