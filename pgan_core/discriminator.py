@@ -46,6 +46,7 @@ class DiscriminatorConfig:
     activation: str = "leaky_relu"  # or "relu"
     slope: float = 0.2
     from_rgb_activation: bool = True  # False: from-RGB is linear (pro_gan_pytorch before 3.3, rosinality)
+    widens_first: bool = False  # conv0 changes the width, not conv1 (rosinality)
     fused_down: bool = False  # the official fused form pools before bias and non-linearity: another function
     stddev: StddevConfig | None = field(default_factory=StddevConfig)  # None: no minibatch-stddev layer
     final_conv: bool = True  # MMGeneration has no 4x4 convolution
@@ -114,8 +115,10 @@ def layer_specs(config: DiscriminatorConfig) -> tuple[DiscriminatorLayer, ...]:
         if r in rgb:
             specs.append(DiscriminatorLayer(f"{size}/from_rgb", "from_rgb", r, config.image_channels, width))
         if r > 4:
-            specs.append(DiscriminatorLayer(f"{size}/conv0", "conv", r, width, width))
-            specs.append(DiscriminatorLayer(f"{size}/conv1", "conv", r, width, config.width[r // 2], downsamples=True))
+            below = config.width[r // 2]
+            between = below if config.widens_first else width
+            specs.append(DiscriminatorLayer(f"{size}/conv0", "conv", r, width, between))
+            specs.append(DiscriminatorLayer(f"{size}/conv1", "conv", r, between, below, downsamples=True))
     width = config.width[4]
     entering = width + (config.stddev is not None)
     if config.final_conv:

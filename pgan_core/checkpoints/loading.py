@@ -10,7 +10,19 @@ from types import ModuleType
 
 import torch
 
-from pgan_core.checkpoints import tf_official
+from pgan_core.checkpoints import (
+    akanimax,
+    dissect,
+    ganzoo,
+    genforce,
+    interfacegan,
+    mmgen,
+    nashory,
+    pengge,
+    rosinality,
+    tf_official,
+    theano,
+)
 from pgan_core.checkpoints.containers import BROKEN, Source, read_bytes, read_tree
 from pgan_core.checkpoints.errors import CheckpointError
 from pgan_core.checkpoints.reading import Choices, Reading
@@ -18,7 +30,19 @@ from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
 
 # Each family is a module with FORMAT, LAYOUT, SOURCE, matches(tree) and read(tree, reading). The first match reads.
-READERS: tuple[ModuleType, ...] = (tf_official,)
+READERS: tuple[ModuleType, ...] = (
+    tf_official,
+    theano,
+    dissect,
+    akanimax,
+    pengge,
+    nashory,
+    rosinality,
+    ganzoo,
+    genforce,
+    interfacegan,
+    mmgen,
+)
 
 
 @dataclass(frozen=True)

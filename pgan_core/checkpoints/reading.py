@@ -67,9 +67,9 @@ class Choices:
 class Tensors:
     """One network's stored arrays by key. `take` checks and counts as used; what is never taken is reported."""
 
-    def __init__(self, reading: Reading, arrays: Mapping, prefix: str):
+    def __init__(self, reading: Reading, arrays: dict, prefix: str):
         self.reading = reading
-        self.arrays = {str(key): value for key, value in arrays.items()}
+        self.arrays = arrays
         self.prefix = prefix
         reading.unused.update({prefix + key: None for key in self.arrays})
 
@@ -129,13 +129,11 @@ class Reading:
         return CheckpointError(f"Taken for {self.layout}: {what}.")
 
     def tensors(self, arrays: object, prefix: str = "") -> Tensors:
-        """A network's arrays by key; without the `module.` that DataParallel puts before every key."""
-        if not isinstance(arrays, Mapping) or not arrays:
+        """A network's arrays by key, without the `module.` of DataParallel; `prefix` stands before reported keys."""
+        if not isinstance(arrays, dict) or not arrays or not all(isinstance(key, str) for key in arrays):
             raise self.misfit(f"`{prefix.rstrip('/')}` holds no tensors")
-        keys = [str(key) for key in arrays]
-        if all(key.startswith("module.") for key in keys):
-            prefix, arrays = f"{prefix}module.", {str(key)[7:]: value for key, value in arrays.items()}
-        return Tensors(self, arrays, prefix)
+        plain = strip_module(arrays)
+        return Tensors(self, plain, prefix if plain is arrays else f"{prefix}module.")
 
     def leave(self, *names: str) -> None:
         """Note parts of the file that are known and not needed (optimizers, the other generator)."""
@@ -174,6 +172,19 @@ class Reading:
         """What the caller says about `name`; else what the file says."""
         said = getattr(self.choices, name)
         return stored if said is None else self.choose(name, stored, f"the file says {stored}")
+
+
+def state_dict(tree: object) -> dict:
+    """The state dict of a tree: itself, or what it keeps as `state_dict`; empty if it is none."""
+    if isinstance(tree, dict) and isinstance(tree.get("state_dict"), dict):
+        tree = tree["state_dict"]
+    return tree if isinstance(tree, dict) and all(isinstance(key, str) for key in tree) else {}
+
+
+def strip_module(arrays: dict) -> dict:
+    """The keys without the `module.` that DataParallel puts before every one of them."""
+    wrapped = bool(arrays) and all(key.startswith("module.") for key in arrays)
+    return {key[7:]: value for key, value in arrays.items()} if wrapped else arrays
 
 
 # ---- canonical forms: other ways to write the same function ------------------------------------------------------

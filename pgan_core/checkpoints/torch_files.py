@@ -55,7 +55,7 @@ def _fill(storage: Storage, data: memoryview, position: int) -> int:
 
 
 def _persistent(storages: dict[str, Storage]) -> Callable[[object], object]:
-    """What torch puts outside of its pickle: ("storage", class, key, device, length[, view]) or ("module", class, ...)."""
+    """What torch puts outside of its pickle: ("storage", class, key, device, length[, view]) or ("module", class)."""
 
     def resolve(identity: object) -> object:
         match identity:
