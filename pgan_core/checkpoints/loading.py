@@ -18,6 +18,7 @@ from pgan_core.checkpoints import (
     interfacegan,
     mmgen,
     nashory,
+    ours,
     pengge,
     rosinality,
     tf_official,
@@ -25,12 +26,14 @@ from pgan_core.checkpoints import (
 )
 from pgan_core.checkpoints.containers import BROKEN, Source, read_bytes, read_tree
 from pgan_core.checkpoints.errors import CheckpointError
+from pgan_core.checkpoints.native import is_safetensors
 from pgan_core.checkpoints.reading import Choices, Reading
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
 
 # Each family is a module with FORMAT, LAYOUT, SOURCE, matches(tree) and read(tree, reading). The first match reads.
 READERS: tuple[ModuleType, ...] = (
+    ours,
     tf_official,
     theano,
     dissect,
@@ -84,6 +87,11 @@ def load_checkpoint(
         checkpoint = _join(parts)
     else:
         checkpoint = _load(source, choices)
+    for name, said in asdict(choices).items():
+        if name != "weights" and said is not None and name not in checkpoint.info["assumed"]:
+            checkpoint.info["assumed"][name] = (
+                f"{name} = {said} has no effect: there is nothing of the kind in this file"
+            )
     for network in (checkpoint.generator, checkpoint.discriminator):
         if network is not None:
             network.to(device)
@@ -92,7 +100,7 @@ def load_checkpoint(
 
 def _load(source: Source, choices: Choices) -> Checkpoint:
     data = read_bytes(source)
-    container, tree = read_tree(data)
+    container, tree = ("safetensors", ours.open_ours(data)) if is_safetensors(data) else read_tree(data)
     reader = _recognise(container, tree)
     reading = Reading(reader.LAYOUT, choices, len(data))
     try:
