@@ -102,19 +102,18 @@ def score_units(
 
 def choose_thresholds(rule: Rule, maps: torch.Tensor, labels: np.ndarray, num_concepts: int) -> np.ndarray:
     """Each unit's level by the rule, U float32, from maps N x U x h x w and label maps N x M x H x W."""
-    groups = levels.group_pixels(labels, num_concepts) if rule.fraction is None else None
-    size = labels.shape[-2:]
-    return np.array([unit_level(rule, maps[:, u], size, groups) for u in range(maps.shape[1])], np.float32)
-
-
-def unit_level(rule: Rule, maps: torch.Tensor, size: tuple[int, int], groups: levels.Groups | None) -> np.float32:
-    """One unit's level from its maps N x h x w."""
+    units = range(maps.shape[1])
     if rule.raw:
-        return levels.fraction_level(maps.numpy(), rule.fraction)
-    values = tally.upsample(maps, size, rule.border).numpy().reshape(-1)
+        return np.array([levels.fraction_level(maps[:, u].numpy(), rule.fraction) for u in units], np.float32)
+    fractions = levels.FRACTIONS if rule.fraction is None else np.array([rule.fraction])
+    curves = [
+        levels.level_curves([(maps[:, u : u + 1], labels)], num_concepts, fractions, rule.border)[0] for u in units
+    ]
     if rule.fraction is not None:
-        return levels.fraction_level(values, rule.fraction)
-    return levels.best_level(levels.level_curve(values, groups), groups.label_pixels, groups.pixels)
+        return np.array([curve.levels[0] for curve in curves], np.float32)
+    label_pixels = tally.label_counts(labels, num_concepts).sum(axis=0)
+    pixels = len(labels) * int(np.prod(labels.shape[-2:]))
+    return np.array([levels.best_level(curve, label_pixels, pixels) for curve in curves], np.float32)
 
 
 def unit_scores(rule: Rule, thresholds: np.ndarray, totals: Counts, maxima: np.ndarray, top: int) -> UnitScores:

@@ -27,6 +27,9 @@ class Counts:
     label_pixels: np.ndarray  # C: pixels of the concept
     pixels: np.ndarray  # C: pixels of the images that count for the concept
 
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+
     @property
     def iou(self) -> np.ndarray:
         """Intersection over union of sums over the sample, U x C; 0 where both are empty."""
@@ -144,15 +147,30 @@ def total_counts(
     With `categories` (one integer a concept) an image counts for a concept only if some label of that concept's
     category occurs in it; label 0 belongs to the category it is given, as in the first published release.
     """
-    num_concepts = labels.shape[1]
-    counts_for = np.ones((len(labels), num_concepts), np.int64)
-    if categories is not None:
-        same = np.equal.outer(np.asarray(categories), np.asarray(categories))
-        counts_for = ((labels > 0).astype(np.int64) @ same.astype(np.int64) > 0).astype(np.int64)
+    relevant = counted_images(labels, categories)
     intersections = counts.sum(axis=0, dtype=np.int64)
-    active = counts[:, :, 0].astype(np.int64).T @ counts_for
-    totals = Counts(intersections, active, labels.sum(axis=0), counts_for.sum(axis=0) * pixels_per_image)
-    return without_background(totals)
+    active = counts[:, :, 0].astype(np.int64).T @ relevant
+    return without_background(
+        Counts(intersections, active, labels.sum(axis=0), relevant.sum(axis=0) * pixels_per_image)
+    )
+
+
+def counted_images(labels: np.ndarray, categories: Sequence[int] | None) -> np.ndarray:
+    """Whether each image counts for each concept, N x C of 0 and 1, from its pixels of each label (N x C)."""
+    if categories is None:
+        return np.ones(labels.shape, np.int64)
+    same = np.equal.outer(np.asarray(categories), np.asarray(categories))
+    return ((labels > 0).astype(np.int64) @ same.astype(np.int64) > 0).astype(np.int64)
+
+
+def best_pairs(
+    counts: np.ndarray, labels: np.ndarray, best: np.ndarray, categories: Sequence[int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Intersection and union of each unit with its `best` concept in each image, N x U each; 0 for concept 0."""
+    concept = best > 0
+    intersections = np.take_along_axis(counts, best[None, :, None], axis=2)[:, :, 0].astype(np.int64)
+    active = counts[:, :, 0] * counted_images(labels, categories)[:, best]
+    return intersections * concept, (active + labels[:, best] - intersections) * concept
 
 
 def without_background(totals: Counts) -> Counts:

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissection.levels import FRACTIONS, group_pixels, hazen, kth_smallest, level_curve
+from dissection import levels
+from dissection.levels import FRACTIONS, fraction_level, level_curves
 from dissection.score import score_units
 from dissection.tally import (
     bootstrap_iou,
@@ -215,35 +216,40 @@ def test_two_label_maps_count_as_two_partitions():
 
 @given(
     st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=60),
-    st.integers(1, 6),
-    st.integers(0, 2**31),
+    st.sampled_from(["as it is", "ties", "outlier", "subnormal"]),
 )
 @settings(max_examples=60, deadline=None)
-def test_selection_from_runs_equals_a_sort(values, pieces, seed):
+def test_levels_equal_numpy_quantiles(values, shape):
     values = np.array(values, np.float32)
-    cuts = np.sort(np.random.default_rng(seed).integers(0, len(values) + 1, pieces - 1))
-    runs = [np.sort(piece) for piece in np.split(values, cuts)]
-    ranks = np.arange(len(values))
-    np.testing.assert_array_equal(kth_smallest(runs, ranks), np.sort(values))
+    if shape == "ties":
+        values = values.round()
+    if shape == "outlier":  # everything else falls into one bin
+        values[0] = 1e30
+    if shape == "subnormal":
+        values = values * np.float32(1e-42)
     fractions = np.array([1.0, 0.5, 0.03])
-    np.testing.assert_allclose(
-        hazen(runs, fractions),
-        np.quantile(values.astype(np.float64), 1 - fractions, method="hazen"),
-        rtol=1e-6,
-        atol=1e-6,
-    )
+    labels = (np.arange(len(values)) % 3).reshape(-1, 1, 1, 1)
+    (curve,) = level_curves([(torch.from_numpy(values).view(-1, 1, 1, 1), labels)], 3, fractions)
+    want = np.quantile(values.astype(np.float64), 1 - fractions, method="hazen")
+    np.testing.assert_allclose(curve.levels, want, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose([fraction_level(values, f) for f in fractions], want, rtol=1e-6, atol=1e-6)
+    assert curve.histogram.sum() == len(values)
+    above = values[:, None] > curve.levels
+    np.testing.assert_array_equal(curve.lit[:, 0], above.sum(axis=0))
+    for concept in (1, 2):
+        np.testing.assert_array_equal(curve.lit[:, concept], above[labels.ravel() == concept].sum(axis=0))
 
 
-def test_level_curve_counts_what_masks_count():
-    labels = scenes()[:, None]
-    maps = torch.randn(24, 2, 8, 8, generator=torch.Generator().manual_seed(3))
-    groups = group_pixels(labels, 5)
-    for unit in range(2):
-        curve = level_curve(upsample(maps[:, unit], (32, 32)).numpy().ravel(), groups)
-        for k in (0, 40, 99):
-            counts = image_counts(maps, labels, np.full(2, curve.levels[k]), 5)
-            totals = counts.sum(axis=0)[unit]
-            np.testing.assert_array_equal(curve.lit[k], totals)
+@pytest.mark.parametrize("border", ["clamp", "zero"])
+def test_level_curves_count_what_masks_count(monkeypatch, border):
+    monkeypatch.setattr(levels, "CHUNK_PIXELS", 5 * 32 * 32)  # more than one chunk, the last one short
+    labels = np.stack([scenes(), scenes(seed=1)], axis=1)
+    maps = torch.randn(24, 3, 8, 8, generator=torch.Generator().manual_seed(3))
+    maps = torch.where(maps < 0, 0.0, maps)  # many ties at 0
+    curves = level_curves([(maps[:13], labels[:13]), (maps[13:], labels[13:])], 5, border=border)
+    for k in (0, 40, 80, 99):
+        counts = image_counts(maps, labels, np.array([curve.levels[k] for curve in curves]), 5, border)
+        np.testing.assert_array_equal(np.stack([curve.lit[k] for curve in curves]), counts.sum(axis=0))
 
 
 def test_categories_gate_images():
