@@ -33,19 +33,20 @@ def growth_frames(
 ) -> Iterator[FadeFrame]:
     """A network read at its lower resolutions: its smallest picture, then each fade in `steps` steps up to alpha 1.
 
-    `size` is the edge of the pictures that come out (default: full size): enlarged by nearest neighbour, or averaged
-    down. Sizes without a to-RGB layer are left out, and a resolution whose half is missing appears without a fade.
+    A network stored in the middle of a fade ends with that fade, its own alpha among the steps. `size` is the edge of
+    the pictures that come out (default: full size): enlarged by nearest neighbour, or averaged down. Sizes without a
+    to-RGB layer are left out, and a resolution whose half is missing appears without a fade.
     """
     size = size or generator.resolution
+    top, stored_alpha = generator.moment()
+    resolutions = [r for r in generator.resolutions if r <= top]
     with torch.inference_mode():
-        stages = [rgb_name(r) for r in generator.resolutions]
-        kept = generator.run(z, labels=labels, resolution=generator.resolutions[-1], keep=stages).activations
-        for r in generator.resolutions:
-            old = kept.get(rgb_name(r // 2))
-            alphas = [1.0] if old is None else [step / steps for step in range(1, steps + 1)]
-            for alpha in alphas:
-                blend = generator.blend(old, kept[rgb_name(r)], alpha)
-                yield FadeFrame(r, alpha, _pictures(blend, size))
+        run = generator.run(z, labels=labels, resolution=top, alpha=1.0, keep=[rgb_name(r) for r in resolutions])
+        for r in resolutions:
+            old, new = run.activations.get(rgb_name(r // 2)), run.activations[rgb_name(r)]
+            alphas = {1.0} if old is None else {step / steps for step in range(1, steps + 1)}
+            for alpha in sorted(alphas | {stored_alpha} if r == top else alphas):
+                yield FadeFrame(r, alpha, _pictures(generator.blend(old, new, alpha), size))
 
 
 def stored_frame(

@@ -40,6 +40,14 @@ def test_a_file_with_only_the_finest_to_rgb_gives_one_frame(z):
     assert [(f.resolution, f.alpha, f.pictures.shape) for f in frames] == [(16, 1.0, (3, 16, 16, 3))]
 
 
+def test_a_network_stored_in_a_fade_ends_there(z):
+    generator = make(stored_resolution=8, stored_alpha=0.3)
+    frames = list(growth_frames(generator, z, steps=2))
+    assert [(f.resolution, f.alpha) for f in frames] == [(4, 1), (8, 0.3), (8, 0.5), (8, 1)]
+    with torch.inference_mode():
+        assert np.array_equal(frames[1].pictures, to_uint8(generator(z)))  # its own moment, enlarged to full size
+
+
 def test_large_pictures_are_averaged_down(z):
     *_, last = growth_frames(make(), z, size=8)
     assert last.pictures.shape == (3, 8, 8, 3)
