@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,50 +28,58 @@ def read_bytes(source: Source) -> memoryview:
     else:
         path = Path(source)
         if path.is_dir():
-            raise CheckpointError(f"{path.name} is a directory; a checkpoint is one file")
+            raise CheckpointError(f"{path.name} is a directory; a checkpoint is one file.")
         try:
             if path.stat().st_size > MAX_BYTES:
-                raise CheckpointError(f"{path.name} has more than {MAX_BYTES >> 30} GiB, no published network has")
+                raise CheckpointError(f"{path.name} has more than {MAX_BYTES >> 30} GiB, no published network has.")
             data = path.read_bytes()
         except OSError as error:
-            raise CheckpointError(f"{path.name} cannot be read: {error.strerror}") from error
+            raise CheckpointError(f"{path.name} cannot be read: {error.strerror}.") from error
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise CheckpointError("the file was opened as text; a checkpoint is read as bytes")
+        raise CheckpointError("The file was opened as text; a checkpoint is read as bytes.")
     if not 0 < len(data) <= MAX_BYTES:
-        raise CheckpointError("the file is empty" if not len(data) else "the file is larger than any published network")
+        raise CheckpointError(
+            "The file is empty." if not len(data) else "The file is larger than any published network."
+        )
     return memoryview(data).cast("B")
 
 
 def read_tree(data: memoryview) -> tuple[str, object]:
-    """(container, content): "torch zip", "torch legacy" or "pickle", and plain dicts, lists and arrays.
+    """(container, content): the container in words, and plain dicts, lists, arrays and stand-ins.
 
     Raises CheckpointError, never anything else, whatever the bytes are.
     """
     start = bytes(data[:16])
+    container, read = _container(start)
     try:
-        if start.startswith(ZIP_START):
-            return "torch zip", read_zip(data)
-        if start.startswith(LEGACY_START):
-            return "torch legacy", read_legacy(data)
-        if start[:1] in (b"\x80", b"(", b"c"):
-            machine = PickleMachine(data, calls=CALLS, is_inert=is_inert)
-            return "pickle", plain(machine.run())
-    except CheckpointError:
-        raise
+        return container, read(data)
+    except CheckpointError as error:
+        raise CheckpointError(f"Taken for {container}: {error}.") from error
     except BROKEN as error:
-        raise CheckpointError(f"the file is broken or forged: {error or type(error).__name__}"[:300]) from error
-    raise CheckpointError(f"{_guess(start)}; a pickle, a torch file or a safetensors file was expected")
+        raise CheckpointError(
+            f"Taken for {container}: it is broken ({error or type(error).__name__})."[:300]
+        ) from error
+
+
+def _container(start: bytes) -> tuple[str, Callable[[memoryview], object]]:
+    if start.startswith(ZIP_START):
+        return "a torch zip archive", read_zip
+    if start.startswith(LEGACY_START):
+        return "a legacy torch file", read_legacy
+    if start[:1] in (b"\x80", b"(", b"c"):
+        return "a pickle", lambda data: plain(PickleMachine(data, calls=CALLS, is_inert=is_inert).run())
+    raise CheckpointError(f"{_guess(start)}; a pickle, a torch file or a safetensors file was expected.")
 
 
 def _guess(start: bytes) -> str:
     if start.startswith(b"\x1f\x8b"):
-        return "the file is gzipped: unpack it first"
+        return "The file is gzipped: unpack it first"
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "the file is a web page, perhaps a download page saved in place of the checkpoint"
+        return "The file is a web page, perhaps a download page saved in place of the checkpoint"
     if start.startswith(b"version https://"):
-        return "the file is a Git LFS pointer, not the checkpoint itself"
+        return "The file is a Git LFS pointer, not the checkpoint itself"
     if start.startswith(b"\x89HDF"):
-        return "the file is HDF5"
+        return "The file is HDF5"
     if start.isascii() and not any(byte < 9 for byte in start):
-        return "the file is text"
-    return f"the file starts with the unknown bytes {start[:8].hex(' ')}"
+        return "The file is text"
+    return f"The file starts with the unknown bytes {start[:8].hex(' ')}"

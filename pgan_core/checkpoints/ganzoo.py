@@ -7,6 +7,7 @@ the weight of the OLD picture. The stddev's groups are consecutive samples, unbi
 
 from __future__ import annotations
 
+from pgan_core.checkpoints.errors import brief
 from pgan_core.checkpoints.pickle_machine import StandIn
 from pgan_core.checkpoints.reading import (
     Reading,
@@ -72,7 +73,7 @@ def _settings(config: object, reading: Reading) -> dict:
     settings = DEFAULTS | {key: value for key, value in config.items() if key in DEFAULTS}
     for key in ("leakyReluLeak", "alpha"):
         if not isinstance(settings[key], int | float):
-            raise reading.misfit(f"its setting {key} is {str(settings[key])[:40]!r} and no number")
+            raise reading.misfit(f"its setting {key} is {brief(settings[key])} and no number")
     if isinstance(config.get("attribKeysOrder"), dict):
         reading.notes["attributes"] = config["attribKeysOrder"]
     return settings

@@ -19,6 +19,7 @@ from pgan_core.checkpoints.reading import (
     numbered,
     state_dict,
     stddev_groups,
+    strip_module,
 )
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
@@ -40,7 +41,7 @@ def matches(tree: object) -> bool:
 def read(tree: dict, reading: Reading) -> None:
     """generator_smooth (generator for raw weights) and discriminator; fused or not is read off the generator."""
     networks = _networks(tree)
-    if not FIRST.keys() & state_dict(tree).keys():
+    if not FIRST.keys() & strip_module(state_dict(tree)).keys():
         reading.leave(*(str(key) for key in tree if key not in ("models", *networks)))
     head = networks.get("discriminator")
     stored = reading.tensors(head, "discriminator/") if head else None
@@ -57,12 +58,13 @@ def _networks(tree: object) -> dict[str, dict]:
     """The networks by their published names; a bare state dict counts as the one that it is."""
     if not isinstance(tree, dict):
         return {}
+    bare = strip_module(state_dict(tree))
     for key, role in FIRST.items():
-        if key in state_dict(tree):
-            return {role: state_dict(tree)}
+        if key in bare:
+            return {role: bare}
     holder = tree["models"] if isinstance(tree.get("models"), dict) else tree
     names = ("generator_smooth", "generator", "discriminator")
-    return {name: state_dict(holder[name]) for name in names if name in holder}
+    return {name: strip_module(state_dict(holder[name])) for name in names if name in holder}
 
 
 def _count(stored: Tensors) -> int:

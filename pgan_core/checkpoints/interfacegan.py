@@ -18,6 +18,7 @@ from pgan_core.checkpoints.reading import (
     moment_of_lod,
     numbered,
     state_dict,
+    strip_module,
 )
 from pgan_core.layers import LayerWeights
 
@@ -28,7 +29,7 @@ SOURCE = "https://github.com/genforce/interfacegan, https://github.com/genforce/
 
 def matches(tree: object) -> bool:
     """Whether it is a state dict with their first layer's names."""
-    return {"layer0.conv.weight", "layer0.wscale.bias"} <= state_dict(tree).keys()
+    return {"layer0.conv.weight", "layer0.wscale.bias"} <= strip_module(state_dict(tree)).keys()
 
 
 def read(tree: dict, reading: Reading) -> None:

@@ -100,7 +100,7 @@ def load_checkpoint(
 
 def _load(source: Source, choices: Choices) -> Checkpoint:
     data = read_bytes(source)
-    container, tree = ("safetensors", ours.open_ours(data)) if is_safetensors(data) else read_tree(data)
+    container, tree = ("a safetensors file", ours.open_ours(data)) if is_safetensors(data) else read_tree(data)
     reader = _recognise(container, tree)
     reading = Reading(reader.LAYOUT, choices, len(data))
     try:
@@ -123,7 +123,9 @@ def _recognise(container: str, tree: object) -> ModuleType:
     for reader in READERS:
         if reader.matches(tree):
             return reader
-    raise CheckpointError(f"This is a {container} file of no known Progressive GAN layout: it holds {_outline(tree)}.")
+    raise CheckpointError(
+        f"Taken for {container}: it holds {_outline(tree)}, which no layout of a Progressive GAN does."
+    )
 
 
 def _outline(tree: object) -> str:
@@ -172,14 +174,14 @@ def describe(reader: ModuleType, reading: Reading) -> dict:
 def _join(parts: list[Checkpoint]) -> Checkpoint:
     """Several files of one training run as one checkpoint: a generator of one, a discriminator of another."""
     if not parts:
-        raise CheckpointError("no file was given")
+        raise CheckpointError("No file was given.")
     if len({part.format for part in parts}) > 1:
-        raise CheckpointError(f"the files are of different layouts: {', '.join(part.format for part in parts)}")
+        raise CheckpointError(f"The files are of different layouts: {', '.join(part.format for part in parts)}.")
     found = {}
     for kind in ("generator", "discriminator"):
         networks = [getattr(part, kind) for part in parts if getattr(part, kind) is not None]
         if len(networks) > 1:
-            raise CheckpointError(f"{len(networks)} of the files hold a {kind}; one was expected")
+            raise CheckpointError(f"{len(networks)} of the files hold a {kind}; one was expected.")
         found[kind] = networks[0] if networks else None
     first = next((part for part in parts if part.generator is not None), parts[0])
     info = dict(first.info)

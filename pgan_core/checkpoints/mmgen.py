@@ -20,6 +20,7 @@ from pgan_core.checkpoints.reading import (
     numbered,
     state_dict,
     stddev_groups,
+    strip_module,
 )
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
@@ -43,7 +44,7 @@ def read(tree: dict, reading: Reading) -> None:
     if isinstance(tree.get("state_dict"), dict):
         reading.leave(*(str(key) for key in tree if key != "state_dict"))
     networks, rest = {}, {}
-    for key, value in state_dict(tree).items():
+    for key, value in strip_module(state_dict(tree)).items():
         role, _, name = key.partition(".")
         (networks.setdefault(role, {}) if role in ROLES else rest)[name if role in ROLES else key] = value
     buffers = reading.tensors(rest) if rest else None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from pgan_core.checkpoints.errors import CheckpointError
 
-MAX_OPCODES = 2_000_000
+MAX_OPCODES = 500_000
 MAX_LINE = 64 * 2**20  # bytes of one text line, as protocol 0 writes arrays
 MAX_INTEGER_BYTES = 64
 SHORT_STRING = 4096  # Python 2 strings up to this length are text; longer ones are array data and stay raw

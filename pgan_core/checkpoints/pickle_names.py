@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pgan_core.checkpoints.errors import CheckpointError
+from pgan_core.checkpoints.errors import CheckpointError, brief
 from pgan_core.checkpoints.pickle_machine import Call, Name, StandIn
 
 MAX_DEPTH = 64
@@ -61,6 +61,7 @@ class Storage:
         self.element = element
         self.length = length
         self.data: memoryview | None = None
+        self.wide: np.ndarray | None = None  # bfloat16 as float32, made once for all the tensors that share it
 
     @property
     def nbytes(self) -> int:
@@ -69,8 +70,12 @@ class Storage:
     def numbers(self) -> np.ndarray:
         if self.data is None or len(self.data) != self.nbytes:
             raise CheckpointError(f"a tensor of {self.length} elements has no such data in the file")
+        if not self.length:
+            return np.empty(0, "f4")
         if self.element == "bfloat16":
-            return (np.frombuffer(self.data, "<u2").astype("<u4") << 16).view("<f4")
+            if self.wide is None:
+                self.wide = (np.frombuffer(self.data, "<u2").astype("<u4") << 16).view("<f4")
+            return self.wide
         return np.frombuffer(self.data, f"<{self.element}")
 
 
@@ -100,7 +105,7 @@ class StoredDtype:
     def __init__(self, arguments: tuple):
         code = arguments[0] if arguments else None
         if not isinstance(code, str) or not _DTYPE.fullmatch(code):
-            raise CheckpointError(f"an array has elements of the kind {str(code)[:40]!r}, which no weight has")
+            raise CheckpointError(f"an array has elements of the kind {brief(code)}, which no weight has")
         self.code = code.lstrip("<>=|")
         self.order = ">" if code.startswith(">") else "<"
 
@@ -134,7 +139,8 @@ class StoredArray:
         shape, raw = whole_numbers(shape), _raw_bytes(data)
         if math.prod(shape) * kind.dtype.itemsize != len(raw):
             raise CheckpointError(f"an array of shape {shape} and type {kind.dtype} has {len(raw)} bytes of data")
-        return np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if column_major else "C")
+        numbers = np.frombuffer(raw, kind.dtype) if len(raw) else np.empty(0, kind.dtype)
+        return numbers.reshape(shape, order="F" if column_major else "C")
 
 
 def whole_numbers(values: object) -> tuple[int, ...]:
@@ -144,7 +150,7 @@ def whole_numbers(values: object) -> tuple[int, ...]:
     if not isinstance(values, tuple | list) or len(values) > MAX_DIMENSIONS:
         raise CheckpointError("a tensor's shape is not a short tuple")
     if not all(isinstance(n, int) and 0 <= n < 2**40 for n in values):
-        raise CheckpointError(f"a tensor has the impossible shape {tuple(values)}"[:200])
+        raise CheckpointError(f"a tensor has a shape of {', '.join(map(brief, values))}, which is impossible")
     return tuple(values)
 
 

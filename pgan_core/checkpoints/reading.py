@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from pgan_core.checkpoints.errors import CheckpointError
+from pgan_core.checkpoints.errors import CheckpointError, brief
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.layers import LayerWeights, StddevConfig
@@ -240,7 +240,7 @@ def whole(value: object, default: int, reading: Reading, name: str) -> int:
     """A small whole number out of a file's settings."""
     value = default if value is None else value
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**20:
-        raise reading.misfit(f"its setting {name} is {str(value)[:40]!r} and no small whole number")
+        raise reading.misfit(f"its setting {name} is {brief(value)} and no small whole number")
     return value
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pgan_core.checkpoints.errors import brief
 from pgan_core.checkpoints.pickle_machine import StandIn
 from pgan_core.checkpoints.reading import (
     Reading,
@@ -123,7 +124,7 @@ def _generator(network: _Network, reading: Reading) -> Generator:
 def _epsilon(settings: dict, reading: Reading) -> float:
     epsilon = settings.get("pixelnorm_epsilon", 1e-8)
     if not isinstance(epsilon, float) or not 0 < epsilon < 1:
-        raise reading.misfit(f"its setting pixelnorm_epsilon is {str(epsilon)[:40]!r}")
+        raise reading.misfit(f"its setting pixelnorm_epsilon is {brief(epsilon)}")
     return epsilon
 
 

@@ -30,11 +30,11 @@ def read_legacy(data: memoryview) -> object:
         position = machine.position
     magic, protocol, system, value, keys = values
     if magic != LEGACY_MAGIC or protocol != LEGACY_PROTOCOL:
-        raise CheckpointError("taken for a legacy torch file, its magic number or protocol is another")
+        raise CheckpointError("its magic number or protocol is another")
     if not isinstance(system, dict) or system.get("little_endian") is not True:
-        raise CheckpointError("taken for a legacy torch file, it was written on a big-endian machine")
+        raise CheckpointError("it was written on a big-endian machine")
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
-        raise CheckpointError("taken for a legacy torch file, its list of storages is not that of its tensors")
+        raise CheckpointError("its list of storages is not that of its tensors")
     for key in keys:
         position = _fill(storages[str(key)], data, position)
     return plain(value)
@@ -43,13 +43,11 @@ def read_legacy(data: memoryview) -> object:
 def _fill(storage: Storage, data: memoryview, position: int) -> int:
     """Give a storage its bytes: an int64 length, then that many elements. Returns the position behind them."""
     if position + 8 > len(data):
-        raise CheckpointError("taken for a legacy torch file, it ends before its storages do")
+        raise CheckpointError("it ends before its storages do")
     (length,) = struct.unpack("<q", data[position : position + 8])
     end = position + 8 + storage.nbytes
     if length != storage.length or end > len(data):
-        raise CheckpointError(
-            f"taken for a legacy torch file, a storage of {storage.length} elements has not as many in the file"
-        )
+        raise CheckpointError(f"a storage of {storage.length} elements has not as many in the file")
     storage.data = data[position + 8 : end]
     return end
 
@@ -80,12 +78,12 @@ def read_zip(data: memoryview) -> object:
     entries = zip_entries(data)
     pickles = [name for name in entries if name.rpartition("/")[2] == "data.pkl" and name.count("/") <= 1]
     if len(pickles) != 1:
-        raise CheckpointError("taken for a torch zip archive, it holds no data.pkl")
+        raise CheckpointError("it holds no data.pkl")
     root = pickles[0].removesuffix("data.pkl")
     if f"{root}constants.pkl" in entries:
-        raise CheckpointError("this is a TorchScript archive, which is a program and not a checkpoint")
+        raise CheckpointError("it is a TorchScript archive, which is a program and not a checkpoint")
     if bytes(entries.get(f"{root}byteorder", b"little")) != b"little":
-        raise CheckpointError("taken for a torch zip archive, it was written on a big-endian machine")
+        raise CheckpointError("it was written on a big-endian machine")
     storages: dict[str, Storage] = {}
     machine = PickleMachine(entries[pickles[0]], calls=CALLS, is_inert=is_inert, persistent=_persistent(storages))
     value = machine.run()
@@ -103,7 +101,7 @@ def zip_entries(data: memoryview) -> dict[str, memoryview]:
     entries, position, total = {}, start, 0
     for _ in range(count):
         if bytes(data[position : position + 4]) != b"PK\x01\x02" or position + 46 > start + size:
-            raise CheckpointError("taken for a zip archive, its directory is broken")
+            raise CheckpointError("its directory is broken")
         fields = struct.unpack("<HHHHHHIIIHHHHHII", data[position + 4 : position + 46])
         method, checksum, packed, unpacked, name_length, extra_length, note_length = fields[3], *fields[6:12]
         offset = fields[15]
@@ -113,12 +111,10 @@ def zip_entries(data: memoryview) -> dict[str, memoryview]:
         unpacked, packed, offset = _zip64_sizes(extra, unpacked, packed, offset)
         position = name_end + extra_length + note_length
         if method != 0 or packed != unpacked:
-            raise CheckpointError(
-                f"taken for a zip archive, its entry {name[:60]} is compressed, which torch never does"
-            )
+            raise CheckpointError(f"its entry {name[:60]} is compressed, which torch never does")
         total += packed
         if total > len(data) or name in entries:
-            raise CheckpointError("taken for a zip archive, it declares more than the file holds")
+            raise CheckpointError("it declares more than the file holds")
         entries[name] = _zip_content(data, name, offset, packed, checksum)
     return entries
 
@@ -128,16 +124,16 @@ def _zip_directory(data: memoryview) -> tuple[int, int, int]:
     tail = bytes(data[-(2**16 + 22) :])
     at = tail.rfind(_END_OF_DIRECTORY)
     if at < 0 or at + 22 > len(tail):
-        raise CheckpointError("taken for a zip archive, it is cut off: its directory is missing")
+        raise CheckpointError("it is cut off: its directory is missing")
     count, size, start = struct.unpack("<HII", tail[at + 10 : at + 20])
     locator = tail[at - 20 : at]
     if locator[:4] == b"PK\x06\x07":  # zip64, which torch always writes
         (record,) = struct.unpack("<Q", locator[8:16])
         if bytes(data[record : record + 4]) != b"PK\x06\x06" or record + 56 > len(data):
-            raise CheckpointError("taken for a zip archive, its zip64 directory is missing")
+            raise CheckpointError("its zip64 directory is missing")
         count, size, start = struct.unpack("<QQQ", data[record + 32 : record + 56])
     if count > MAX_ENTRIES or start + size > len(data):
-        raise CheckpointError("taken for a zip archive, its directory lies beyond the end of the file")
+        raise CheckpointError("its directory lies beyond the end of the file")
     return count, size, start
 
 
@@ -157,10 +153,10 @@ def _zip64_sizes(extra: memoryview, unpacked: int, packed: int, offset: int) -> 
 
 def _zip_content(data: memoryview, name: str, offset: int, size: int, checksum: int) -> memoryview:
     if bytes(data[offset : offset + 4]) != ZIP_START or offset + 30 > len(data):
-        raise CheckpointError(f"taken for a zip archive, its entry {name[:60]} is not where the directory says")
+        raise CheckpointError(f"its entry {name[:60]} is not where the directory says")
     name_length, extra_length = struct.unpack("<HH", data[offset + 26 : offset + 30])
     begin = offset + 30 + name_length + extra_length
     content = data[begin : begin + size]
     if len(content) != size or zlib.crc32(content) != checksum:
-        raise CheckpointError(f"taken for a zip archive, its entry {name[:60]} is damaged: the checksum differs")
+        raise CheckpointError(f"its entry {name[:60]} is damaged: the checksum differs")
     return content
