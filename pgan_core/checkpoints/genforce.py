@@ -41,8 +41,9 @@ def matches(tree: object) -> bool:
 def read(tree: dict, reading: Reading) -> None:
     """generator_smooth (generator for raw weights) and discriminator; fused or not is read off the generator."""
     networks = _networks(tree)
-    if not FIRST.keys() & strip_module(state_dict(tree)).keys():
-        reading.leave(*(str(key) for key in tree if key not in ("models", *networks)))
+    if not FIRST.keys() & strip_module(tree).keys():
+        models = tree.get("models") if isinstance(tree.get("models"), dict) else {}
+        reading.leave(*(str(key) for key in [*tree, *models] if key not in ("models", "state_dict", *networks)))
     head = networks.get("discriminator")
     stored = reading.tensors(head, "discriminator/") if head else None
     fused = None

@@ -35,6 +35,8 @@ def matches(tree: object) -> bool:
 def read(tree: dict, reading: Reading) -> None:
     """The generator: the file holds averaged weights only, as the converters read `Gs`."""
     stored = reading.tensors(state_dict(tree))
+    if "state_dict" in tree:
+        reading.leave(*(str(key) for key in tree if key != "state_dict"))
     dense = dense_from_conv(stored.take("layer0.conv.weight", None, None, 4, 4))
     gain_4x4 = 2**0.5 / 4  # its fan-in counts the 16 places of the kernel
     weights = {"4x4/dense": layer(dense, stored.take("layer0.wscale.bias", dense.shape[0] // 16), he(dense, gain_4x4))}
