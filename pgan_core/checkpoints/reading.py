@@ -89,6 +89,8 @@ class Tensors:
         if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
             expected = " x ".join("any" if n is None else str(n) for n in shape) or "a single number"
             raise self.reading.misfit(f"`{self.prefix}{key}` has the shape {array.shape}, {expected} was expected")
+        if not array.size:
+            raise self.reading.misfit(f"`{self.prefix}{key}` is empty: its shape is {array.shape}")
         self.reading.spend(array)
         if not np.isfinite(array).all():
             raise self.reading.misfit(f"`{self.prefix}{key}` holds a NaN or an infinity")
