@@ -1,0 +1,279 @@
+"""A network as blocks in order: what they are and where they stand; drawn by `architecture_paper` and, here, by plotly.
+
+    from dashboard.figures.architecture import network_drawing
+    from dashboard.figures.architecture_paper import draw
+    draw(network_drawing(generator, fading=True), title="Generator").savefig("generator.pdf")
+
+For any other `torch.nn.Module` see `module_blocks.describe`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import plotly.graph_objects as go
+
+from pgan_core.discriminator import Discriminator
+from pgan_core.generator import Generator
+from pgan_core.inspection import LayerRow, layer_table
+
+# kind -> (what the legend says, fill, edge); light fills, so that dark print stands on them in both themes
+KINDS = {
+    "latent": ("Latent, image", "#e4e8ec", "#6b7785"),
+    "image": ("Latent, image", "#e4e8ec", "#6b7785"),
+    "dense": ("Dense, equalized", "#cfcff5", "#4b50b8"),
+    "conv": ("Convolution, equalized", "#c3ddf7", "#1f66b0"),
+    "upsample": ("Up-sampling", "#fbdcb8", "#b9610d"),
+    "downsample": ("Down-sampling", "#f9cfc4", "#b5472a"),
+    "pixel_norm": ("Pixel norm", "#bfe6d3", "#1d7a55"),
+    "rgb": ("To RGB", "#ecc9e6", "#93397f"),
+    "from_rgb": ("From RGB", "#ecc9e6", "#93397f"),
+    "minibatch_stddev": ("Minibatch stddev", "#e9dfb4", "#75662a"),
+    "blend": ("Blend", "#ffffff", "#333333"),
+    "plain_conv": ("Convolution", "#d5e6f7", "#4a7fb5"),
+    "dilated_conv": ("Convolution, dilated", "#b5e3e8", "#1d7682"),
+    "spectral_conv": ("Convolution, spectrally normalised", "#f7c6cf", "#b02a48"),
+    "gated_conv": ("Convolution, gated", "#f8e58c", "#8f7200"),
+    "plain_dense": ("Dense", "#dcdcf8", "#5d62c4"),
+    "norm": ("Normalisation", "#cdeadb", "#2f8f66"),
+    "activation": ("Non-linearity", "#efefef", "#8a8a8a"),
+    "other": ("Other", "#f4f4f4", "#9a9a9a"),
+}
+SHORT_LABELS = {"rgb": "To RGB", "from_rgb": "From RGB", "latent": "Latent", "image": "Image"}
+WIDTHS = {"pixel_norm": 0.5, "upsample": 0.65, "downsample": 0.65, "latent": 0.65, "image": 0.65, "blend": 0.65}
+GAP, GROUP_GAP, BLEND_GAP = 0.16, 0.42, 1.1
+BRANCH_RISE = 1.0
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block: the name of its layer, its kind (a key of KINDS), what is written in it, what leaves it."""
+
+    name: str
+    kind: str
+    label: str
+    shape: tuple[int, ...] | None = None  # C x H x W of one picture; None where it is not known
+    detail: str = ""  # for the hover text
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A block in the drawing, centred vertically at y."""
+
+    block: Block
+    x: float  # left
+    y: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width
+
+
+@dataclass
+class Drawing:
+    """Everything that a renderer needs: placed blocks, arrows as polylines, and the sizes written at edges."""
+
+    placed: list[Placed] = field(default_factory=list)
+    arrows: list[list[tuple[float, float]]] = field(default_factory=list)
+    sizes: list[tuple[float, float, str]] = field(default_factory=list)  # x, y, "512×8×8" (read upwards)
+    notes: list[tuple[float, float, str]] = field(default_factory=list)  # x, y, "α"
+
+    def find(self, name: str) -> Placed:
+        """The block of that name."""
+        return next(p for p in self.placed if p.block.name == name)
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """left, right, bottom, top of the blocks."""
+        return (
+            min(p.x for p in self.placed),
+            max(p.right for p in self.placed),
+            min(p.y - p.height / 2 for p in self.placed),
+            max(p.y + p.height / 2 for p in self.placed),
+        )
+
+
+def network_blocks(rows: Sequence[LayerRow]) -> list[Block]:
+    """The rows of a layer table as blocks, pixel norm a block of its own."""
+    blocks = []
+    for row in rows:
+        detail = f"{row.parameters:,} parameters, {row.multiply_adds:,} multiply-adds" if row.parameters else ""
+        label = SHORT_LABELS.get(row.kind, row.operation).replace("Fully-connected", "Dense")
+        blocks.append(Block(row.name, row.kind, label, row.output_shape, detail))
+        if row.pixel_norm:
+            blocks.append(Block(f"{row.name}:norm", "pixel_norm", "Pixel norm", row.output_shape))
+    return blocks
+
+
+def network_drawing(network: Generator | Discriminator, resolution: int | None = None, fading: bool = False) -> Drawing:
+    """The generator or discriminator grown to ``resolution``; ``fading`` draws both branches of the newest block."""
+    rows = layer_table(network, resolution, fading)
+    resolution = max(row.output_shape[-1] for row in rows)
+    side_kind = "rgb" if isinstance(network, Generator) else "from_rgb"
+    old = next((r for r in rows if r.kind == side_kind and not r.name.startswith(f"{resolution}x")), None)
+    blocks = network_blocks([row for row in rows if row is not old])
+    if old is None:
+        return chain_drawing(blocks)
+    last = f"{resolution}x{resolution}/rgb" if side_kind == "rgb" else f"{resolution // 2}x{resolution // 2}/downsample"
+    place = next(i for i, block in enumerate(blocks) if block.name == last)
+    blocks.insert(place + 1, Block("blend", "blend", "+", blocks[place].shape, "(1 − α) × old + α × new"))
+    drawing = chain_drawing(blocks)
+    (_generator_branch if side_kind == "rgb" else _discriminator_branch)(drawing, old, resolution)
+    return drawing
+
+
+def chain_drawing(blocks: Sequence[Block], per_row: int = 60) -> Drawing:
+    """Blocks from left to right with arrows between, continued in a further row below after ``per_row`` of them."""
+    drawing = Drawing()
+    tallest = max(_height(block) for block in blocks)
+    for start in range(0, len(blocks), per_row):
+        y = -(start // per_row) * (tallest + 2.2)
+        if start:
+            drawing.arrows.append([(drawing.placed[-1].right, drawing.placed[-1].y), (-0.5, y), (0, y)])
+        _place_row(drawing, blocks[start : start + per_row], y, tallest)
+    return drawing
+
+
+def _place_row(drawing: Drawing, blocks: Sequence[Block], y: float, tallest: float) -> None:
+    x, before = 0.0, None
+    for block in blocks:
+        if before is not None:
+            new_size = before.block.shape and block.shape and block.shape[1:] != before.block.shape[1:]
+            x += BLEND_GAP if block.kind == "blend" else GROUP_GAP if new_size else GAP
+        placed = Placed(block, x, y, WIDTHS.get(block.kind, 1.0), _height(block))
+        if before is not None:
+            drawing.arrows.append([(before.right, y), (x, y)])
+        if block.shape and (before is None or before.block.shape != block.shape):
+            drawing.sizes.append((placed.right - placed.width / 2, y - tallest / 2 - 0.15, _size_text(block.shape)))
+        drawing.placed.append(placed)
+        x, before = placed.right, placed
+
+
+def _height(block: Block) -> float:
+    """Blocks grow with the logarithm of the map's size."""
+    if block.kind == "blend":
+        return 0.65
+    side = block.shape[-1] if block.shape and len(block.shape) == 3 else 1
+    return 3.2 + 0.3 * math.log2(max(side, 1))
+
+
+def _size_text(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _generator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> None:
+    """From the end of the block before: to-RGB, up-sampling, weight 1 − α; it meets the new branch at the sum."""
+    leave = drawing.find(f"{resolution}x{resolution}/upsample")
+    y = drawing.extent[3] + BRANCH_RISE
+    x = leave.x - GROUP_GAP / 2
+    shape = (old.output_shape[0], resolution, resolution)
+    rgb = Placed(Block(old.name, "rgb", "To RGB", old.output_shape), x + 0.4, y, 2.1, 1.1)
+    up = Placed(Block("old/upsample", "upsample", "Upsample", shape), rgb.right + 0.35, y, 2.1, 1.1)
+    _join(drawing, [(x, 0), (x, y)], rgb, up)
+
+
+def _discriminator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> None:
+    """From the picture: down-sampling, the coarser from-RGB, weight 1 − α; it joins after the newest block."""
+    image = drawing.find("image")
+    y = drawing.extent[3] + BRANCH_RISE
+    x = image.x + image.width / 2
+    shape = (image.block.shape[0], resolution // 2, resolution // 2)
+    down = Placed(Block("old/downsample", "downsample", "Downsample", shape), image.right + 0.4, y, 2.1, 1.1)
+    rgb = Placed(Block(old.name, "from_rgb", "From RGB", old.output_shape), down.right + 0.35, y, 2.1, 1.1)
+    _join(drawing, [(x, image.height / 2), (x, y)], down, rgb)
+
+
+def _join(drawing: Drawing, way: list[tuple[float, float]], first: Placed, second: Placed) -> None:
+    """The old branch's two blocks, its arrows from where it leaves to the sum, and the weights of both branches."""
+    total, y = drawing.find("blend"), first.y
+    middle = total.x + total.width / 2
+    drawing.placed += [first, second]
+    drawing.arrows += [
+        [*way, (first.x, y)],
+        [(first.right, y), (second.x, y)],
+        [(second.right, y), (middle, y), (middle, total.height / 2)],
+    ]
+    if total.right > max(p.right for p in drawing.placed) - 0.1:
+        drawing.arrows.append([(total.right, 0), (total.right + 0.6, 0)])
+    drawing.notes += [(second.right + 0.15, y + 0.1, "×(1 − α)"), (total.x - BLEND_GAP / 2 - 0.4, 0.15, "×α")]
+
+
+def kinds_in(drawing: Drawing) -> list[str]:
+    """The kinds that occur, in the order of KINDS, one for each line of the legend."""
+    present, lines = {p.block.kind for p in drawing.placed}, {}
+    for kind, (line, _, _) in KINDS.items():
+        if kind in present and kind != "blend":
+            lines.setdefault(line, kind)
+    return list(lines.values())
+
+
+def figure(drawing: Drawing, selected: str | None = None) -> go.Figure:
+    """The drawing for the page: bars that can be clicked, `customdata` their layer's name."""
+    chart = go.Figure()
+    for kind in [*kinds_in(drawing), "blend"]:
+        line, fill, edge = KINDS[kind]
+        bars = [p for p in drawing.placed if KINDS[p.block.kind][0] == line]
+        if not bars:
+            continue
+        chart.add_bar(
+            x=[p.x + p.width / 2 for p in bars],
+            y=[p.height for p in bars],
+            base=[p.y - p.height / 2 for p in bars],
+            width=[p.width for p in bars],
+            name=line,
+            showlegend=kind != "blend",
+            marker={
+                "color": fill,
+                "line": {
+                    "color": ["#d1242f" if p.block.name == selected else edge for p in bars],
+                    "width": [3 if p.block.name == selected else 1 for p in bars],
+                },
+            },
+            text=[p.block.label for p in bars],
+            textangle=0 if kind == "blend" else -90,
+            textposition="inside",
+            insidetextanchor="middle",
+            textfont={"color": "#16202c", "size": 11},
+            constraintext="none",
+            customdata=[p.block.name for p in bars],
+            hovertext=[_hover(p.block) for p in bars],
+            hoverinfo="text",
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}, "textfont": {"color": "#16202c"}},
+        )
+    _annotate(chart, drawing)
+    left, right, bottom, top = drawing.extent
+    chart.update_layout(
+        barmode="overlay",
+        height=430,
+        margin={"l": 4, "r": 4, "t": 8, "b": 4},
+        legend={"orientation": "h", "y": -0.02, "x": 0, "font": {"size": 13}, "itemclick": False},
+        dragmode=False,
+        xaxis={"visible": False, "range": [left - 0.4, right + 0.9], "fixedrange": True},
+        yaxis={"visible": False, "range": [bottom - 3.2, top + 0.6], "fixedrange": True},
+    )
+    return chart
+
+
+def _hover(block: Block) -> str:
+    size = "" if block.shape is None else f"<br>leaves {_size_text(block.shape)}"
+    return f"<b>{block.name}</b><br>{block.label}{size}" + (f"<br>{block.detail}" if block.detail else "")
+
+
+def _annotate(chart: go.Figure, drawing: Drawing) -> None:
+    """Arrows as one line trace with heads, sizes and notes as annotations in the theme's text colour."""
+    x, y = [], []
+    for arrow in drawing.arrows:
+        x += [*(p[0] for p in arrow), None]
+        y += [*(p[1] for p in arrow), None]
+    chart.add_scatter(
+        x=x, y=y, mode="lines", line={"color": "#7c8896", "width": 1.5}, hoverinfo="skip", showlegend=False
+    )
+    for x0, y0, text in drawing.sizes:
+        chart.add_annotation(x=x0, y=y0, text=text, textangle=-90, showarrow=False, yanchor="top", font={"size": 11})
+    for x0, y0, text in drawing.notes:
+        chart.add_annotation(
+            x=x0, y=y0, text=text, showarrow=False, xanchor="left", yanchor="bottom", font={"size": 13}
+        )
