@@ -1,5 +1,7 @@
 """What the units of a generator mean: dissection, and edits that show what they cause (Bau et al., ICLR 2019)."""
 
+from dissection.dissect import dissect
+from dissection.result import Dissection, DissectionError
 from dissection.score import score_units
 
-__all__ = ["score_units"]
+__all__ = ["Dissection", "DissectionError", "dissect", "score_units"]

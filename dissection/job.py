@@ -1,0 +1,171 @@
+"""What is to be dissected: the generator, its layers, the segmenter and the sample; and one batch of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dissection.score import Rule, checked_categories, threshold_rule
+from dissection.segmenters import Segmenter
+from pgan_core import Generator
+from pgan_core.latents import latents_from_seeds
+from pgan_core.prepared import PreparedGenerator
+
+BATCH_PIXELS = 1 << 18  # of the pictures of one batch: 64 pictures of 64 x 64
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides the result, and how far the sample's parts reach."""
+
+    generator: PreparedGenerator
+    layers: tuple[str, ...]
+    segmenter: Segmenter
+    samples: int
+    seed: int
+    rule: Rule
+    batch: int
+    categories: tuple[int, ...] | None
+
+    @property
+    def level_stop(self) -> int:
+        """Levels are chosen from the images before this one."""
+        return self.samples // 2 if self.rule.halves else self.samples
+
+    @property
+    def score_start(self) -> int:
+        """Scores are counted on the images from this one."""
+        return self.level_stop if self.rule.halves else 0
+
+    def batches(self, start: int, stop: int) -> list[range]:
+        """The images of each batch; no batch lies on both sides of the halves' border."""
+        return [range(i, min(i + self.batch, stop)) for i in range(start, stop, self.batch)]
+
+    @property
+    def num_concepts(self) -> int:
+        return len(self.segmenter.concepts)
+
+
+def make_job(
+    generator: Generator,
+    layers: Sequence[str] | str,
+    segmenter: Segmenter,
+    samples: int,
+    seed: int,
+    threshold: str | float,
+    batch: int | None,
+) -> Job:
+    """The job, its arguments checked; ValueError in one sentence."""
+    names = tuple(generator.layer_names) if layers == "all" else tuple(dict.fromkeys(layers))
+    if isinstance(layers, str) and layers != "all":
+        names = (layers,)
+    unknown = [name for name in names if name not in generator.layer_names]
+    if unknown or not names:
+        what = f"There is no layer {unknown[0]}" if unknown else "No layer is named"
+        raise ValueError(f"{what}; this generator has {', '.join(generator.layer_names)}.")
+    if isinstance(threshold, str) and threshold != "iqr":
+        rule = threshold_rule(threshold)
+    else:
+        rule = threshold_rule(None, None if threshold == "iqr" else float(threshold))
+    least = 2 if rule.halves else 1
+    if samples < least:
+        raise ValueError(f"A dissection by this rule needs {least} pictures or more, not {samples}.")
+    if seed < 0 or seed + samples > 2**32:
+        raise ValueError(f"Seeds run from 0 to 2^32 - 1; {seed} to {seed + samples - 1} leave that range.")
+    batch = batch or max(1, BATCH_PIXELS // generator.resolution**2)
+    categories = getattr(segmenter, "categories", (0,) * len(segmenter.concepts))
+    categories = checked_categories(rule, categories, len(segmenter.concepts))
+    return Job(prepared(generator), names, segmenter, samples, seed, rule, batch, categories)
+
+
+def job_info(job: Job) -> dict:
+    """What made a dissection, as plain JSON values."""
+    return {
+        "weights_sha256": fingerprint(job.generator),
+        "resolution": job.generator.resolution,
+        "layers": list(job.layers),
+        "segmenter": segmenter_name(job.segmenter),
+        "segmenter_iou": dict(getattr(job.segmenter, "accuracy", None) or {}),
+        "concepts": list(job.segmenter.concepts),
+        "samples": job.samples,
+        "seed": job.seed,
+        "batch": job.batch,
+        "rule": job.rule.name,
+        "fraction": job.rule.fraction,
+        "level_images": [0, job.level_stop],
+        "score_images": [job.score_start, job.samples],
+    }
+
+
+def segmenter_name(segmenter: Segmenter) -> str:
+    """The segmenter's own name, or its class's."""
+    return str(getattr(segmenter, "name", type(segmenter).__name__))
+
+
+def prepared(generator: Generator) -> PreparedGenerator:
+    """The generator's fast form."""
+    return generator if isinstance(generator, PreparedGenerator) else generator.prepared()
+
+
+def fingerprint(generator: Generator) -> str:
+    """SHA-256 of the configuration and the effective weights, which a file's format does not change."""
+    digest = hashlib.sha256(repr(generator.config).encode())
+    for name, value in sorted(prepared(generator).state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def latents(job: Job, seeds: range) -> torch.Tensor:
+    """Latents of the seeds, with one-hot labels appended for a conditional generator."""
+    config = job.generator.config
+    z = latents_from_seeds(seeds, config.latent_dim)
+    if config.label_dim:
+        classes = torch.tensor([seed % config.label_dim for seed in seeds])
+        z = torch.cat([z, torch.nn.functional.one_hot(classes, config.label_dim).float()], dim=1)
+    return z.to(job.generator.device)
+
+
+@torch.inference_mode()
+def make_batch(job: Job, images: range) -> tuple[list[torch.Tensor], np.ndarray]:
+    """Activations of the job's layers (N x U x h x w each) and label maps (N x M x H x W) of some images."""
+    seeds = range(job.seed + images.start, job.seed + images.stop)
+    wanted = tuple(getattr(job.segmenter, "layers", ()))
+    run = job.generator.run(latents(job, seeds), keep=tuple(dict.fromkeys((*job.layers, *wanted))))
+    pictures = run.images.clamp(-1, 1)
+    extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
+    labels = checked_labels(job.segmenter(pictures, *extra), len(images), job.num_concepts)
+    maps = [run.activations[name].float().cpu().contiguous() for name in job.layers]
+    return maps, labels
+
+
+def checked_labels(labels: torch.Tensor, images: int, num_concepts: int) -> np.ndarray:
+    """A segmenter's label maps as N x M x H x W of the smallest type, or ValueError in one sentence."""
+    labels = torch.as_tensor(labels).cpu()
+    if labels.ndim == 3:
+        labels = labels[:, None]
+    if labels.ndim != 4 or len(labels) != images or labels.is_floating_point():
+        raise ValueError(
+            f"A segmenter gives whole numbers N x H x W or N x M x H x W for N = {images} pictures; this one gave "
+            f"{labels.dtype} of shape {tuple(labels.shape)}."
+        )
+    if labels.min() < 0 or labels.max() >= num_concepts:
+        found = int(labels.max() if labels.max() >= num_concepts else labels.min())
+        raise ValueError(f"The segmenter gave the label {found}, but it names only {num_concepts} concepts.")
+    return labels.numpy().astype(np.uint8 if num_concepts <= 256 else np.int16)
+
+
+def summary(maps: list[torch.Tensor]) -> dict[str, np.ndarray]:
+    """Each layer's maxima (N x U) and moments (3 x U: sums of values, of squares, of values not positive)."""
+    arrays = {}
+    for k, values in enumerate(maps):
+        flat = values.flatten(2)
+        moments = torch.stack([flat.sum(2), flat.square().sum(2), (flat <= 0).sum(2).float()])
+        if not torch.isfinite(moments).all():
+            raise ValueError("The generator gives activations that are not finite.")
+        arrays |= {f"maxima-{k}": flat.amax(2).numpy(), f"moments-{k}": moments.double().sum(1).numpy()}
+    return arrays
