@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pgan_core.checkpoints.native import NetworkParts, read_native
-from pgan_core.checkpoints.reading import Reading, stddev_groups
+from pgan_core.checkpoints.reading import Reading, ready, stddev_groups
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
 
@@ -71,6 +71,6 @@ def _discriminator_choices(config: DiscriminatorConfig, reading: Reading) -> Dis
 
 def _build(part: NetworkParts, choose: Callable, reading: Reading) -> Generator | Discriminator:
     try:
-        return replace(part, config=choose(part.config, reading)).build()
+        return ready(replace(part, config=choose(part.config, reading)).build(), reading)
     except ValueError as error:
         raise reading.misfit(str(error)) from error

@@ -292,7 +292,7 @@ def build_generator(
             rgb_resolutions=None if rgb == tuple(sizes) else rgb,
             **options,
         )
-        return _ready(Generator(config, weights, label_embedding=label_embedding))
+        return ready(Generator(config, weights, label_embedding=label_embedding), reading)
     except ValueError as error:
         raise reading.misfit(str(error)) from error
 
@@ -329,7 +329,7 @@ def build_discriminator(
             dense_width=dense.shape[0],
             **options,
         )
-        return _ready(Discriminator(config, weights, embedding=embedding))
+        return ready(Discriminator(config, weights, embedding=embedding), reading)
     except ValueError as error:
         raise reading.misfit(str(error)) from error
 
@@ -350,5 +350,14 @@ def _needed(reading: Reading, weights: Mapping[str, LayerWeights], name: str) ->
     return weights[name]
 
 
-def _ready(network: torch.nn.Module) -> torch.nn.Module:
+def ready(network: Generator | Discriminator, reading: Reading) -> Generator | Discriminator:
+    """The network for use, once its biases and the moment that the file stores are known to fit it."""
+    for spec in network.specs:
+        bias = network.layers[spec.name].bias
+        allowed = [(spec.weight_shape[0],)]
+        if isinstance(network, Generator) and spec.kind == "dense":
+            allowed = [(spec.out_features,), (spec.out_features, 4, 4), *allowed]
+        if bias is not None and tuple(bias.shape) not in allowed:
+            raise reading.misfit(f"{spec.name} has a bias of shape {tuple(bias.shape)}, {allowed[0]} was expected")
+    network.moment()  # raises ValueError for a fade without a picture layer to fade from
     return network.eval().requires_grad_(False)
