@@ -20,6 +20,6 @@ def header(question: str, paper: str = "") -> None:
 def formula_box(latex: str, words: str, where: str = "") -> None:
     """An equation in a frame with two or three sentences (markdown) and its place in the paper beside it."""
     with st.container(border=True):
-        equation, text = st.columns([1, 1], vertical_alignment="center")
+        equation, text = st.columns([2, 3], vertical_alignment="center")
         equation.latex(latex)
         text.markdown(words + (f"  \n:small[:gray[{where}]]" if where else ""))

@@ -1,34 +1,177 @@
-"""Growth: how does a Progressive GAN grow from 4x4 to full size?"""
+"""Growth: how does a Progressive GAN grow from 4x4 to full size, and what does that save?"""
 
 import streamlit as st
-import torch
 
-from dashboard import session
-from dashboard.components.images import image_wall
+from dashboard import library, session
+from dashboard.components.export import export_bar
+from dashboard.components.growth_track import Track, final_track, snapshot_track, tile_size
+from dashboard.components.growth_view import growth_view, schedules_view
 from dashboard.components.page import formula_box, header
-from pgan_core.pictures import to_uint8
+from dashboard.figures import growth as figures
+from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
+from pgan_core.costs import Cost, cumulative_cost, image_cost, pictures_that_fit, saving
+from pgan_core.fade_frames import growth_frames, stored_frame
+from pgan_core.growth import Schedule, Stage, official_schedule
+from pgan_core.pictures import encode, encode_gif, encode_mp4, enlarge
+
+WAYS = {"final": "Final network, read at lower resolutions", "snapshots": "Snapshots, as they were in training"}
+OFFICIAL = "the official 1024×1024 run"
+EQUATION = r"x = (1-\alpha)\;\mathrm{up}_{2\times}\!\left(x_{r/2}\right) + \alpha\;x_r,\quad \alpha: 0 \to 1"
+WORDS = (
+    "Training starts with 4×4 pictures and doubles their size step by step. New layers are **faded in**: for a while "
+    "the picture is a blend of the old branch, enlarged, and the new one, whose weight α grows from 0 to 1, so that "
+    "layers already trained get no sudden shock. The discriminator grows along, and real pictures are blended alike."
+)
+WHERE = (
+    "Karras et al. 2018, section 2 and figure 2. Here α weighs the new branch; some published codes mean the old one."
+)
+
+
+# ---- what is shown -----------------------------------------------------------------------------------------------
+
+
+@session.cached(max_entries=8, spinner="Growing the pictures")
+def final_growth(model: session.Model, seed: int, columns: int) -> tuple[Track, list[str]]:
+    """The loaded network at every moment of its growth: the track, and its sheets as addresses."""
+    z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
+    size = tile_size(model.generator.resolution, columns)
+    track = final_track(list(growth_frames(model.generator, z, labels, size=size)), model.generator.moment(), columns)
+    return track, track.addresses()
+
+
+@session.cached(max_entries=8, spinner="Reading the snapshots")
+def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int) -> tuple[Track, list[str]]:
+    """The snapshots of the model's run, each at its own moment; `stages` are (path, time of the file's last change)."""
+    frames, names = [], []
+    z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
+    for path, _ in stages:
+        stage = load_checkpoint(path, device=model.device)
+        size = tile_size(model.generator.resolution, columns)
+        frames.append(stored_frame(stage.generator, z, labels, size=size))
+        names.append(f"snapshot after {thousands(stage.info['metadata'].get('kimg', 0))} kimg")
+    track = snapshot_track(frames, names, columns)
+    return track, track.addresses()
+
+
+def thousands(number: float) -> str:
+    return f"{number:,.0f}".replace(",", "\u202f")
+
+
+def run_schedule(model: session.Model) -> Schedule | None:
+    """The schedule by which the loaded model was trained, where its file says so."""
+    stages = model.info.get("metadata", {}).get("recipe", {}).get("schedule")
+    return Schedule(tuple(Stage(**stage) for stage in stages)) if stages else None
+
+
+def controls(has_stages: bool) -> tuple[str, int]:
+    """The way of showing growth, and the columns of the wall."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        ways = list(WAYS) if has_stages else ["final"]
+        shared = {"bind": "query-params", "label_visibility": "collapsed", "required": True}
+        way = st.segmented_control("Shown as", ways, default="final", format_func=WAYS.get, key="growth_way", **shared)
+        st.space("small")
+        st.markdown("Pictures", width="content")
+        count = st.segmented_control("Pictures", [4, 9, 16, 25], default=16, key="growth_pictures", **shared)
+    return way, round(count**0.5)
+
+
+@st.fragment
+def show(track: Track, addresses: list[str], columns: int, identity: str) -> None:
+    """Pictures, equation and exports; only this runs again on the server when the scrubber is let go."""
+    t = growth_view(
+        track,
+        addresses,
+        columns,
+        start=session.recall("growth_at", track.end),
+        identity=identity,
+        key="growth_view",
+    )
+    session.remember("growth_at", t, default=track.end)
+    formula_box(EQUATION, WORDS, WHERE)
+    files = {
+        "growth.png": lambda: encode(enlarge(track.sheets[track.nearest(t).sheet], 512)),
+        "growth.gif": lambda: encode_gif(film(track)),
+        "growth.mp4": lambda: encode_mp4(film(track)),
+    }
+    export_bar(files, key="growth")
+
+
+def film(track: Track) -> list:
+    """The walls from the first moment to the last; snapshots and finished resolutions stand for a while."""
+    sheets = [enlarge(sheet, 512) for sheet in track.sheets]
+    return [sheets[point.sheet] for point in track.points for _ in range(1 if point.alpha < 1 and track.smooth else 6)]
+
+
+# ---- what growing costs ------------------------------------------------------------------------------------------
 
 
 @session.cached(max_entries=8)
-def pictures(model: session.Model, seed: int, count: int, resolution: int):
-    """uint8 count x r x r x 3 of the network read at a lower resolution."""
-    with torch.inference_mode():
-        return to_uint8(model.generator(session.latents(model, seed, count), resolution=resolution))
+def picture_costs(model: session.Model | None) -> dict[str, dict[int, Cost]]:
+    """The cost of a picture by network and resolution; without a model, of the official 1024x1024 networks."""
+    if model is None:
+        networks = {"generator": Generator(GeneratorConfig()), "discriminator": Discriminator(DiscriminatorConfig())}
+    else:
+        networks = {"generator": model.generator, "discriminator": model.discriminator}
+    return {
+        name: {r: image_cost(network, r) for r in network.resolutions}
+        for name, network in networks.items()
+        if network is not None
+    }
 
+
+def costs_section(model: session.Model, own: Schedule | None) -> None:
+    """What a picture and a run cost, for the loaded model or for the official run."""
+    st.subheader("What growing saves")
+    runs = ["this run" if own else "this network, official schedule", OFFICIAL]
+    run = st.segmented_control(
+        "Costs of", runs, default=runs[0], key="growth_costs", bind="query-params", required=True
+    )
+    costs = picture_costs(None if run == OFFICIAL else model)
+    sizes = list(costs["generator"])
+    schedule = own if own and run != OFFICIAL else official_schedule(resolution=sizes[-1])
+    st.plotly_chart(figures.picture_costs(costs), key="growth_picture_costs")
+    small, large = ([by_size[size] for by_size in costs.values()] for size in (sizes[0], sizes[-1]))
+    st.markdown(
+        f"The layer outputs of one {sizes[-1]}×{sizes[-1]} picture take **{mebibytes(large)} MiB** (training needs a "
+        f"multiple of that), those of a {sizes[0]}×{sizes[0]} one {mebibytes(small)} MiB. One GiB holds "
+        f"**{thousands(pictures_that_fit(large, 2**30))}** of the large and "
+        f"{thousands(pictures_that_fit(small, 2**30))} of the small: this is why full size forces small minibatches."
+    )
+    if not set(sizes) >= {stage.resolution for stage in schedule.stages}:
+        return  # a file with its finest to-RGB only never grew here
+    multiply_adds = {size: sum(by_size[size].multiply_adds for by_size in costs.values()) for size in sizes}
+    full_size = 1000 * schedule.total_kimg * multiply_adds[schedule.resolution]
+    st.plotly_chart(
+        figures.run_cost(schedule, cumulative_cost(schedule, multiply_adds), full_size), key="growth_run_cost"
+    )
+    st.markdown(
+        f"The discriminator sees {thousands(schedule.total_kimg)} thousand pictures. Grown, the run spends "
+        f"**{saving(schedule, multiply_adds):.1f} times less** than at full size all the way. The paper reports "
+        "comparable quality 2 to 6 times faster, depending on the final size (section 2)."
+    )
+
+
+def mebibytes(costs: list[Cost]) -> str:
+    return f"{sum(cost.activation_bytes for cost in costs) / 2**20:,.2f}"
+
+
+# ---- the page ----------------------------------------------------------------------------------------------------
 
 model = session.model()
 header("How does a Progressive GAN grow?", "PGGAN, section 2 and figure 2")
-count = st.slider("Pictures", 4, 24, 12, key="growth_count", bind="query-params")
-resolution = st.select_slider(
-    "Resolution",
-    model.generator.resolutions,
-    model.generator.resolution,
-    key="growth_resolution",
-    bind="query-params",
-)
-image_wall(pictures(model, session.seed(), count, resolution), key="growth-wall")
-formula_box(
-    r"x = (1 - \alpha)\,\mathrm{up}(x_{old}) + \alpha\,x_{new}",
-    "A new resolution is faded in smoothly.",
-    "PGGAN, section 2",
-)
+stages = tuple((str(path), path.stat().st_mtime_ns) for path in library.stages(model.path))
+way, columns = controls(len(stages) > 1)
+seed = session.seed()
+try:
+    track, addresses = (
+        snapshot_growth(model, stages, seed, columns) if way == "snapshots" else final_growth(model, seed, columns)
+    )
+except (CheckpointError, ValueError) as error:
+    st.error(f"The growth cannot be shown: {error}")
+    st.stop()
+show(track, addresses, columns, f"{model.identity}/{way}/{seed}/{columns}")
+own = run_schedule(model)
+st.subheader("The training schedule")
+schedules = ({"Our run": own} if own else {}) | {"Official code, 1 GPU": official_schedule()}
+schedules_view(schedules, track.phases, start=session.recall("growth_at", track.end), key="growth_schedules")
+costs_section(model, own)

@@ -1,0 +1,147 @@
+// A wall of pictures and one scrubber over frames that are already in the browser.
+//
+// data: {sheets: [picture addresses], points: [{t, sheet}] by rising t, smooth, seconds, start, ticks: [{t, label}]}
+// smooth: neighbouring frames are blended on the canvas; else the nearest one is shown.
+// on.show(t, place) runs at every move, on.settle(t) when the hand lets go, play pauses or the end is reached.
+
+class Player {
+  constructor(root, on) {
+    this.root = root;
+    this.on = on;
+    this.canvas = root.querySelector(".lab-wall canvas");
+    this.range = root.querySelector(".lab-range");
+    this.button = root.querySelector(".lab-play");
+    this.t = null;
+    this.playing = false;
+    this.range.oninput = () => { this.pause(); this.show(Number(this.range.value)); };
+    this.range.onchange = () => this.settle();
+    this.button.onclick = () => this.toggle();
+    this.onKey = (event) => this.key(event);
+    document.addEventListener("keydown", this.onKey);
+    this.resized = new ResizeObserver(() => this.draw());
+    this.resized.observe(this.canvas.parentElement);
+  }
+
+  async load(data) {
+    this.data = data;
+    const end = data.points.at(-1).t;
+    this.range.max = end;
+    this.range.step = data.smooth ? end / 400 : end / 1000;
+    if (this.t === null || this.t > end) this.t = Math.min(data.start ?? 0, end);
+    this.ticks(data.ticks, end);
+    const images = data.sheets.map((address) => Object.assign(new Image(), {src: address}));
+    await Promise.all(images.map((image) => image.decode()));
+    if (this.data !== data) return; // newer frames came meanwhile
+    this.images = images;
+    this.show(this.t);
+    this.canvas.dataset.ready = "true";
+  }
+
+  ticks(ticks, end) {
+    const places = ticks.map(({t, label}) => `<span style="left:${(100 * t) / end}%">${label}</span>`);
+    this.root.querySelector(".lab-ticks").innerHTML = places.join("");
+  }
+
+  // Which frames t lies between: {from, to, part, point}; outside smooth mode both are the nearest one.
+  place(t) {
+    const points = this.data.points;
+    if (!this.data.smooth) {
+      const nearest = points.reduce((best, point) => (Math.abs(point.t - t) < Math.abs(best.t - t) ? point : best));
+      return {from: nearest, to: nearest, part: 0, t: nearest.t};
+    }
+    const next = points.findIndex((point) => point.t > t);
+    if (next < 0) return {from: points.at(-1), to: points.at(-1), part: 0, t};
+    const from = points[Math.max(next - 1, 0)], to = points[next];
+    return {from, to, part: Math.max(0, (t - from.t) / (to.t - from.t)), t};
+  }
+
+  show(t) {
+    this.t = Math.min(Math.max(t, 0), Number(this.range.max));
+    this.range.value = this.t;
+    if (!this.images) return;
+    this.draw();
+    const place = this.place(this.t);
+    this.on.show(place);
+  }
+
+  // The canvas holds the sheet enlarged by a whole factor, so that the browser only ever scales it down.
+  draw() {
+    if (!this.images) return;
+    const {from, to, part} = this.place(this.t), first = this.images[from.sheet];
+    const wanted = this.canvas.clientWidth * (window.devicePixelRatio || 1);
+    const factor = Math.max(1, Math.min(8, Math.ceil(wanted / first.width)));
+    const width = first.width * factor, height = first.height * factor;
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, {width, height});
+    const context = this.canvas.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    context.globalAlpha = 1;
+    context.drawImage(first, 0, 0, width, height);
+    if (part > 0 && to.sheet !== from.sheet) {
+      context.globalAlpha = part;
+      context.drawImage(this.images[to.sheet], 0, 0, width, height);
+      context.globalAlpha = 1;
+    }
+  }
+
+  toggle() { this.playing ? (this.pause(), this.settle()) : this.play(); }
+
+  play() {
+    const end = Number(this.range.max), perSecond = end / this.data.seconds;
+    if (this.t >= end) this.show(0);
+    this.playing = true;
+    this.face();
+    let last = performance.now();
+    const step = (now) => {
+      if (!this.playing) return;
+      this.show(this.t + ((now - last) / 1000) * perSecond);
+      last = now;
+      if (this.t >= end) { this.pause(); this.settle(); return; }
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  pause() {
+    this.playing = false;
+    this.face();
+  }
+
+  face() {
+    this.button.textContent = this.playing ? "❚❚" : "▶";
+    this.button.setAttribute("aria-label", this.playing ? "Pause" : "Play");
+  }
+
+  settle() { this.on.settle?.(this.place(this.t).t); }
+
+  // Space plays and pauses; arrows, page keys (a presenter's clicker), Home and End move. Only where nobody types.
+  key(event) {
+    const target = event.target;
+    const free = target === document.body || target === this.range || target.closest?.("section.stMain") === target;
+    if (!free || !this.images || event.ctrlKey || event.metaKey || event.altKey) return;
+    const end = Number(this.range.max);
+    const goes = {
+      ArrowRight: () => this.next(1), ArrowLeft: () => this.next(-1),
+      PageDown: () => this.next(1, true), PageUp: () => this.next(-1, true),
+      Home: () => 0, End: () => end,
+    }[event.key];
+    if (event.key === " ") this.toggle();
+    else if (goes) { this.pause(); this.show(goes()); this.settle(); }
+    else return;
+    event.preventDefault();
+  }
+
+  // The next place in a direction: the next tick, or a small step (the next frame where frames are not blended).
+  next(direction, tick = false) {
+    const end = Number(this.range.max);
+    if (!tick && this.data.smooth) return this.t + (direction * end) / 100;
+    const stops = (tick ? this.data.ticks : this.data.points).map((stop) => stop.t);
+    const ahead = direction > 0 ? stops.find((t) => t > this.t + 1e-6) : stops.findLast((t) => t < this.t - 1e-6);
+    return ahead ?? (direction > 0 ? end : 0);
+  }
+
+  stop() {
+    this.playing = false;
+    document.removeEventListener("keydown", this.onKey);
+    this.resized.disconnect();
+  }
+}

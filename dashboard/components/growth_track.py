@@ -1,0 +1,127 @@
+"""Frames of a growing network laid out along the Growth page's scrubber: plain values, no streamlit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.components.images import data_uri
+from pgan_core.fade_frames import FadeFrame
+from pgan_core.pictures import contact_sheet
+
+STEADY = 0.5  # length on the scrubber of training on after a fade, which is 1 long
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of the scrubber: a resolution being faded in, or trained on; in a fade alpha is t - t0."""
+
+    resolution: int
+    fading: bool
+    t0: float
+    t1: float
+    old: int | None = None  # the sheets with the branches of a fade
+    new: int | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place on the scrubber and its sheet; for a snapshot also its branches' sheets and its name."""
+
+    t: float
+    sheet: int
+    resolution: int
+    alpha: float
+    old: int | None = None
+    new: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Track:
+    """All that the scrubber moves over. `sheets` are walls of pictures, uint8 H x W x 3."""
+
+    sheets: list[np.ndarray]
+    points: list[Point]
+    phases: list[Phase]
+    smooth: bool  # neighbouring points are blended; else the nearest one stands alone
+
+    @property
+    def end(self) -> float:
+        return self.points[-1].t
+
+    def addresses(self) -> list[str]:
+        """The sheets as data: addresses, small enough to send all at once."""
+        return [data_uri(sheet, "WEBP", quality=90, method=2) for sheet in self.sheets]
+
+    def nearest(self, t: float) -> Point:
+        return min(self.points, key=lambda point: abs(point.t - t))
+
+
+def tile_size(resolution: int, columns: int) -> int:
+    """The edge at which one picture of a wall is sent: its own, at least 64 and no more than the wall can show."""
+    shown = 2 ** int(np.log2(640 / columns))
+    return min(max(resolution, 64), max(shown, 64))
+
+
+def phases(resolutions: Sequence[int], alpha: float = 1.0) -> list[Phase]:
+    """The scrubber's stretches for growing through `resolutions`, the last of them up to `alpha` of its fade."""
+    found, t = [], 0.0
+    for resolution in resolutions:
+        if resolution // 2 in resolutions:
+            end = alpha if resolution == resolutions[-1] else 1.0
+            found.append(Phase(resolution, True, t, t + end))
+            t += end
+        if resolution != resolutions[-1] or alpha == 1:
+            found.append(Phase(resolution, False, t, t + STEADY))
+            t += STEADY
+    return found
+
+
+def place(found: Sequence[Phase], resolution: int, alpha: float) -> float:
+    """Where a moment stands on the scrubber: inside its fade, or at the end of its resolution."""
+    phase = next(p for p in found if p.resolution == resolution and p.fading == (alpha < 1))
+    return phase.t0 + alpha if phase.fading else phase.t1
+
+
+def final_track(frames: Sequence[FadeFrame], stored: tuple[int, float], columns: int) -> Track:
+    """A network read at its lower resolutions (from `growth_frames`) up to the moment that it is stored at."""
+    sheet = {(frame.resolution, frame.alpha): i for i, frame in enumerate(frames)}
+    resolutions = sorted({frame.resolution for frame in frames})
+    points, found = [], []
+    for phase in phases(resolutions, stored[1]):
+        r = phase.resolution
+        if phase.fading:
+            found.append(Phase(r, True, phase.t0, phase.t1, sheet[r // 2, 1.0], sheet[r, 1.0]))
+            faded = [(a, i) for (size, a), i in sheet.items() if size == r and phase.t0 + a <= phase.t1 and a < 1]
+            points += [Point(phase.t0 + a, i, r, a) for a, i in sorted(faded)]
+        else:
+            found.append(phase)
+            points += [Point(t, sheet[r, 1.0], r, 1.0) for t in (phase.t0, phase.t1)]
+    return Track([contact_sheet(frame.pictures, columns) for frame in frames], points, found, smooth=True)
+
+
+def snapshot_track(frames: Sequence[FadeFrame], names: Sequence[str], columns: int) -> Track:
+    """Snapshots of a run (each from `stored_frame`, oldest first), every one at its own moment."""
+    sheets: list[np.ndarray] = []
+
+    def add(pictures: np.ndarray | None) -> int | None:
+        if pictures is None:
+            return None
+        sheets.append(contact_sheet(pictures, columns))
+        return len(sheets) - 1
+
+    found = phases(sorted({frame.resolution for frame in frames}))
+    points = [
+        Point(
+            place(found, frame.resolution, frame.alpha),
+            add(frame.pictures),
+            frame.resolution,
+            frame.alpha,
+            add(frame.old),
+            add(frame.new),
+            name,
+        )
+        for frame, name in zip(frames, names, strict=True)
+    ]
+    return Track(sheets, sorted(points, key=lambda point: point.t), found, smooth=False)

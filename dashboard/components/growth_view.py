@@ -1,0 +1,76 @@
+"""The Growth page's components, which move in the browser without the server: the wall with its scrubber and figure 2,
+and the training schedules whose marker follows the scrubber.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import streamlit as st
+
+from dashboard.components.browser import load
+from dashboard.components.growth_track import Phase, Track
+from pgan_core.growth import Schedule
+
+SECONDS_PER_RESOLUTION = 3.0
+
+_growth = st.components.v2.component(
+    "lab_growth",
+    html=load("growth.html"),
+    css=load("growth.css"),
+    js=load("player.js", "figure2.js", "growth.js"),
+    isolate_styles=False,
+)
+_schedules = st.components.v2.component(
+    "lab_schedules",
+    html='<div class="lab-schedules" data-testid="schedules"></div>',
+    css=load("schedules.css"),
+    js=load("schedules.js"),
+    isolate_styles=False,
+)
+
+
+def growth_view(
+    track: Track, addresses: Sequence[str], columns: int, *, start: float, identity: str, key: str
+) -> float:
+    """Show a track; returns the place on the scrubber at which the viewer last let go (at first `start`).
+
+    `addresses` are the track's own, from the caller's cache; `identity` changes when they do.
+    """
+    ticks = [(phase, (phase.t0 + phase.t1) / 2) for phase in track.phases if not phase.fading]
+    data = {
+        "identity": identity,
+        "sheets": list(addresses),
+        "points": [asdict(point) for point in track.points],
+        "phases": [asdict(phase) for phase in track.phases],
+        "ticks": [{"t": t, "label": f"{phase.resolution}×{phase.resolution}"} for phase, t in ticks],
+        "columns": columns,
+        "smooth": track.smooth,
+        "seconds": SECONDS_PER_RESOLUTION * len(ticks),
+        "start": min(start, track.end),
+    }
+    result = _growth(data=data, key=key, default={"moment": start}, on_moment_change=lambda: None)
+    return float(result.moment if result.moment is not None else start)
+
+
+def schedules_view(runs: dict[str, Schedule], phases: Sequence[Phase], *, start: float, key: str) -> None:
+    """Charts of training schedules side by side, with a marker at the moment that the growth view shows."""
+    data = {
+        "phases": [asdict(phase) for phase in phases],
+        "runs": [{"name": name, **_curves(schedule)} for name, schedule in runs.items()],
+        "start": start,
+    }
+    _schedules(data=data, key=key)
+
+
+def _curves(schedule: Schedule) -> dict:
+    """Corners of what a schedule prescribes over kimg, and the kimg at which each of its phases begins and ends."""
+    spans, curves = [], {"resolution": [], "alpha": [], "minibatch": [], "learning rate": []}
+    for start, stage in zip(schedule.starts(), schedule.stages, strict=True):
+        faded, end = start + stage.fade_kimg, start + stage.kimg
+        if stage.fade_kimg:
+            spans.append([stage.resolution, True, start, faded])
+        spans.append([stage.resolution, False, faded, end])
+        for name, value in zip(curves, (stage.resolution, None, stage.minibatch, stage.learning_rate), strict=True):
+            corners = [(start, 0), (faded, 1), (end, 1)] if value is None else [(start, value), (end, value)]
+            curves[name] += corners if stage.fade_kimg or value is not None else corners[1:]
+    return {"total": schedule.total_kimg, "spans": spans, "curves": curves}

@@ -1,0 +1,56 @@
+"""Figures of the Growth page: what a picture costs at each resolution, and what growing saves over a run."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from pgan_core.costs import Cost
+from pgan_core.growth import Schedule
+
+GENERATOR, DISCRIMINATOR, GROWN, FULL = "#3f83cf", "#d9730d", "#2a9d6f", "#8b95a1"
+TEXT_SIZE = 15
+
+
+def picture_costs(costs: Mapping[str, Mapping[int, Cost]]) -> go.Figure:
+    """Multiply-adds and activation memory of one picture by resolution; `costs` by network, then by resolution."""
+    figure = make_subplots(
+        1, 2, subplot_titles=("Multiply-adds a picture", "Activation memory a picture"), horizontal_spacing=0.1
+    )
+    for (name, by_resolution), colour in zip(costs.items(), (GENERATOR, DISCRIMINATOR), strict=False):
+        sizes = [f"{r}×{r}" for r in by_resolution]
+        values = [cost.multiply_adds for cost in by_resolution.values()]
+        memory = [cost.activation_bytes for cost in by_resolution.values()]
+        for column, heights in ((1, values), (2, memory)):
+            bar = go.Bar(x=sizes, y=heights, name=name, marker_color=colour, legendgroup=name, showlegend=column == 1)
+            bar.update(texttemplate="%{y:.2s}", textposition="outside", cliponaxis=False, textfont_size=TEXT_SIZE - 2)
+            bar.hovertemplate = "%{x}: %{y:.3s}" + ("B" if column == 2 else "") + f"<extra>{name}</extra>"
+            figure.add_trace(bar, 1, column)
+    figure.update_yaxes(type="log", dtick=1, exponentformat="SI", tickfont_size=TEXT_SIZE - 1)
+    figure.update_yaxes(ticksuffix="B", col=2)
+    figure.update_xaxes(tickfont_size=TEXT_SIZE - 1, type="category")
+    figure.update_annotations(font_size=TEXT_SIZE + 1)
+    legend = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.16, "font": {"size": TEXT_SIZE}}
+    return figure.update_layout(height=310, margin={"l": 10, "r": 10, "t": 36, "b": 10}, legend=legend)
+
+
+def run_cost(schedule: Schedule, corners: Sequence[tuple[float, float]], full_size: float) -> go.Figure:
+    """Cost over kimg of the growing run and of full size all the way, as shares of the latter's whole cost.
+
+    `corners` are (kimg, multiply-adds) from `cumulative_cost`; `full_size` the multiply-adds of full size all the way.
+    """
+    figure = go.Figure()
+    kimg, grown = [k for k, _ in corners], [100 * cost / full_size for _, cost in corners]
+    figure.add_scatter(x=[0, kimg[-1]], y=[0, 100], mode="lines", line={"color": FULL, "width": 3, "dash": "dash"})
+    figure.add_scatter(x=kimg, y=grown, mode="lines+markers", line={"color": GROWN, "width": 4}, marker_size=8)
+    ends = ((100, "full size all the way: 100%", "bottom"), (grown[-1], f"grown: {grown[-1]:.0f}%", "top"))
+    for y, text, anchor in ends:
+        figure.add_annotation(
+            x=kimg[-1], y=y, text=text, xanchor="right", yanchor=anchor, showarrow=False, font_size=TEXT_SIZE + 1,
+            xshift=-12, yshift=6 if anchor == "bottom" else -10,
+        )  # fmt: skip
+    figure.data[0].hovertemplate = "%{x:.0f} kimg: %{y:.0f}%<extra>full size all the way</extra>"
+    figure.data[1].hovertemplate = "%{x:.0f} kimg: %{y:.1f}%<extra>grown</extra>"
+    figure.update_xaxes(title=f"kimg (to {schedule.resolution}×{schedule.resolution})", title_font_size=TEXT_SIZE)
+    figure.update_yaxes(title="multiply-adds spent", ticksuffix="%", range=[0, 114], title_font_size=TEXT_SIZE)
+    return figure.update_layout(height=310, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False)
