@@ -51,7 +51,8 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--no-mirror", action="store_true", help="do not mirror half of the images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
-    parser.add_argument("--threads", type=int, help="CPU threads; torch's choice if not given")
+    parser.add_argument("--threads", type=int, help="CPU threads of each worker; torch's choice if not given")
+    parser.add_argument("--workers", type=int, default=1, help="threads that share each minibatch")
     parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     parser.add_argument("--layout", choices=("auto", "channels-first", "channels-last"), default="auto")
     parser.add_argument("--snapshot-minutes", type=float, default=10.0, help="a resume snapshot at least this often")
@@ -115,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
             reals,
             args.out,
             device=device,
+            workers=args.workers,
             snapshot_minutes=args.snapshot_minutes,
             sample_kimg=args.sample_kimg,
             data_note=args.data_note,

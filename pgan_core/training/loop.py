@@ -12,10 +12,13 @@ from __future__ import annotations
 import copy
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from pgan_core.checkpoints.native import write_atomically
@@ -35,6 +38,24 @@ SAMPLES = 64  # pictures in a grid
 PROBE = 16  # pictures that activation magnitudes are measured on
 
 
+@dataclass
+class Part:
+    """One worker's share of a minibatch: reals, what its fakes are made of, and the fakes once they are made."""
+
+    reals: Tensor
+    latents: Tensor
+    mixing: Tensor
+    fakes: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A part's gradient, one tensor a parameter (None beyond the resolution), and its mean losses for the log."""
+
+    gradient: tuple[Tensor | None, ...]
+    notes: dict[str, float]
+
+
 class Trainer:
     """One run in one folder: its networks, optimizers and counters. Raises TrainingError if it cannot go on there."""
 
@@ -45,6 +66,7 @@ class Trainer:
         out: str | Path,
         *,
         device: str = "cpu",
+        workers: int = 1,
         snapshot_minutes: float = 10.0,
         log_kimg: float = 1.0,
         probe_kimg: float = 10.0,
@@ -52,6 +74,10 @@ class Trainer:
         data_note: str = "",
     ):
         self.settings, self.reals, self.out, self.device = settings, reals, Path(out), torch.device(device)
+        self.workers = workers
+        if any(stage.minibatch % workers or stage.minibatch // workers % 4 for stage in settings.schedule.stages):
+            raise TrainingError(f"A minibatch must give each of {workers} workers a multiple of 4 images.")
+        self._map = map if workers == 1 else ThreadPoolExecutor(workers).map
         self.snapshot_seconds = 60 * snapshot_minutes
         self.every = {"log": log_kimg, "probe": probe_kimg, "sample": sample_kimg}
         self.data = {"fingerprint": reals.fingerprint(), "images": len(reals), "note": data_note}
@@ -116,65 +142,72 @@ class Trainer:
         if moment.phase != self.phase:
             self._reset_optimizers()
             self.phase = moment.phase
-        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = moment.learning_rate
-        seed, step, batch = self.settings.seed, self.step, moment.minibatch
-        reals = self.reals.batch(batch, resolution=moment.resolution, alpha=moment.alpha, seed=seed, step=step).to(
-            self.device
-        )
-        latents = torch.randn(batch, self.settings.latent_dim, generator=stream("latents", seed, step))
-        with self._autocast():
-            fakes = self._generate(latents.to(self.device), moment)
-        self._discriminator_step(reals, fakes, moment)
-        self._generator_step(fakes, moment)
+        parts = self._draw(moment)
+        regularize = self.settings.loss == "logistic" and self.step % self.settings.r1_every == 0
+        judge = partial(self._discriminator_gradient, moment=moment, regularize=regularize)
+        self._apply(self.discriminator_optimizer, list(self._map(judge, parts)), moment)
+        self.discriminator.requires_grad_(False)
+        teach = partial(self._generator_gradient, moment=moment)
+        self._apply(self.generator_optimizer, list(self._map(teach, parts)), moment)
+        self.discriminator.requires_grad_(True)
         self._update_average(moment)
         self.step += 1
-        self.images += batch
+        self.images += moment.minibatch
         return moment
 
-    def _generate(self, latents: Tensor, moment: Moment) -> Tensor:
-        return self.fast_generator(latents, resolution=moment.resolution, alpha=moment.alpha)
+    def _draw(self, moment: Moment) -> list[Part]:
+        """This step's reals, latents and mixing factors, in one part for each worker."""
+        seed, step, size = self.settings.seed, self.step, moment.minibatch
+        reals = self.reals.batch(size, resolution=moment.resolution, alpha=moment.alpha, seed=seed, step=step)
+        latents = torch.randn(size, self.settings.latent_dim, generator=stream("latents", seed, step))
+        mixing = torch.rand(size, 1, 1, 1, generator=stream("mixing", seed, step))
+        columns = (tensor.to(self.device).chunk(self.workers) for tensor in (reals, latents, mixing))
+        return [Part(*row) for row in zip(*columns, strict=True)]
 
-    def _critic(self, moment: Moment):
+    def _critic(self, moment: Moment) -> losses.Critic:
         return lambda images: self.fast_discriminator(images, resolution=moment.resolution, alpha=moment.alpha).float()
 
-    def _discriminator_step(self, reals: Tensor, fakes: Tensor, moment: Moment) -> None:
-        s, critic = self.settings, self._critic(moment)
-        regularize = s.loss == "logistic" and self.step % s.r1_every == 0
-        reals.requires_grad_(regularize)
+    def _discriminator_gradient(self, part: Part, moment: Moment, regularize: bool) -> Gradient:
+        """Makes the part's fakes, which the generator's step uses again, and judges them beside the reals."""
+        s, critic, reals = self.settings, self._critic(moment), part.reals.requires_grad_(regularize)
+        penalty = None
         with self._autocast():
-            real_scores, fake_scores = critic(reals), critic(fakes.detach())
+            part.fakes = self.fast_generator(part.latents, resolution=moment.resolution, alpha=moment.alpha)
+            real_scores, fake_scores = critic(reals), critic(part.fakes.detach())
             if s.loss == "wgan-gp":
                 loss = losses.wgan_critic_loss(real_scores, fake_scores, drift=s.drift)
-                mixing = torch.rand(len(reals), 1, 1, 1, generator=stream("mixing", s.seed, self.step))
-                mixing = mixing.to(self.device)
-                penalty = losses.gradient_penalty(critic, reals, fakes, mixing, weight=s.gradient_weight)
+                penalty = losses.gradient_penalty(critic, reals, part.fakes, part.mixing, weight=s.gradient_weight)
             else:
                 loss = losses.logistic_discriminator_loss(real_scores, fake_scores)
-                penalty = None
-                if regularize:  # lazy: rarer and stronger by the same factor
-                    penalty = losses.r1_penalty(real_scores, reals, gamma=s.r1_gamma) * s.r1_every
-        total = loss.mean() if penalty is None else (loss + penalty).mean()
-        self.discriminator_optimizer.zero_grad()
-        total.backward()
-        self.discriminator_optimizer.step()
-        self._note(discriminator_loss=loss, real_score=real_scores, fake_score=fake_scores)
-        if penalty is not None:
-            self._note(penalty=penalty)
+            if regularize:  # lazy: rarer and stronger by the same factor
+                penalty = losses.r1_penalty(real_scores, reals, gamma=s.r1_gamma) * s.r1_every
+        notes = {"discriminator_loss": loss, "real_score": real_scores, "fake_score": fake_scores}
+        notes |= {} if penalty is None else {"penalty": penalty}
+        total = loss if penalty is None else loss + penalty
+        return self._gradient(total, self.discriminator, notes)
 
-    def _generator_step(self, fakes: Tensor, moment: Moment) -> None:
-        """On the discriminator's fakes: the generator has not changed since it made them, so its gradient is exact."""
-        self.discriminator.requires_grad_(False)
+    def _generator_gradient(self, part: Part, moment: Moment) -> Gradient:
+        """On the discriminator's fakes: the generator has not changed since it made them, so it is exact."""
         with self._autocast():
-            scores = self._critic(moment)(fakes)
+            scores = self._critic(moment)(part.fakes)
         wgan = self.settings.loss == "wgan-gp"
         loss = losses.wgan_generator_loss(scores) if wgan else losses.logistic_generator_loss(scores)
-        self.generator_optimizer.zero_grad()
-        loss.mean().backward()
-        self.generator_optimizer.step()
-        self.discriminator.requires_grad_(True)
-        self._note(generator_loss=loss)
+        return self._gradient(loss, self.generator, {"generator_loss": loss})
+
+    def _gradient(self, loss: Tensor, network: nn.Module, notes: dict[str, Tensor]) -> Gradient:
+        gradient = torch.autograd.grad(loss.mean(), list(network.parameters()), allow_unused=True)
+        return Gradient(gradient, {name: float(value.detach().mean()) for name, value in notes.items()})
+
+    def _apply(self, optimizer: torch.optim.Optimizer, parts: list[Gradient], moment: Moment) -> None:
+        """One optimizer step on the parts' mean gradient; layers beyond the resolution have none and stay."""
+        (group,) = optimizer.param_groups
+        group["lr"] = moment.learning_rate
+        for parameter, *shares in zip(group["params"], *(part.gradient for part in parts), strict=True):
+            parameter.grad = None if shares[0] is None else sum(shares[1:], shares[0]) / len(shares)
+        optimizer.step()
+        for name in parts[0].notes:
+            total, count = self.tally.get(name, (0.0, 0))
+            self.tally[name] = (total + sum(part.notes[name] for part in parts) / len(parts), count + 1)
 
     def _update_average(self, moment: Moment) -> None:
         """Exponential average of the weights; early on over a twentieth of the images seen, so that it can follow."""
@@ -194,11 +227,6 @@ class Trainer:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
     # ---- what is written -----------------------------------------------------------------------------------------
-
-    def _note(self, **values: Tensor) -> None:
-        for name, value in values.items():
-            total, count = self.tally.get(name, (0.0, 0))
-            self.tally[name] = (total + float(value.detach().mean()), count + 1)
 
     def _after_step(self, before: int, moment: Moment, bar: tqdm) -> None:
         def due(what: str) -> bool:
@@ -288,6 +316,7 @@ class Trainer:
 
     def _write_description(self) -> None:
         machine = {
+            "workers": self.workers,
             "threads": torch.get_num_threads(),
             "device": str(self.device),
             "torch": torch.__version__,
