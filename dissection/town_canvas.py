@@ -47,8 +47,7 @@ class Canvas:
         self.paints: dict[tuple[int, Colour], int] = {}
 
     def paint(self, concept: str, colour: Colour, tinted: bool = True) -> int:
-        """The number of the paint with this concept and colour; the hour tints all but what shines by
-        itself."""
+        """The number of this concept's paint in this colour; the hour tints all but what shines by itself."""
         if tinted:
             colour = mix(colour, self.light.tint, self.light.strength)
         return self.paints.setdefault((CONCEPTS.index(concept), colour), len(self.paints))

@@ -97,8 +97,7 @@ def _gaps(houses: list[House]) -> list[tuple[float, float]]:
 
 
 def _trees(rng: random.Random, houses: list[House]) -> list[Tree]:
-    """At most one tree for every 14 units of free ground; leaves may hide the edge of a wall, never a
-    door."""
+    """At most one tree for every 15 units of a gap; leaves may hide the edge of a wall, never a door."""
     trees = []
     for x0, x1 in _gaps(houses):
         for _ in range(int((x1 - x0) // 15) or 1):
@@ -123,8 +122,7 @@ def _trees(rng: random.Random, houses: list[House]) -> list[Tree]:
 def _free_place(
     rng: random.Random, boxes: list, rx: float, ry: float, ys: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """A centre in the sky whose rx x ry surroundings hide behind none of the boxes (x0, x1, top); None if
-    unlucky."""
+    """A centre whose surroundings (rx, ry) hide behind none of the boxes (x0, x1, top); None if unlucky."""
     for _ in range(12):
         x, y = rng.uniform(rx * 0.8, UNITS - rx * 0.8), rng.uniform(*ys)
         if all(x + rx < x0 or x - rx > x1 or y + ry < top for x0, x1, top in boxes):
@@ -133,8 +131,7 @@ def _free_place(
 
 
 def _draw_sky(canvas: Canvas, rng: random.Random, boxes: list, horizon: float, peaks: list) -> None:
-    """A gradient, the sun or the moon, and up to two clouds, clear of each other and of `boxes` (x0, x1,
-    top)."""
+    """A gradient, the sun or the moon, and up to two clouds, clear of each other and of the boxes."""
     light, bands = canvas.light, 24
     top, bottom = rng.choice(light.skies)
     for band in range(bands):
