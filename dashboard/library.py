@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
+EXPECTED = "expected.npz"  # what a published network gave, beside its file: see pgan_core/checkpoints/selfcheck.py
 SUFFIXES = {".safetensors", ".pkl", ".pth", ".pt", ".bin", ".tar", ".model", ".npz"}
 
 
@@ -33,7 +34,19 @@ def models() -> dict[str, Path]:
 
 def is_model(path: Path) -> bool:
     """Whether a file may be a generator: dissections and segmenters keep their own folders in `assets/`."""
-    return not {"dissection", "dissections", "segmenters"} & {part.lower() for part in path.parts}
+    foreign = {"dissection", "dissections", "segmenters"} & {part.lower() for part in path.parts}
+    return path.name != EXPECTED and not foreign
+
+
+def files(path: Path) -> list[Path]:
+    """The files of a model: one, or those of a folder that belong together."""
+    return sorted(p for p in path.iterdir() if p.name != EXPECTED) if path.is_dir() else [path]
+
+
+def expected(path: Path) -> Path | None:
+    """The `expected.npz` beside a model, if there is one."""
+    beside = (path if path.is_dir() else path.parent) / EXPECTED
+    return beside if beside.is_file() else None
 
 
 def stages(path: Path) -> list[Path]:

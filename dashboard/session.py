@@ -14,6 +14,7 @@ pages and stands in the address, so that a link restores it. Values that are no 
 """
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from dashboard import library
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
 from pgan_core.latents import MAX_SEED, latents_from_seeds
 
+RECENT = 6  # models in the list of recently used ones
 MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
 OPTIONS = {  # what a link may say about a file, and how its text is read
     "weights": str,
@@ -104,7 +106,8 @@ def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) 
 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner="Reading the checkpoint")
 def _load(path: str, device: str, options: tuple, identity: str) -> Any:
-    return load_checkpoint(path, device=device, **dict(options))
+    files = library.files(Path(path))
+    return load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
 
 
 def unload(model: Model) -> None:
@@ -121,14 +124,56 @@ def choose(name: str, **options: Any) -> None:
     st.rerun()
 
 
-def upload(name: str, data: bytes) -> str:
-    """Keep an uploaded checkpoint for this browser and return the name under which `choose` finds it."""
-    folder = Path(tempfile.gettempdir()) / "pggan-lab" / hashlib.sha256(data).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / Path(name).name
-    path.write_bytes(data)
-    st.session_state.setdefault("uploads", {})[path.name] = path
-    return path.name
+def upload(files: dict[str, bytes]) -> str:
+    """Keep uploaded files for this browser; the name under which `choose` finds them is returned.
+
+    Several files belong together (a generator and its discriminator). An `expected.npz` among them is put beside.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pggan-lab-"))
+    paths = [folder / Path(name).name for name in files]
+    for path, data in zip(paths, files.values(), strict=True):
+        path.write_bytes(data)
+    return offer([path for path in paths if path.name != library.EXPECTED])
+
+
+def join(*names: str) -> str:
+    """One model of several offered files, such as a generator's and its discriminator's; returns its name."""
+    folder = Path(tempfile.mkdtemp(prefix="pggan-lab-"))
+    paths = [offered()[name] for name in names]
+    for i, path in enumerate(paths):
+        (folder / f"{i}-{path.name}").symlink_to(path)
+    if (expected := library.expected(paths[0])) is not None:
+        (folder / library.EXPECTED).symlink_to(expected)
+    return offer([folder / f"{i}-{path.name}" for i, path in enumerate(paths)], " + ".join(names))
+
+
+def offer(paths: list[Path], name: str | None = None) -> str:
+    """Add files of one folder to this browser's models; returns the name, made different from all others."""
+    name = name or " + ".join(path.name for path in paths)
+    taken, number = offered(), 1
+    unique = name
+    while unique in taken:
+        number += 1
+        unique = f"{name} ({number})"
+    st.session_state.setdefault("uploads", {})[unique] = paths[0] if len(paths) == 1 else paths[0].parent
+    return unique
+
+
+def forget(name: str) -> None:
+    """Delete an uploaded or joined model of this browser from the disk and from the choice."""
+    path = st.session_state.get("uploads", {}).pop(name)
+    shutil.rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
+    st.session_state["recent"] = [other for other in recent() if other != name]
+
+
+def recent() -> list[str]:
+    """The models that this browser looked at, the latest first."""
+    return [name for name in st.session_state.get("recent", []) if name in offered()]
+
+
+def note_use(name: str) -> None:
+    """Put a model at the head of `recent`."""
+    st.session_state["recent"] = [name, *(other for other in recent() if other != name)][:RECENT]
 
 
 def options(name: str) -> tuple[tuple[str, Any], ...]:

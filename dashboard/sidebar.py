@@ -33,6 +33,7 @@ def _model() -> None:
         model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
     except (CheckpointError, ValueError, OSError):
         return  # the page says what is wrong with it, once
+    session.note_use(name)
     st.html(card(model))
 
 
