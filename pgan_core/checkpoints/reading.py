@@ -288,6 +288,7 @@ def build_generator(
             channels=tuple(channels),
             latent_dim=first.shape[1] - label_dim,
             label_dim=label_dim,
+            label_embedding=label_embedding is not None,
             image_channels=weights[f"{rgb[-1]}x{rgb[-1]}/rgb"].weight.shape[0],
             rgb_resolutions=None if rgb == tuple(sizes) else rgb,
             **options,
