@@ -16,7 +16,7 @@ SECONDS_PER_RESOLUTION = 3.0
 _growth = st.components.v2.component(
     "lab_growth",
     html=load("growth.html"),
-    css=load("growth.css"),
+    css=load("player.css", "growth.css"),
     js=load("player.js", "figure2.js", "growth.js"),
     isolate_styles=False,
 )

@@ -23,7 +23,12 @@ def picture_costs(costs: Mapping[str, Mapping[int, Cost]]) -> go.Figure:
         memory = [cost.activation_bytes for cost in by_resolution.values()]
         for column, heights in ((1, values), (2, memory)):
             bar = go.Bar(x=sizes, y=heights, name=name, marker_color=colour, legendgroup=name, showlegend=column == 1)
-            bar.update(texttemplate="%{y:.2s}", textposition="outside", cliponaxis=False, textfont_size=TEXT_SIZE - 2)
+            bar.update(
+                texttemplate="%{y:.2s}",
+                textposition="outside",
+                cliponaxis=False,
+                textfont_size=TEXT_SIZE - 2,
+            )
             bar.hovertemplate = "%{x}: %{y:.3s}" + ("B" if column == 2 else "") + f"<extra>{name}</extra>"
             figure.add_trace(bar, 1, column)
     figure.update_yaxes(type="log", dtick=1, exponentformat="SI", tickfont_size=TEXT_SIZE - 1)
@@ -43,14 +48,13 @@ def run_cost(schedule: Schedule, corners: Sequence[tuple[float, float]], full_si
     kimg, grown = [k for k, _ in corners], [100 * cost / full_size for _, cost in corners]
     figure.add_scatter(x=[0, kimg[-1]], y=[0, 100], mode="lines", line={"color": FULL, "width": 3, "dash": "dash"})
     figure.add_scatter(x=kimg, y=grown, mode="lines+markers", line={"color": GROWN, "width": 4}, marker_size=8)
-    ends = ((100, "full size all the way: 100%", "bottom"), (grown[-1], f"grown: {grown[-1]:.0f}%", "top"))
-    for y, text, anchor in ends:
-        figure.add_annotation(
-            x=kimg[-1], y=y, text=text, xanchor="right", yanchor=anchor, showarrow=False, font_size=TEXT_SIZE + 1,
-            xshift=-12, yshift=6 if anchor == "bottom" else -10,
-        )  # fmt: skip
+    end = {"x": kimg[-1], "xanchor": "left", "xshift": 12, "showarrow": False, "font_size": TEXT_SIZE + 1}
+    figure.add_annotation(y=100, text="full size all the way: 100%", **end)
+    figure.add_annotation(y=grown[-1], text=f"grown: <b>{grown[-1]:.0f}%</b>", **end)
     figure.data[0].hovertemplate = "%{x:.0f} kimg: %{y:.0f}%<extra>full size all the way</extra>"
     figure.data[1].hovertemplate = "%{x:.0f} kimg: %{y:.1f}%<extra>grown</extra>"
-    figure.update_xaxes(title=f"kimg (to {schedule.resolution}×{schedule.resolution})", title_font_size=TEXT_SIZE)
+    figure.update_xaxes(
+        title=f"kimg (to {schedule.resolution}×{schedule.resolution})", title_font_size=TEXT_SIZE, range=[0, kimg[-1]]
+    )
     figure.update_yaxes(title="multiply-adds spent", ticksuffix="%", range=[0, 114], title_font_size=TEXT_SIZE)
-    return figure.update_layout(height=310, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False)
+    return figure.update_layout(height=310, margin={"l": 10, "r": 220, "t": 10, "b": 10}, showlegend=False)

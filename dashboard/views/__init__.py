@@ -7,6 +7,7 @@ A page answers one question, and is built like this (copy it):
     import streamlit as st
 
     from dashboard import session
+    from dashboard.components.charts import chart
     from dashboard.components.images import image_wall
     from dashboard.components.page import formula_box, header
     from dashboard.figures import latents as figures
@@ -20,7 +21,7 @@ A page answers one question, and is built like this (copy it):
     header("What lies between two pictures?", "PGGAN, appendix F")
     count = st.slider("Pictures", 4, 24, 12, key="latents_count", bind="query-params")
     image_wall(pictures(model, session.seed(), count), key="latents-wall")
-    st.plotly_chart(figures.angle(...))               # figures/<page>.py builds plotly figures, no streamlit there
+    chart(figures.angle(...), key="latents_angle")    # figures/<page>.py builds plotly figures, no streamlit there
     formula_box(r"slerp(a, b, t) = ...", "Two or three sentences.", "PGGAN, section 4")
 
 Rules: keys of controls are `<page>_<name>`, with `bind="query-params"` so that links restore the view; controls in

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import library, session
+from dashboard.components.charts import chart
 from dashboard.components.export import export_bar
 from dashboard.components.growth_track import Track, final_track, snapshot_track, tile_size
 from dashboard.components.growth_view import growth_view, schedules_view
@@ -14,17 +15,15 @@ from pgan_core.fade_frames import growth_frames, stored_frame
 from pgan_core.growth import Schedule, Stage, official_schedule
 from pgan_core.pictures import encode, encode_gif, encode_mp4, enlarge
 
-WAYS = {"final": "Final network, read at lower resolutions", "snapshots": "Snapshots, as they were in training"}
+FINAL, SNAPSHOTS = "Final network at lower resolutions", "Snapshots from training"
 OFFICIAL = "the official 1024×1024 run"
-EQUATION = r"x = (1-\alpha)\;\mathrm{up}_{2\times}\!\left(x_{r/2}\right) + \alpha\;x_r,\quad \alpha: 0 \to 1"
+EQUATION = r"x = (1-\alpha)\;\mathrm{up}_{2\times}\!\left(x_{r/2}\right) + \alpha\;x_r"
 WORDS = (
-    "Training starts with 4×4 pictures and doubles their size step by step. New layers are **faded in**: for a while "
-    "the picture is a blend of the old branch, enlarged, and the new one, whose weight α grows from 0 to 1, so that "
-    "layers already trained get no sudden shock. The discriminator grows along, and real pictures are blended alike."
+    "Training starts at 4×4 and doubles the size step by step. New layers are **faded in**: the picture is a blend of "
+    "the old branch, enlarged, and the new one, whose weight α rises from 0 to 1, so that trained layers get no sudden "
+    "shock. The discriminator grows along, and real pictures are blended the same way."
 )
-WHERE = (
-    "Karras et al. 2018, section 2 and figure 2. Here α weighs the new branch; some published codes mean the old one."
-)
+WHERE = "Karras et al. 2018, section 2, figure 2. α is the weight of the new branch; some codes mean the old one by it."
 
 
 # ---- what is shown -----------------------------------------------------------------------------------------------
@@ -66,9 +65,9 @@ def run_schedule(model: session.Model) -> Schedule | None:
 def controls(has_stages: bool) -> tuple[str, int]:
     """The way of showing growth, and the columns of the wall."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        ways = list(WAYS) if has_stages else ["final"]
+        ways = [FINAL, SNAPSHOTS] if has_stages else [FINAL]
         shared = {"bind": "query-params", "label_visibility": "collapsed", "required": True}
-        way = st.segmented_control("Shown as", ways, default="final", format_func=WAYS.get, key="growth_way", **shared)
+        way = st.segmented_control("Shown as", ways, default=FINAL, key="growth_way", **shared)
         st.space("small")
         st.markdown("Pictures", width="content")
         count = st.segmented_control("Pictures", [4, 9, 16, 25], default=16, key="growth_pictures", **shared)
@@ -129,7 +128,7 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
     costs = picture_costs(None if run == OFFICIAL else model)
     sizes = list(costs["generator"])
     schedule = own if own and run != OFFICIAL else official_schedule(resolution=sizes[-1])
-    st.plotly_chart(figures.picture_costs(costs), key="growth_picture_costs")
+    chart(figures.picture_costs(costs), key="growth_picture_costs")
     small, large = ([by_size[size] for by_size in costs.values()] for size in (sizes[0], sizes[-1]))
     st.markdown(
         f"The layer outputs of one {sizes[-1]}×{sizes[-1]} picture take **{mebibytes(large)} MiB** (training needs a "
@@ -141,9 +140,7 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
         return  # a file with its finest to-RGB only never grew here
     multiply_adds = {size: sum(by_size[size].multiply_adds for by_size in costs.values()) for size in sizes}
     full_size = 1000 * schedule.total_kimg * multiply_adds[schedule.resolution]
-    st.plotly_chart(
-        figures.run_cost(schedule, cumulative_cost(schedule, multiply_adds), full_size), key="growth_run_cost"
-    )
+    chart(figures.run_cost(schedule, cumulative_cost(schedule, multiply_adds), full_size), key="growth_run_cost")
     st.markdown(
         f"The discriminator sees {thousands(schedule.total_kimg)} thousand pictures. Grown, the run spends "
         f"**{saving(schedule, multiply_adds):.1f} times less** than at full size all the way. The paper reports "
@@ -164,7 +161,7 @@ way, columns = controls(len(stages) > 1)
 seed = session.seed()
 try:
     track, addresses = (
-        snapshot_growth(model, stages, seed, columns) if way == "snapshots" else final_growth(model, seed, columns)
+        snapshot_growth(model, stages, seed, columns) if way == SNAPSHOTS else final_growth(model, seed, columns)
     )
 except (CheckpointError, ValueError) as error:
     st.error(f"The growth cannot be shown: {error}")

@@ -73,11 +73,11 @@ function fade(resolution, end) {
     ${weight("old", 560, g - 5, "1 − α =", "end")} ${weight("new", 560, g + 17, "α =", "end")}
     ${line(`M624 274V${dNew}H582`, NEW)} ${chip(544, dNew, 74, "fromRGB", NEW)} ${line(`M507 ${dNew}H484`, NEW)}
     ${block(452, dNew, resolution, NEW)} ${line(`M422 ${dNew}H404`, NEW)} ${chip(384, dNew, 36, "½×", NEW)}
-    ${line(`M366 ${dNew}H300V${d - 13}`, NEW)}
+    ${line(`M366 ${dNew}H316V${d - 13}`, NEW)}
     ${line(`M640 274V${dOld}H602`, OLD)} ${chip(582, dOld, 36, "½×", OLD)} ${line(`M564 ${dOld}H491`, OLD)}
-    ${chip(452, dOld, 74, "fromRGB", OLD)} ${line(`M415 ${dOld}H300V${d + 13}`, OLD)}
-    ${plus(300, d)} ${line(`M287 ${d}H${end + 2}`)}
-    ${weight("new", 320, d - 4, "α =", "start")} ${weight("old", 320, d + 18, "1 − α =", "start")}`;
+    ${chip(452, dOld, 74, "fromRGB", OLD)} ${line(`M415 ${dOld}H316V${d + 13}`, OLD)}
+    ${plus(316, d)} ${line(`M303 ${d}H${end + 2}`)}
+    ${weight("new", 336, d - 4, "α =", "start")} ${weight("old", 336, d + 18, "1 − α =", "start")}`;
 }
 
 function steady(end) {
@@ -89,7 +89,7 @@ function steady(end) {
 
 // The equation between the two networks, its weights filled in by setFigure.
 function equation(resolution, fading) {
-  if (!fading) return `<text class="lab-equation" x="2" y="222">x = toRGB(h<tspan dy="4" font-size="13">${resolution}</tspan>)</text>`;
+  if (!fading) return `<text class="lab-equation" x="2" y="222">x = toRGB(h<tspan dy="5" font-size="13">${resolution}</tspan><tspan dy="-5">)</tspan></text>`;
   const part = (kind) => `<tspan class="lab-${kind}-fill" data-number="${kind}"></tspan>`;
   const sub = (size, after) => `<tspan dy="5" font-size="13">${size}</tspan><tspan dy="-5">${after}</tspan>`;
   const old = `2×(x${sub(resolution / 2, ")")}`, fresh = `x${sub(resolution, "")}`;

@@ -28,7 +28,7 @@ class GrowthView {
     this.data = data;
     this.drawn = null;
     this.cuts = {};
-    this.player.canvas.parentElement.style.setProperty("--columns", data.columns);
+    for (const side of ["--columns", "--rows"]) this.player.canvas.parentElement.style.setProperty(side, data.columns);
     if (this.chosen >= data.columns ** 2) this.chosen = 0;
     this.player.load(data);
   }

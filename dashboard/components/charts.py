@@ -1,0 +1,21 @@
+"""One way to show a plotly figure: full width, text in the theme's full ink, no toolbar of buttons."""
+
+import plotly.graph_objects as go
+import streamlit as st
+
+INK = {"light": "#16202c", "dark": "#eef3f8"}  # textColor of the themes in .streamlit/config.toml
+RULE = {"light": "#d5dce4", "dark": "#36414d"}
+
+
+def chart(figure: go.Figure, key: str, **options) -> object:
+    """Show a figure and return what `st.plotly_chart` returns (`on_select="rerun"` and the like are passed on).
+
+    Streamlit's own plotly theme greys the text of axes and titles, which a projector swallows.
+    """
+    theme = st.context.theme.type or "light"
+    ink, rule = INK[theme], RULE[theme]
+    figure.update_layout(font_color=ink, title_font_color=ink, legend_font_color=ink)
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(tickfont_color=ink, title_font_color=ink, gridcolor=rule, zerolinecolor=rule)
+    figure.update_annotations(font_color=ink)
+    return st.plotly_chart(figure, key=key, config={"displayModeBar": False}, **options)
