@@ -8,7 +8,10 @@ from importlib import import_module
 
 # command: the module that has add_arguments(subparsers), which sets `run(args) -> exit code` as a default
 COMMANDS = {
+    "info": "pgan_core.checkpoints.cli",
+    "convert": "pgan_core.checkpoints.cli",
     "train": "pgan_core.training.cli",
+    "evaluate": "pgan_core.metrics.cli",
 }
 
 

@@ -47,7 +47,7 @@ def read(tree: dict, reading: Reading) -> None:
         return
     stored = reading.tensors(state_dict(tree))
     if any(key.startswith("initial_block.") for key in stored):
-        reading.notes["weights"] = "as the file: GAN_GEN_* is raw, GAN_GEN_SHADOW_* averaged, the content is alike"
+        reading.assumed["weights"] = "weights: GAN_GEN_* is raw and GAN_GEN_SHADOW_* averaged, their content is alike"
         reading.generator = _generator(_Convolutions(stored, reading), "initial_block", "layers.{}", 0, reading)
     else:
         reading.discriminator = _old_discriminator(_Convolutions(stored, reading), reading)

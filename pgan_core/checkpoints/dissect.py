@@ -60,6 +60,7 @@ def read(tree: object, reading: Reading) -> None:
         weights[name] = _layer(stored, f"{prefix}{first + i}", kernel)
     weights[f"{r}x{r}/rgb"] = _layer(stored, outputs[0][0].removesuffix(".conv.weight"), 1)
     normalized = reading.choose("normalize_latents", True, "not stored, the published networks do")
+    reading.notes["weights"] = "ema"  # both converters take Gs
     reading.generator = build_generator(
         reading,
         weights,

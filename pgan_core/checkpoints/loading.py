@@ -87,15 +87,21 @@ def load_checkpoint(
         checkpoint = _join(parts)
     else:
         checkpoint = _load(source, choices)
-    for name, said in asdict(choices).items():
-        if name != "weights" and said is not None and name not in checkpoint.info["assumed"]:
-            checkpoint.info["assumed"][name] = (
-                f"{name} = {said} has no effect: there is nothing of the kind in this file"
-            )
+    _note_without_effect(checkpoint.info, choices)
     for network in (checkpoint.generator, checkpoint.discriminator):
         if network is not None:
             network.to(device)
     return checkpoint
+
+
+def _note_without_effect(info: dict, choices: Choices) -> None:
+    """Say in `assumed` where the file could not follow what the caller said."""
+    for name, said in asdict(choices).items():
+        if name != "weights" and said is not None and name not in info["assumed"]:
+            info["assumed"][name] = f"{name} = {said} has no effect: there is nothing of the kind in this file"
+    if info["weights"] in ("ema", "raw") and info["weights"] != choices.weights:
+        kinds = {"ema": "averaged", "raw": "raw"}
+        info["assumed"]["weights"] = f"weights: the file holds only {kinds[info['weights']]} ones"
 
 
 def _load(source: Source, choices: Choices) -> Checkpoint:

@@ -1,0 +1,95 @@
+"""`python -m pgan_core info FILE` and `convert FILE OUT.safetensors`: what a checkpoint is, and ours made of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from pgan_core.checkpoints.loading import Checkpoint, load_checkpoint
+from pgan_core.checkpoints.native import save_checkpoint
+
+OPTIONS = ("output", "score", "normalize_latents", "fused", "stddev_group", "alpha")  # as load_checkpoint calls them
+
+
+def add_arguments(subparsers: argparse._SubParsersAction) -> None:
+    """Adds the commands `info` and `convert`."""
+    info = subparsers.add_parser("info", help="say what a checkpoint is, which keys are used and what is assumed")
+    info.add_argument("files", nargs="+", metavar="FILE", help="a checkpoint, or a generator's and a discriminator's")
+    info.add_argument("--json", action="store_true", help="everything, as JSON")
+    info.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
+    info.set_defaults(run=run_info)
+    convert = subparsers.add_parser("convert", help="write a published checkpoint as safetensors")
+    convert.add_argument(
+        "files", nargs="+", metavar="FILE", help="a checkpoint, or a generator's and a discriminator's"
+    )
+    convert.add_argument("out", metavar="OUT.safetensors", help="the file to write")
+    convert.set_defaults(run=run_convert)
+    for parser in (info, convert):
+        _add_options(parser)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what a file may leave open")
+    group.add_argument("--output", choices=("linear", "tanh", "clamp"), help="how the generator ends")
+    group.add_argument("--score", choices=("linear", "sigmoid"), help="how the discriminator ends")
+    group.add_argument("--normalize-latents", action=argparse.BooleanOptionalAction, help="pixel norm of the latents")
+    group.add_argument("--fused", action=argparse.BooleanOptionalAction, help="kernels are stored for fused layers")
+    group.add_argument("--stddev-group", type=int, help="samples a minibatch-stddev group, 0 for the whole minibatch")
+    group.add_argument("--alpha", type=float, help="weight of the newer resolution in a fade, 0 to 1")
+
+
+def open_files(args: argparse.Namespace, weights: str = "ema") -> Checkpoint:
+    """The checkpoint that a shell's arguments name. Raises CheckpointError, and ValueError for a bad option."""
+    source = args.files[0] if len(args.files) == 1 else args.files
+    return load_checkpoint(source, weights=weights, **{name: getattr(args, name) for name in OPTIONS})
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """Prints what the file is. 1 if it cannot be opened."""
+    try:
+        info = open_files(args, args.weights).info
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(info, indent=2, default=str) if args.json else summary(info))
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Writes all networks of the file, raw weights beside the averaged ones. 1 if it cannot be opened or written."""
+    try:
+        checkpoint, raw = open_files(args), open_files(args, "raw")
+        both = (checkpoint.info["weights"], raw.info["weights"]) == ("ema", "raw")
+        info = checkpoint.info
+        origin = {key: info[key] for key in ("format", "layout", "source", "files", "bytes", "assumed")}
+        save_checkpoint(
+            args.out,
+            checkpoint.generator,
+            checkpoint.discriminator,
+            generator_raw=raw.generator if both else None,
+            metadata={"converted_from": origin},
+        )
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{args.out}: {' and '.join(info['parameters'])}{', raw weights too' if both else ''}")
+    return 0
+
+
+def summary(info: dict) -> str:
+    """The facts of `Checkpoint.info` in a few lines for people."""
+    sizes = ", ".join(map(str, info["resolutions"]))
+    lines = [
+        f"format      {info['format']}: {info['layout']} ({info['container']}, {info['bytes']:,} bytes)",
+        f"resolution  {info['resolution']} (pictures at {sizes}); stored moment {info['stored_resolution']}, "
+        f"alpha {info['alpha']:.3g}",
+        f"channels    {', '.join(map(str, info['channels']))} from 4x4 up; {info['image_channels']} in the picture",
+        f"latent      {info['latent_dim']}, labels {info['label_dim']}",
+        f"weights     {info['weights']}",
+        f"parameters  {', '.join(f'{name} {count:,}' for name, count in info['parameters'].items())}",
+        f"keys        {len(info['used'])} used, {len(info['unused'])} unused",
+    ]
+    lines += [f"  unused    {key}" for key in info["unused"]]
+    lines += [f"  assumed   {sentence}" for sentence in info["assumed"].values()]
+    return "\n".join(lines)
