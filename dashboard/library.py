@@ -4,38 +4,60 @@
 link; a file from elsewhere has to be uploaded on the Models page.
 """
 
+import json
 import os
-import re
 from pathlib import Path
+
+import streamlit as st
+from safetensors import SafetensorError, safe_open
+
+from pgan_core.checkpoints.native import FORMAT, ROLES
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EXPECTED = "expected.npz"  # what a published network gave, beside its file: see pgan_core/checkpoints/selfcheck.py
-SUFFIXES = {".safetensors", ".pkl", ".pth", ".pt", ".bin", ".tar", ".model", ".npz"}
+PUBLISHED = {".pkl", ".pth", ".pt", ".bin", ".tar", ".model"}  # suffixes of other people's checkpoints
 
 
 def folders() -> list[Path]:
-    """The allowed model folders, in the order of their wishes."""
+    """The allowed model folders."""
     named = os.environ.get("PGGAN_LAB_MODELS", "")
     return [Path(part).resolve() for part in named.split(os.pathsep) if part] or [ASSETS]
 
 
 def models() -> dict[str, Path]:
-    """Name -> file of every model offered; the name is the path below its folder, without a native suffix.
+    """Name -> file of every model offered; the name is the path below its folder, without our own suffix.
 
-    The largest, latest model of each folder comes first: `64x64` before `64x64-fade` before `32x32`.
+    In each folder the model that was trained longest comes first.
     """
     found: dict[str, Path] = {}
     for folder in folders():
-        files = [path for path in folder.rglob("*") if path.suffix in SUFFIXES and is_model(path)]
-        for path in sorted(files, key=lambda path: (path.parent, [-n for n in _age(path)], path.name)):
+        files = [path for path in folder.rglob("*") if path.suffix in PUBLISHED or facts(path)]
+        for path in sorted(files, key=lambda path: (path.parent, -kimg(path), path.name)):
             found.setdefault(path.relative_to(folder).as_posix().removesuffix(".safetensors"), path)
     return found
 
 
-def is_model(path: Path) -> bool:
-    """Whether a file may be a generator: dissections and segmenters keep their own folders in `assets/`."""
-    foreign = {"dissection", "dissections", "segmenters"} & {part.lower() for part in path.parts}
-    return path.name != EXPECTED and not foreign
+def facts(path: Path) -> dict | None:
+    """The metadata of a native checkpoint, read without its weights; None for any other file."""
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    return _facts(str(path), path.stat().st_mtime_ns)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _facts(path: str, changed: int) -> dict | None:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            description = file.metadata() or {}
+        is_ours = description.get("format") == FORMAT and ROLES.keys() & description.keys()
+        return {"kimg": 0.0} | json.loads(description.get("metadata", "{}")) if is_ours else None
+    except (SafetensorError, ValueError, OSError):
+        return None
+
+
+def kimg(path: Path) -> float:
+    """How long a native file's network was trained; 0 for files that do not say."""
+    return float((facts(path) or {}).get("kimg", 0.0))
 
 
 def files(path: Path) -> list[Path]:
@@ -50,13 +72,7 @@ def expected(path: Path) -> Path | None:
 
 
 def stages(path: Path) -> list[Path]:
-    """The snapshots of the run that a native file belongs to, oldest first: its neighbours in its folder."""
-    if path.suffix != ".safetensors":
+    """The snapshots of the run that a file belongs to, oldest first: the stages that lie beside it, or it alone."""
+    if "stage" not in (facts(path) or {}):
         return [path]
-    return sorted(path.parent.glob("*.safetensors"), key=_age)
-
-
-def _age(path: Path) -> tuple[int, int]:
-    """Place of a stage in its run by its name: resolution, then the middle of the fade before the end."""
-    resolution = re.search(r"(\d+)x\d+", path.stem) or re.search(r"(\d+)", path.stem)
-    return (int(resolution.group(1)) if resolution else 0, 0 if "fade" in path.stem else 1)
+    return sorted((p for p in path.parent.glob("*.safetensors") if "stage" in (facts(p) or {})), key=kimg)

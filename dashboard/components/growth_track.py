@@ -7,6 +7,7 @@ import numpy as np
 
 from dashboard.components.images import data_uri
 from pgan_core.fade_frames import FadeFrame
+from pgan_core.growth import Schedule
 from pgan_core.pictures import contact_sheet
 
 STEADY = 0.5  # length on the scrubber of training on after a fade, which is 1 long
@@ -78,10 +79,17 @@ def phases(resolutions: Sequence[int], alpha: float = 1.0) -> list[Phase]:
     return found
 
 
-def place(found: Sequence[Phase], resolution: int, alpha: float) -> float:
-    """Where a moment stands on the scrubber: inside its fade, or at the end of its resolution."""
-    phase = next(p for p in found if p.resolution == resolution and p.fading == (alpha < 1))
-    return phase.t0 + alpha if phase.fading else phase.t1
+def place(found: Sequence[Phase], moment: FadeFrame, schedule: Schedule | None = None, kimg: float = 0.0) -> float:
+    """Where a snapshot stands on the scrubber: inside its fade, or after it by its kimg (without them at the end)."""
+    fading = moment.alpha < 1
+    phase = next((p for p in found if p.resolution == moment.resolution and p.fading == fading), found[-1])
+    if fading or schedule is None or moment.resolution > schedule.resolution:
+        return phase.t0 + moment.alpha if fading else phase.t1
+    stage, start = next(
+        s for s in zip(schedule.stages, schedule.starts(), strict=True) if s[0].resolution == phase.resolution
+    )
+    share = (kimg - start - stage.fade_kimg) / stage.steady_kimg if stage.steady_kimg else 1.0
+    return phase.t0 + min(max(share, 0.0), 1.0) * (phase.t1 - phase.t0)
 
 
 def final_track(frames: Sequence[FadeFrame], stored: tuple[int, float], columns: int) -> Track:
@@ -101,8 +109,10 @@ def final_track(frames: Sequence[FadeFrame], stored: tuple[int, float], columns:
     return Track([contact_sheet(frame.pictures, columns) for frame in frames], points, found, smooth=True)
 
 
-def snapshot_track(frames: Sequence[FadeFrame], names: Sequence[str], columns: int) -> Track:
-    """Snapshots of a run (each from `stored_frame`, oldest first), every one at its own moment."""
+def snapshot_track(
+    frames: Sequence[FadeFrame], kimg: Sequence[float], columns: int, schedule: Schedule | None = None
+) -> Track:
+    """Snapshots of a run (from `stored_frame`, oldest first) after so many kimg, every one at its own moment."""
     sheets: list[np.ndarray] = []
 
     def add(pictures: np.ndarray | None) -> int | None:
@@ -114,14 +124,14 @@ def snapshot_track(frames: Sequence[FadeFrame], names: Sequence[str], columns: i
     found = phases(sorted({frame.resolution for frame in frames}))
     points = [
         Point(
-            place(found, frame.resolution, frame.alpha),
+            place(found, frame, schedule, after),
             add(frame.pictures),
             frame.resolution,
             frame.alpha,
             add(frame.old),
             add(frame.new),
-            name,
+            f"snapshot after {after:,.0f} kimg".replace(",", "\u202f"),
         )
-        for frame, name in zip(frames, names, strict=True)
+        for frame, after in zip(frames, kimg, strict=True)
     ]
     return Track(sheets, sorted(points, key=lambda point: point.t), found, smooth=False)

@@ -41,14 +41,14 @@ def final_growth(model: session.Model, seed: int, columns: int) -> tuple[Track, 
 @session.cached(max_entries=8, spinner="Reading the snapshots")
 def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int) -> tuple[Track, list[str]]:
     """The snapshots of the model's run, each at its own moment; `stages` are (path, time of the file's last change)."""
-    frames, names = [], []
+    frames, kimg = [], []
     z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
     for path, _ in stages:
         stage = load_checkpoint(path, device=model.device)
         size = tile_size(model.generator.resolution, columns)
         frames.append(stored_frame(stage.generator, z, labels, size=size))
-        names.append(f"snapshot after {thousands(stage.info['metadata'].get('kimg', 0))} kimg")
-    track = snapshot_track(frames, names, columns)
+        kimg.append(stage.info["metadata"]["kimg"])
+    track = snapshot_track(frames, kimg, columns, run_schedule(model))
     return track, track.addresses()
 
 
