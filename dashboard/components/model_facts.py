@@ -1,0 +1,102 @@
+"""An opened checkpoint in words: the card of facts, what was assumed, where it differs from the paper, its keys."""
+
+import html
+from dataclasses import asdict
+from typing import Any
+
+import streamlit as st
+
+from dashboard import session
+from pgan_core import DiscriminatorConfig, GeneratorConfig
+
+SIZE_FIELDS = {  # what every network has its own of: no departure from the paper
+    "resolution", "channels", "latent_dim", "label_dim", "image_channels", "rgb_resolutions", "outputs", "dense_width",
+    "stored_resolution", "stored_alpha",
+}  # fmt: skip
+WEIGHTS = {"ema": "averaged (EMA)", "raw": "raw, as the optimizer left them"}
+
+
+def card(model: session.Model) -> str:
+    """The facts about an opened file as an HTML list."""
+    info = model.info
+    rows = {
+        "Format": info["format"],
+        "Container": f"{info['container']}, {size(info['bytes'])}",
+        "Resolution": f"{info['resolution']} × {info['resolution']}",
+        "Stored moment": moment(info),
+        "Feature maps": ", ".join(map(str, info["channels"])),
+        "Latent": _latent(info),
+        **{name.capitalize(): f"{count:,} parameters" for name, count in info["parameters"].items()},
+        "Weights": WEIGHTS.get(info["weights"], "the file does not say"),
+        "Made by": _licence(info.get("metadata", {})),
+    }
+    cells = "".join(f"<dt>{label}</dt><dd>{html.escape(str(value))}</dd>" for label, value in rows.items() if value)
+    return f'<dl class="lab-card" data-testid="models-card">{cells}</dl>'
+
+
+def size(count: int) -> str:
+    """Bytes in words: 97.7 MB."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
+
+
+def moment(info: dict) -> str:
+    """The moment of training that the file holds; empty for a finished network."""
+    if (info["stored_resolution"], info["alpha"]) == (info["resolution"], 1.0):
+        return ""
+    r = info["stored_resolution"]
+    return f"{r} × {r}, α = {info['alpha']:.3g} (weight of the newer resolution)"
+
+
+def _latent(info: dict) -> str:
+    if info["latent_dim"] is None:
+        return ""
+    labels = f" + {info['label_dim']} labels" if info["label_dim"] else ""
+    return f"{info['latent_dim']} numbers{labels}"
+
+
+def _licence(metadata: dict) -> str:
+    return ", ".join(str(metadata[key]) for key in ("name", "licence", "converted_from") if metadata.get(key))
+
+
+def departures(info: dict) -> dict[str, Any]:
+    """Options in which these networks are another function than the paper's: name -> value."""
+    found = {}
+    for name, kind in (("generator", GeneratorConfig), ("discriminator", DiscriminatorConfig)):
+        if name not in info:
+            continue
+        paper = asdict(kind())
+        for option, value in info[name].items():
+            if option not in SIZE_FIELDS and value != paper[option]:
+                found[f"{name}: {option}"] = _difference(value, paper[option])
+    return found
+
+
+def _difference(value: Any, paper: Any) -> Any:
+    """Of a group of settings only those that differ."""
+    if isinstance(value, dict) and isinstance(paper, dict):
+        return ", ".join(f"{key} = {v}" for key, v in value.items() if v != paper.get(key))
+    return value
+
+
+def explain(model: session.Model) -> None:
+    """What was assumed, what differs from the paper, and every key of the file, folded away below the card."""
+    info = model.info
+    if info["assumed"]:
+        st.markdown("**Assumed**, because the file leaves it open (say otherwise below):")
+        st.markdown("\n".join(f"- {_plain(sentence)}" for sentence in info["assumed"].values()))
+    else:
+        st.markdown("**Assumed**: nothing. The file says everything.")
+    with st.expander(f"Keys: {len(info['used'])} used, {len(info['unused'])} not used"):
+        differs = departures(info)
+        words = ", ".join(f"`{name}` = `{value}`" for name, value in differs.items())
+        st.markdown(
+            f"**Other than in the paper:** {words}." if differs else "**The paper's networks**, in every option."
+        )
+        st.markdown(f"Layout: {_plain(info['layout'])}. Published by: {_plain(str(info['source']))}.")
+        for label, keys in (("used", info["used"]), ("not used", info["unused"])):
+            st.text_area(f"Keys {label}", "\n".join(keys) or "none", height=140, key=f"models_keys_{label}")
+
+
+def _plain(text: str) -> str:
+    """Text out of a file or about one, so that markdown shows it as it is."""
+    return text.translate({ord(mark): f"\\{mark}" for mark in "*_[]<>$#~|"})

@@ -1,0 +1,310 @@
+"""Models: which network is in this file, and is it read right?"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import catalogue, library, session
+from dashboard.components import model_facts
+from dashboard.components.images import image_wall
+from dashboard.components.page import header
+from pgan_core import CheckpointError, load_checkpoint
+from pgan_core.checkpoints.native import save_checkpoint
+from pgan_core.checkpoints.selfcheck import (
+    Agreement,
+    OutputStatistics,
+    agreement,
+    output_statistics,
+    read_expected,
+    shuffled,
+)
+from pgan_core.pictures import to_uint8
+
+UNREADABLE = (CheckpointError, ValueError, OSError)
+SAMPLES = 12
+AS_STORED = "as stored"
+CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> its values
+    "weights": ("ema", "raw"),
+    "output": ("linear", "tanh", "clamp"),
+    "score": ("linear", "sigmoid"),
+    "normalize_latents": (True, False),
+    "fused": (True, False),
+}
+
+
+# ---- choosing ----------------------------------------------------------------------------------------------------
+
+
+def choose_section() -> None:
+    """A model of the allowed folders, one that was used before, one joined of two files, or an upload."""
+    names, current = list(session.offered()), st.session_state.get("model")
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            at = names.index(current) if current in names else None
+            picked = st.selectbox("From the folders of this server", names, at, key=f"models_pick_{current}")
+            partner = st.selectbox(
+                "Joined with", [name for name in names if name != current], None, key=f"models_partner_{current}",
+                placeholder="its discriminator, in another file",
+            )  # fmt: skip
+        if picked and picked != current:
+            session.choose(picked)
+        if partner:
+            open_new(session.join(current, partner))
+        others = [name for name in session.recent() if name != current]
+        again = st.pills("Recently used", others, key=f"models_recent_{current}") if others else None
+        if again:
+            session.choose(again)
+    with right:
+        upload_section()
+
+
+def upload_section() -> None:
+    """Upload one file, or several that belong together; a file that cannot be read changes nothing."""
+    uploads = st.file_uploader(
+        "Upload", accept_multiple_files=True, key="models_upload",
+        help="A checkpoint of any published Progressive GAN. A generator and a discriminator in separate files: choose "
+        "both at once. An expected.npz beside them is compared with. Nothing in a file is executed.",
+    )  # fmt: skip
+    ids = [upload.file_id for upload in uploads]
+    if not ids or ids == st.session_state.get("models_uploaded"):
+        return
+    st.session_state["models_uploaded"] = ids
+    files = {upload.name: upload.getvalue() for upload in uploads}
+    if set(files) == {library.EXPECTED}:
+        st.session_state["models_refused"] = f"{library.EXPECTED} belongs to a checkpoint: choose both at once."
+    else:
+        open_new(session.upload(files))
+
+
+def open_new(name: str) -> None:
+    """Show a new model, or say in one sentence why not and leave everything as it was. Reruns the page."""
+    try:
+        session.open_model(name, session.offered()[name], session.device())
+    except UNREADABLE as error:
+        session.forget(name)
+        st.session_state["models_refused"] = f"{name}: {error}"
+        st.rerun()
+    st.session_state.pop("models_refused", None)
+    session.choose(name)
+
+
+# ---- the self-check ----------------------------------------------------------------------------------------------
+
+
+@session.cached(max_entries=8, spinner="Drawing samples")
+def samples(model: session.Model, seed: int) -> tuple[np.ndarray, OutputStatistics, tuple | None]:
+    """Pictures as uint8, their statistics, and the discriminator's scores for them and for their shuffled pixels."""
+    z, labels = session.latents(model, seed, SAMPLES), session.labels(model, SAMPLES)
+    with torch.inference_mode():
+        images = model.generator.run(z, labels=labels).images
+        return to_uint8(images), output_statistics(images), _judged(model, images, labels)
+
+
+def _judged(model: session.Model, images: torch.Tensor, labels: torch.Tensor | None) -> tuple | None:
+    """Mean scores of the pictures and of the same ones shuffled; None where they cannot be judged."""
+    judge = model.discriminator
+    if judge is None or images.shape[-1] not in judge.resolutions:
+        return None
+    labels = labels if judge.embedding is not None else None
+    size, alpha = model.generator.moment()
+    scores = [judge(x, labels, resolution=size, alpha=alpha) for x in (images, shuffled(images))]
+    return tuple(float(score.reshape(len(images), -1)[:, 0].mean()) for score in scores)
+
+
+@session.cached(max_entries=8, spinner="Comparing with expected.npz")
+def parity(model: session.Model, expected: str, changed: int) -> list[Agreement]:
+    """Ours against what the published code gave, array by array."""
+    return agreement(model.checkpoint, read_expected(expected))
+
+
+def self_check(model: session.Model) -> None:
+    """Samples, their statistics, parity where numbers are known, and what a person should look at."""
+    statistics = None
+    if model.generator is None:
+        st.info("The file holds a discriminator only. Join it with its generator's file to see pictures.")
+    else:
+        images, statistics, scores = samples(model, session.seed())
+        image_wall(images, key="models-wall", columns=6, size=128)
+        st.html(_numbers(statistics, scores))
+    agrees = parity_check(model)
+    odd = " ".join(statistics.complaints) if statistics else ""
+    if odd and agrees:
+        st.caption(f"{odd} Yet these are the pictures that the published code makes of it.")
+    elif odd:
+        st.warning(odd, icon=":material/visibility:")
+    elif statistics:
+        st.success("The pictures are smooth, varied and in range: not noise.", icon=":material/check:")
+
+
+def _numbers(statistics: OutputStatistics, scores: tuple | None) -> str:
+    rows = {
+        "Mean ± spread": f"{statistics.mean:.2f} ± {statistics.std:.2f}",
+        "Neighbours correlate": f"{statistics.neighbours:.2f}",
+        "Range": f"{statistics.smallest:.2f} to {statistics.largest:.2f}",
+        "From picture to picture": f"{statistics.between:.2f}",
+        "Beyond −1 and 1": f"{statistics.outside:.1%}",
+    }
+    if scores:
+        rows["Score; shuffled pixels"] = f"{scores[0]:.2f}; {scores[1]:.2f}"
+    cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
+    pairs = "grid-template-columns:auto 1fr auto 1fr;column-gap:1.2rem"
+    return f'<dl class="lab-card" style="{pairs}" data-testid="models-statistics">{cells}</dl>'
+
+
+def parity_check(model: session.Model) -> bool:
+    """The comparison with an expected.npz beside the file, and whether it came out right."""
+    beside = library.expected(model.path)
+    if beside is None:
+        st.caption(f"No {library.EXPECTED} lies beside the file: there are no published numbers to compare with.")
+        return False
+    try:
+        found = parity(model, str(beside), beside.stat().st_mtime_ns)
+    except UNREADABLE as error:
+        st.error(str(error))
+        return False
+    rows = "; ".join(f"`{a.name}` {'✓' if a.holds else '✗'} {a.error:.1e} (up to {a.allowed:.1e})" for a in found)
+    holds = all(any(a.holds for a in found if kind in a.name) for kind in ("images", "scores") if _has(found, kind))
+    if not found:
+        st.caption(f"{library.EXPECTED} holds nothing that can be compared with this network.")
+    elif holds:
+        st.success(f"**Agrees with the published code.** Largest differences: {rows}.", icon=":material/verified:")
+    else:
+        st.error(f"**Differs from the published code.** Say below what the file leaves open. Differences: {rows}.")
+    return bool(found) and holds
+
+
+def _has(found: list[Agreement], kind: str) -> bool:
+    return any(kind in a.name for a in found)
+
+
+# ---- what can be said, kept, given back --------------------------------------------------------------------------
+
+
+def options_section(model: session.Model) -> None:
+    """Controls for everything that a file may leave open; the file is read again with them."""
+    st.subheader("What the file leaves open")
+    said = dict(model.options)
+    with st.form(f"models_options_{model.identity}", border=False):
+        columns = st.columns(len(CHOICES) + 2)
+        chosen = {}
+        for column, (name, values) in zip(columns, CHOICES.items(), strict=False):
+            shown = [AS_STORED, *values]
+            at = shown.index(said[name]) if name in said else 0
+            chosen[name] = column.selectbox(name.replace("_", " "), shown, at, key=f"models_{name}_{model.identity}")
+        stored = {"value": None, "placeholder": AS_STORED}
+        group = columns[-2].number_input(
+            "stddev group", 0, 4096, **stored | {"value": said.get("stddev_group")}, help="0: the whole batch"
+        )
+        alpha = columns[-1].number_input(
+            "alpha", 0.0, 1.0, **stored | {"value": said.get("alpha")}, help="Weight of the newer resolution"
+        )
+        if st.form_submit_button("Read it again so", icon=":material/refresh:"):
+            told = {name: value for name, value in chosen.items() if value != AS_STORED}
+            told |= {name: v for name, v in (("stddev_group", group), ("alpha", alpha)) if v is not None}
+            st.session_state.setdefault("options", {})[model.name] = tuple(sorted(told.items()))
+            st.rerun()
+
+
+def converted(model: session.Model) -> bytes:
+    """The model as a safetensors file of ours: averaged and raw weights, where the file has both."""
+    files, generators = library.files(model.path), {}
+    for weights in ("ema", "raw"):
+        said = dict(model.options) | {"weights": weights}
+        opened = load_checkpoint(files if len(files) > 1 else files[0], **said)
+        generators[opened.info["weights"] or "ema"] = opened.generator
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "converted.safetensors"
+        metadata = model.info.get("metadata", {}) | {"converted_from": model.info["format"]}
+        raw = generators.get("raw")
+        save_checkpoint(path, generators.get("ema"), model.discriminator, generator_raw=raw, metadata=metadata)
+        return path.read_bytes()
+
+
+def actions(model: session.Model) -> None:
+    """Download as safetensors; unload; remove an upload."""
+    with st.container(horizontal=True):
+        name = f"{Path(model.name).name.partition('.')[0]}.safetensors"
+        st.download_button(
+            "Download as safetensors", lambda: converted(model), name, "application/octet-stream",
+            icon=":material/download:", on_click="ignore", key="models_download",
+        )  # fmt: skip
+        if st.button("Unload", icon=":material/eject:", key="models_unload", help="Give its memory back"):
+            unload(model)
+        is_upload = model.name in st.session_state.get("uploads", {})
+        if is_upload and st.button("Remove the upload", icon=":material/delete:", key="models_remove"):
+            session.unload(model)
+            session.forget(model.name)
+            st.rerun()
+
+
+def unload(model: session.Model) -> None:
+    """Free the memory and stop: the sidebar reads the file again at the next click."""
+    freed = 4 * sum(model.info["parameters"].values())
+    session.unload(model)
+    st.info(f"{model.name} is unloaded: {model_facts.size(freed)} of weights given back. Any click reads it again.")
+    st.stop()
+
+
+# ---- the catalogue -----------------------------------------------------------------------------------------------
+
+
+def catalogue_section() -> None:
+    """Publicly released networks as text with links, and a button that fetches one file."""
+    st.subheader("Publicly released networks")
+    st.markdown(
+        "Their authors publish them, under their own licences; nothing is fetched unless you click. A file that you "
+        "download yourself can be uploaded above."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        releases = {f"{r.name}, {r.pixels} pixels, {r.format}": r for r in catalogue.CATALOGUE if r.url}
+        name = st.selectbox("A file with a public address", list(releases), key="models_release", width=460)
+        clicked = st.button("Fetch it to this server", icon=":material/cloud_download:", key="models_fetch")
+    if clicked:
+        fetch(releases[name])
+    if said := st.session_state.get("models_fetched"):
+        st.markdown(said)
+    st.markdown(catalogue.table())
+
+
+def fetch(release: catalogue.Release) -> None:
+    """Bring one file here, say what it is, and open it."""
+    st.session_state.pop("models_fetched", None)
+    bar = st.progress(0.0, text=f"Fetching {release.url}")
+    try:
+        fetched = catalogue.fetch(release, lambda done, total: bar.progress(min(1.0, done / max(total, done))))
+    except CheckpointError as error:
+        st.error(str(error))
+        return
+    finally:
+        bar.empty()
+    st.session_state["models_fetched"] = fetched.words
+    open_new(session.upload({fetched.name: fetched.data}))
+
+
+# ---- the page ----------------------------------------------------------------------------------------------------
+
+header("Which network is in this file, and is it read right?")
+choose_section()
+if refused := st.session_state.get("models_refused"):
+    st.error(refused)
+name = st.session_state.get("model")
+try:
+    files = session.offered()
+    model = session.open_model(name, files[name], session.device(), session.options(name)) if name in files else None
+except UNREADABLE as error:
+    st.error(f"{name}: {error}")
+    model = None
+if model is not None:
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        st.html(model_facts.card(model))
+        model_facts.explain(model)
+    with right:
+        self_check(model)
+    options_section(model)
+    actions(model)
+catalogue_section()
