@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pgan_core.checkpoints.errors import CheckpointError
 
 MAX_OPCODES = 500_000
-MAX_LINE = 64 * 2**20  # bytes of one text line, as protocol 0 writes arrays
+MAX_LINE = 2**26  # bytes of one text line, as protocol 0 writes arrays
 MAX_INTEGER_BYTES = 64
 SHORT_STRING = 4096  # Python 2 strings up to this length are text; longer ones are array data and stay raw
 
@@ -74,7 +74,10 @@ class PickleMachine:
     def run(self) -> object:
         """The value of the pickle. Raises CheckpointError for anything unknown, forged or too large."""
         for _ in range(MAX_OPCODES):
-            code = self.take(1)[0]
+            if self.position >= len(self.data):
+                raise CheckpointError("the pickle ends without a STOP")
+            code = self.data[self.position]
+            self.position += 1
             if code == STOP:
                 if len(self.stack) != 1 or self.stack[0] is MARK:
                     raise CheckpointError("the pickle stops with an unfinished value")
