@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -32,10 +33,11 @@ from dissection.progress import Progress, Reporter
 from dissection.result import Dissection, DissectionError, LayerDissection
 from dissection.score import unit_scores
 from dissection.segmenters import Segmenter
-from dissection.spool import Spool
+from dissection.spool import MemorySpool, Spool
 from pgan_core import Generator
 
 UNIT_BLOCK = 8  # units whose levels are found together
+MEMORY_BYTES = 1 << 30  # of activations at most are held in memory
 
 
 def dissect(
@@ -71,9 +73,7 @@ def dissect(
         raise ValueError("Several processes share their work through a folder: name one as `work`.")
     reporter = Reporter(progress, cancelled)
     info = {**job_info(job), "source": source, "bootstrap": bootstrap, "top": top}
-    with tempfile.TemporaryDirectory(prefix="dissection-") as temporary:
-        spool = Spool(Path(work or temporary), info)
-        check_disk(job, spool)
+    with open_spool(job, work, info) as spool:
         sample(job, spool, reporter)
         find_levels(job, spool, reporter)
         count_scores(job, spool, reporter)
@@ -82,22 +82,33 @@ def dissect(
     return result
 
 
-def check_disk(job: Job, spool: Spool) -> None:
-    """Raise DissectionError if the activations of the level images do not fit on the disk."""
-    probe = job.generator.run(latents(job, range(job.seed, job.seed + 1)), keep=job.layers)
-    numbers = sum(maps.numel() for maps in probe.activations.values())
-    needed, free = 4 * numbers * job.level_stop, shutil.disk_usage(spool.folder).free
-    if needed > free:
-        raise DissectionError(
-            f"The activations need {needed / 1e9:.1f} GB in {spool.folder}, where {free / 1e9:.1f} GB are free: "
-            "choose fewer pictures or layers, or another folder."
-        )
+@contextmanager
+def open_spool(job: Job, work: str | Path | None, info: dict) -> Iterator[Spool | MemorySpool]:
+    """Where the unfinished work lies: the folder `work`, or memory, or a temporary folder if memory is too small.
+
+    Raises DissectionError if the disk is too small as well.
+    """
+    with torch.inference_mode():
+        probe = job.generator.run(latents(job, range(1)), keep=job.layers)
+    needed = 4 * sum(maps.numel() for maps in probe.activations.values()) * job.level_stop
+    if work is None and needed <= MEMORY_BYTES:
+        yield MemorySpool()
+        return
+    with tempfile.TemporaryDirectory(prefix="dissection-") as temporary:
+        spool = Spool(Path(work or temporary), info)
+        free = shutil.disk_usage(spool.folder).free
+        if needed > free:
+            raise DissectionError(
+                f"The activations need {needed / 1e9:.1f} GB in {spool.folder}, where {free / 1e9:.1f} GB are free: "
+                "choose fewer pictures or layers, or another folder."
+            )
+        yield spool
 
 
 # ---- step 1: the sample -------------------------------------------------------------------------------------------
 
 
-def sample(job: Job, spool: Spool, reporter: Reporter) -> None:
+def sample(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
     """Generate and segment the images that levels are chosen from; keep their activations."""
     batches = job.batches(0, job.level_stop)
     with reporter.phase("pictures", len(mine(batches))) as step:
@@ -111,13 +122,13 @@ def sample(job: Job, spool: Spool, reporter: Reporter) -> None:
     barrier()
     missing = [index for index in range(len(batches)) if not spool.has(f"sample-{index:05d}")]
     if missing:
-        raise DissectionError(f"{spool.folder} is not shared: this process does not see what the others wrote there.")
+        raise DissectionError("The work folder is not shared: this process does not see what the others wrote there.")
 
 
 # ---- step 2: levels -----------------------------------------------------------------------------------------------
 
 
-def find_levels(job: Job, spool: Spool, reporter: Reporter) -> None:
+def find_levels(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
     """Find every unit's level and candidate levels, a block of units at a time."""
     groups = [f"sample-{index:05d}" for index in range(len(job.batches(0, job.level_stop)))]
     labels = [spool.read(group, "labels", mapped=True) for group in groups]
@@ -138,7 +149,7 @@ def find_levels(job: Job, spool: Spool, reporter: Reporter) -> None:
     barrier()
 
 
-def num_units(spool: Spool, layer: int) -> int:
+def num_units(spool: Spool | MemorySpool, layer: int) -> int:
     """Units of a layer, from the first batch of the sample."""
     return spool.read("sample-00000", f"maps-{layer}", mapped=True).shape[1]
 
@@ -146,27 +157,27 @@ def num_units(spool: Spool, layer: int) -> int:
 def block_levels(job: Job, batches: list, label_pixels: np.ndarray, parallel: levels.Map) -> dict[str, np.ndarray]:
     """Thresholds and level curves of a few units."""
     rule = job.rule
-    fractions = levels.FRACTIONS if rule.fraction is None else np.append(levels.FRACTIONS, rule.fraction)
-    shown = slice(len(levels.FRACTIONS))
-    curves = levels.level_curves(batches, job.num_concepts, fractions, rule.border, parallel)
+    curves = levels.level_curves(
+        batches, job.num_concepts, fraction=rule.fraction, border=rule.border, parallel=parallel
+    )
     if rule.raw:
         values = np.concatenate([maps.numpy() for maps, _ in batches]).swapaxes(0, 1)
         thresholds = [levels.fraction_level(unit, rule.fraction) for unit in values]
     elif rule.fraction is not None:
-        thresholds = [curve.levels[-1] for curve in curves]
+        thresholds = [curve.level for curve in curves]
     else:
         pixels = sum(labels[:, 0].size for _, labels in batches)
         thresholds = [levels.best_level(curve, label_pixels, pixels) for curve in curves]
     return {
         "thresholds": np.array(thresholds, np.float32),
-        "levels": np.stack([curve.levels[shown] for curve in curves]),
-        "lit": np.stack([curve.lit[shown] for curve in curves]),
+        "levels": np.stack([curve.levels for curve in curves]),
+        "lit": np.stack([curve.lit for curve in curves]),
         "histogram": np.stack([curve.histogram for curve in curves]),
         "histogram_span": np.array([curve.span for curve in curves], np.float64),
     }
 
 
-def read_levels(spool: Spool, layer: int, name: str) -> np.ndarray:
+def read_levels(spool: Spool | MemorySpool, layer: int, name: str) -> np.ndarray:
     """One of `block_levels`' arrays for all units of a layer."""
     starts = range(0, num_units(spool, layer), UNIT_BLOCK)
     return np.concatenate([spool.read(f"levels-{layer}-{start:05d}", name) for start in starts])
@@ -175,7 +186,7 @@ def read_levels(spool: Spool, layer: int, name: str) -> np.ndarray:
 # ---- step 3: scores -----------------------------------------------------------------------------------------------
 
 
-def count_scores(job: Job, spool: Spool, reporter: Reporter) -> None:
+def count_scores(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
     """Count the score images at the chosen levels; those of the second half are generated here."""
     thresholds = [read_levels(spool, k, "thresholds") for k in range(len(job.layers))]
     batches = job.batches(job.score_start, job.samples)
@@ -189,7 +200,7 @@ def count_scores(job: Job, spool: Spool, reporter: Reporter) -> None:
 
 
 def batch_scores(
-    job: Job, spool: Spool, index: int, images: range, thresholds: list[np.ndarray]
+    job: Job, spool: Spool | MemorySpool, index: int, images: range, thresholds: list[np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Counts of one batch: N x U x C for each layer, N x C of labels; with its summary if it is new."""
     arrays = {}
@@ -200,16 +211,16 @@ def batch_scores(
         group = f"sample-{index:05d}"
         labels = spool.read(group, "labels")
         maps = [torch.from_numpy(spool.read(group, f"maps-{k}")) for k in range(len(job.layers))]
+    size, columns = labels.shape[-2:], tally.concept_columns(labels, job.num_concepts)
     for k, (values, level) in enumerate(zip(maps, thresholds, strict=True)):
-        arrays[f"counts-{k}"] = tally.image_counts(values, labels, level, job.num_concepts, job.rule.border)
-    size = np.array(labels.shape[-2:])
-    return {**arrays, "labels": tally.label_counts(labels, job.num_concepts), "size": size}
+        arrays[f"counts-{k}"] = tally.image_counts(values, columns, size, level, job.num_concepts, job.rule.border)
+    return {**arrays, "labels": tally.label_counts(labels, job.num_concepts), "size": np.array(size)}
 
 
 # ---- the result ---------------------------------------------------------------------------------------------------
 
 
-def assemble(job: Job, spool: Spool, info: dict, top: int, bootstrap: int) -> Dissection:
+def assemble(job: Job, spool: Spool | MemorySpool, info: dict, top: int, bootstrap: int) -> Dissection:
     """Sum everything up, in the order of the batches."""
     samples = [f"sample-{i:05d}" for i in range(len(job.batches(0, job.level_stop)))]
     scores = [f"scores-{i:05d}" for i in range(len(job.batches(job.score_start, job.samples)))]
@@ -241,13 +252,13 @@ def assemble(job: Job, spool: Spool, info: dict, top: int, bootstrap: int) -> Di
     return Dissection(tuple(job.segmenter.concepts), layers, {**info, "label_size": [height, width]})
 
 
-def batch_totals(job: Job, spool: Spool, group: str, layer: int, pixels: int) -> tally.Counts:
+def batch_totals(job: Job, spool: Spool | MemorySpool, group: str, layer: int, pixels: int) -> tally.Counts:
     """The counts of one batch, summed over its images."""
     counts, labels = spool.read(group, f"counts-{layer}"), spool.read(group, "labels")
     return tally.total_counts(counts, labels, pixels, job.categories)
 
 
-def moments(job: Job, spool: Spool, groups: list[str], layer: int) -> dict[str, np.ndarray]:
+def moments(job: Job, spool: Spool | MemorySpool, groups: list[str], layer: int) -> dict[str, np.ndarray]:
     """Mean, standard deviation and share of values that are not positive, of each unit over the whole sample."""
     sums = sum(spool.read(group, f"moments-{layer}") for group in groups)
     height, width = spool.read("sample-00000", f"maps-{layer}", mapped=True).shape[2:]

@@ -1,16 +1,19 @@
 """The level above which a unit counts as on: by a fixed fraction of its values, or by maximal IQR with a concept.
 
-Quantiles follow numpy's "hazen" rule, as both published releases do: the i-th of n sorted values stands at
-(i + 0.5) / n. The enlarged values of one unit over a sample are too many to keep or to sort, and need neither:
-a first pass counts them, concept by concept, in a few thousand bins; that tells which bins hold the wanted
-quantiles; a second pass collects the values of these bins alone (about 1%) and sorts them. The result is exact.
+The enlarged values of a unit over a sample are too many to keep or to sort, and need neither: one pass counts them,
+concept by concept, in 4096 bins. Candidate levels are borders of bins, those next to the levels that 100 log-spaced
+fractions of the values exceed; the pixels above them are counted exactly. (Their error against the fractions asked
+for is the content of one bin, about 1/4096 of the unit's range; it is a matter of which candidates are tried.)
+
+A fixed fraction is met exactly, by numpy's "hazen" rule as in both published releases: the i-th of n sorted values
+stands at (i + 0.5) / n. A second pass collects the values of the one or two bins that matter, and sorts them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -19,6 +22,8 @@ from dissection.tally import information_quality, upsample
 
 FRACTIONS = np.logspace(-3, 0, 100)  # of a unit's values above its candidate levels (GAN Dissection, first release)
 BINS = 4096
+TAIL = 2e-4  # of a unit's values on either side that share the outermost bin, so that outliers cost no resolution
+RANGE_VALUES = 1 << 15  # raw values of a unit from which that range is estimated
 CHUNK_PIXELS = 1 << 18  # pixels of one unit enlarged at a time: 1 MB
 HISTOGRAM_BINS = 64
 Map = Callable[..., Iterable]  # the built-in `map`, or that of a pool of threads
@@ -29,39 +34,53 @@ Batches = Iterable[tuple[torch.Tensor, np.ndarray]]
 class LevelCurve:
     """One unit at L candidate levels, and its histogram."""
 
-    levels: np.ndarray  # L, float32: the levels that given fractions of its P values exceed
+    levels: np.ndarray  # L, float32
     lit: np.ndarray  # L x C, int64: pixels above the level in each concept; column 0: in the whole sample
-    histogram: np.ndarray  # HISTOGRAM_BINS, int64: its enlarged values in bins of equal width
+    histogram: np.ndarray  # HISTOGRAM_BINS, int64: its enlarged values in bins of equal width; the outer two are open
     span: tuple[float, float]  # where the first bin begins and the last one ends
+    level: np.float32 | None  # that the fraction asked for exceeds, exactly
 
 
 def level_curves(
     batches: Batches,
     num_concepts: int,
-    fractions: np.ndarray = FRACTIONS,
+    *,
+    fraction: float | None = None,
     border: str = "clamp",
     parallel: Map = map,
 ) -> list[LevelCurve]:
-    """The levels that `fractions` of each unit's enlarged values exceed, and the pixels above them in each concept.
+    """Each unit's candidate levels with the pixels above them in each concept, and the level of `fraction` exactly.
 
-    batches: pairs of maps N x U x h x w of a few units and labels N x M x H x W, iterated over three times.
-    `parallel` maps a function over units. Memory does not grow with the sample, but for the values that decide.
+    batches: pairs of maps N x U x h x w of a few units and labels N x M x H x W, iterated over several times.
+    `parallel` maps a function over units. Memory does not grow with the sample.
     """
     num_maps = next(labels.shape[1] for _, labels in batches)
     counters = [UnitCounter(low, high, num_maps, num_concepts) for low, high in value_ranges(batches, border)]
     for values, labels in enlarged_chunks(batches, border):
         list(parallel(UnitCounter.count, counters, values, repeat(labels)))
-    for counter in counters:
-        counter.find(fractions)
-    for values, labels in enlarged_chunks(batches, border):
-        list(parallel(UnitCounter.collect, counters, values, repeat(labels)))
-    return list(parallel(UnitCounter.curve, counters))
+    if fraction is not None:
+        for counter in counters:
+            counter.seek(fraction)
+        for values, _ in enlarged_chunks(batches, border):
+            list(parallel(UnitCounter.collect, counters, values))
+    bins = np.stack([counter.level_bins for counter in counters])
+    return list(parallel(UnitCounter.curve, counters, bins, upper_borders(counters, bins)))
 
 
 def value_ranges(batches: Batches, border: str) -> list[list[float]]:
-    """The least and the greatest value of each unit; enlarging does not leave this range."""
-    low = np.min([maps.amin(dim=(0, 2, 3)).numpy() for maps, _ in batches], axis=0)
-    high = np.max([maps.amax(dim=(0, 2, 3)).numpy() for maps, _ in batches], axis=0)
+    """Where the bins of each unit begin and end: quantiles of its raw values, for enlarging stays in their range."""
+    numbers = sum(maps.shape[0] * maps[0, 0].numel() for maps, _ in batches)
+    stride = numbers // RANGE_VALUES | 1  # odd, to meet every column of the maps
+    parts = []
+    for maps, _ in batches:
+        flat = maps.flatten(2)
+        images = -(-stride // flat.shape[2])
+        parts.append(flat[::images, :, :: min(stride, flat.shape[2])].transpose(0, 1).flatten(1))
+    values = np.sort(torch.cat(parts, dim=1).numpy(), axis=1)
+    skipped = int(TAIL * values.shape[1])
+    low, high = values[:, skipped], values[:, -1 - skipped]
+    flat = low == high
+    low, high = np.where(flat, values[:, 0], low), np.where(flat, values[:, -1], high)
     if border == "zero":
         low, high = np.minimum(low, 0), np.maximum(high, 0)
     return np.stack([low, high], axis=1).tolist()
@@ -80,101 +99,108 @@ def enlarged_chunks(batches: Batches, border: str) -> Iterator[tuple[list[np.nda
 
 
 class UnitCounter:
-    """One unit's values counted by bin and concept, then the few values that decide collected."""
+    """One unit's values, counted by bin and concept."""
 
     def __init__(self, low: float, high: float, num_maps: int, num_concepts: int):
-        """low and high bound the unit's values; those that rounding pushes outside go into the outermost bins."""
+        """Bins of equal width from low to high; what lies beyond falls into the first and the last."""
         self.low = np.float32(low)
-        span = np.float64(high) - low
+        span = float(high) - float(low)
         self.scale = np.float32((BINS - 1) / span) if span > BINS / np.finfo(np.float32).max else np.float32(0)
         self.histogram = np.zeros((num_maps, BINS, num_concepts), np.int64)
-        self.values: list[np.ndarray] = []
-        self.labels: list[np.ndarray] = []
-        # Two work arrays are kept from chunk to chunk: fresh ones would cost more in page faults than the arithmetic.
-        self.scratch = np.empty(0, np.float32), np.empty(0, np.int64)
-
-    def bins(self, values: np.ndarray) -> np.ndarray:
-        """The bin of each value, int64 in a work array; a higher value is never in a lower bin,
-        because float32 arithmetic is monotonous."""
-        if len(self.scratch[0]) < len(values):
-            self.scratch = np.empty(len(values), np.float32), np.empty(len(values), np.int64)
-        position, bins = (array[: len(values)] for array in self.scratch)
-        np.subtract(values, self.low, out=position)
-        np.multiply(position, self.scale, out=position)
-        np.clip(position, 0, BINS - 1, out=position)
-        np.copyto(bins, position, casting="unsafe")
-        return bins
+        self.sought: tuple[np.float32, np.float32] | None = None
+        self.collected: list[np.ndarray] = []
+        # Work arrays are kept from chunk to chunk: fresh ones would cost more in page faults than the arithmetic.
+        self.scratch = np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64)
 
     def count(self, values: np.ndarray, labels: np.ndarray) -> None:
-        """First pass, p values and M x p labels."""
-        num_concepts = self.histogram.shape[2]
-        bins = self.bins(values)
-        bins *= num_concepts
+        """Add p values with their labels M x p."""
+        if len(self.scratch[0]) < len(values):
+            self.scratch = tuple(np.empty(len(values), array.dtype) for array in self.scratch)
+        position, bins, keys = (array[: len(values)] for array in self.scratch)
+        bin_position(values, self.low, self.scale, position)
+        np.copyto(bins, position, casting="unsafe")
+        bins *= self.histogram.shape[2]
         for histogram, row in zip(self.histogram, labels, strict=True):
-            bins += row
-            histogram += np.bincount(bins, minlength=histogram.size).reshape(histogram.shape)
-            bins -= row
+            np.add(bins, row, out=keys)
+            histogram += np.bincount(keys, minlength=histogram.size).reshape(histogram.shape)
 
-    def find(self, fractions: np.ndarray) -> None:
-        """Between the passes: the ranks that the fractions fall between, and the bins that hold these ranks."""
-        per_bin = self.histogram[0].sum(axis=1)
-        self.cumulative = per_bin.cumsum()
-        pixels = self.cumulative[-1]
-        self.position = ((1 - np.asarray(fractions)) * pixels - 0.5).clip(0, pixels - 1)
-        self.rank = np.floor(self.position).astype(np.int64)
-        self.held = np.zeros(BINS, bool)
-        for rank in (self.rank, np.minimum(self.rank + 1, pixels - 1)):
-            self.held[self.bin_of_rank(rank)] = True
+    @property
+    def cumulative(self) -> np.ndarray:
+        """Pixels up to each bin."""
+        return self.histogram[0].sum(axis=1).cumsum()
 
-    def bin_of_rank(self, rank: np.ndarray) -> np.ndarray:
-        """The bin that the value of each rank lies in."""
-        return np.searchsorted(self.cumulative, rank, side="right")
+    def rank(self, fraction) -> tuple[np.ndarray, np.ndarray]:
+        """Where in the sorted values the hazen quantile 1 - fraction lies: after which rank, and how far beyond it."""
+        pixels = self.histogram[0].sum()
+        position = np.clip((1 - np.asarray(fraction)) * pixels - 0.5, 0, pixels - 1)
+        rank = np.floor(position).astype(np.int64)
+        return rank, position - rank
 
-    def collect(self, values: np.ndarray, labels: np.ndarray) -> None:
-        """Second pass: keep the values of the bins that hold a wanted rank."""
-        inside = np.flatnonzero(self.held.take(self.bins(values), mode="clip"))
-        self.values.append(values.take(inside))
-        self.labels.append(labels.take(inside, axis=1).astype(np.int16))  # 16 bits sort by radix
+    @property
+    def level_bins(self) -> np.ndarray:
+        """The bins in which the levels lie that FRACTIONS of the values exceed, L."""
+        return np.searchsorted(self.cumulative, self.rank(FRACTIONS)[0], side="right")
 
-    def curve(self) -> LevelCurve:
-        """Levels from the collected values; counts above them from the values and from the bins in between."""
-        values, labels = np.concatenate(self.values), np.concatenate(self.labels, axis=1)
-        levels = self._levels(np.sort(values))
-        num_concepts = self.histogram.shape[2]
-        lit = np.zeros((len(levels), num_concepts), np.int64)
-        above = self.bin_of_rank(self.rank) + 1
-        for number, (histogram, row) in enumerate(zip(self.histogram, labels, strict=True)):
-            outside = np.where(self.held[:, None], 0, histogram)
-            tail = np.pad(outside[::-1].cumsum(axis=0)[::-1], ((0, 1), (0, 0)))
-            counts = tail[above] + counts_above(values, row, levels, num_concepts)
-            lit[:, 1:] += counts[:, 1:]
+    def curve(self, bins: np.ndarray, levels: np.ndarray) -> LevelCurve:
+        """The counts above the given bins (whose upper borders `levels` are), and what else a LevelCurve holds."""
+        lit = np.zeros((len(bins), self.histogram.shape[2]), np.int64)
+        for number, histogram in enumerate(self.histogram):
+            above = histogram.sum(axis=0) - histogram.cumsum(axis=0)[bins]
+            lit[:, 1:] += above[:, 1:]
             if number == 0:
-                lit[:, 0] = counts.sum(axis=1)
+                lit[:, 0] = above.sum(axis=1)
         width = 1 / float(self.scale) if self.scale else 1.0
         histogram = self.histogram[0].sum(axis=1).reshape(HISTOGRAM_BINS, -1).sum(axis=1)
-        return LevelCurve(levels, lit, histogram, (float(self.low), float(self.low) + BINS * width))
+        span = (float(self.low), float(self.low) + BINS * width)
+        return LevelCurve(levels, lit, histogram, span, self.sought_level)
 
-    def _levels(self, ordered: np.ndarray) -> np.ndarray:
-        """The hazen quantiles, from the sorted values of the bins that were kept."""
-        pixels = self.cumulative[-1]
-        skipped = np.where(self.held, 0, np.diff(self.cumulative, prepend=0)).cumsum()
-        low, high = (
-            ordered[rank - skipped[self.bin_of_rank(rank)]].astype(np.float64)
-            for rank in (self.rank, np.minimum(self.rank + 1, pixels - 1))
-        )
-        return (low + (high - low) * (self.position - self.rank)).astype(np.float32)
+    def seek(self, fraction: float) -> None:
+        """Remember between which values the level of `fraction` lies, for a second pass to collect them."""
+        rank, self.beyond = self.rank(fraction)
+        cumulative = self.cumulative
+        first, last = np.searchsorted(cumulative, [rank, min(rank + 1, cumulative[-1] - 1)], side="right")
+        above, upto = upper_borders([self], np.array([[first - 1, last]]))[0]
+        self.sought = (above if first else -np.float32(np.inf)), upto
+        self.sought_rank = rank - (cumulative[first - 1] if first else 0)
+
+    def collect(self, values: np.ndarray) -> None:
+        """Second pass: keep the values that the level lies between."""
+        above, upto = self.sought
+        self.collected.append(values[(values > above) & (values <= upto)])
+
+    @property
+    def sought_level(self) -> np.float32 | None:
+        """The hazen quantile, from the collected values."""
+        if self.sought is None:
+            return None
+        ordered = np.sort(np.concatenate(self.collected))
+        low, high = ordered[self.sought_rank : self.sought_rank + 2].astype(np.float64)[[0, -1]]
+        return np.float32(low + (high - low) * self.beyond)
 
 
-def counts_above(values: np.ndarray, labels: np.ndarray, levels: np.ndarray, num_concepts: int) -> np.ndarray:
-    """How many of the values of each label exceed each level, L x C."""
-    grouped = values[np.argsort(labels, kind="stable")]
-    bounds = np.bincount(labels, minlength=num_concepts).cumsum()
-    runs = [np.sort(grouped[start:stop]) for start, stop in pairwise([0, *bounds])]
-    return np.stack([len(run) - np.searchsorted(run, levels, side="right") for run in runs], axis=1)
+def bin_position(values: np.ndarray, low, scale, out: np.ndarray | None = None) -> np.ndarray:
+    """Values in units of bins, whose whole part is the bin. A higher value is never in a lower bin, because float32
+    arithmetic is monotonous."""
+    out = np.subtract(values, low, out=out)
+    np.multiply(out, scale, out=out)
+    return np.clip(out, 0, BINS - 1, out=out)
+
+
+def upper_borders(counters: list[UnitCounter], bins: np.ndarray) -> np.ndarray:
+    """The greatest float32 value that falls into each of U x L bins, by bisection (of the last bin: the greatest)."""
+    unit_low, scale = (np.array([getattr(c, name) for c in counters])[:, None] for name in ("low", "scale"))
+    low = np.full(bins.shape, _key(-np.finfo(np.float32).max))
+    high = np.full(bins.shape, _key(np.finfo(np.float32).max))
+    with np.errstate(over="ignore"):
+        while (low < high).any():
+            middle = (low + high + 1) >> 1
+            inside = bin_position(_unkey(middle), unit_low, scale).astype(np.int64) <= bins
+            low, high = np.where(inside, middle, low), np.where(inside, high, middle - 1)
+    return _unkey(low)
 
 
 def fraction_level(values: np.ndarray, fraction: float) -> np.float32:
-    """The level that `fraction` of all values exceed (the hazen quantile 1 - fraction)."""
+    """The level that `fraction` of all values exceed (the hazen quantile 1 - fraction), by sorting them."""
     ordered = np.sort(values, axis=None)
     position = np.clip((1 - fraction) * len(ordered) - 0.5, 0, len(ordered) - 1)
     rank = int(position)
@@ -197,3 +223,14 @@ def level_quality(lit: np.ndarray, label_pixels: np.ndarray, pixels: int) -> np.
     attracted = lit * pixels > active * label_pixels
     attracted[..., 0] = False
     return np.where(attracted, information_quality(lit, active, label_pixels, pixels), 0.0)
+
+
+def _key(values) -> np.ndarray:
+    """Integers in the order of the float32 values."""
+    bits = np.asarray(values, np.float32).view(np.int32).astype(np.int64)
+    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+
+
+def _unkey(keys: np.ndarray) -> np.ndarray:
+    """The float32 values of `_key`'s integers."""
+    return np.where(keys < 0, -keys | -0x80000000, keys).astype(np.int32).view(np.float32)

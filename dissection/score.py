@@ -93,10 +93,10 @@ def score_units(
             raise ValueError("The IQR rule needs two images or more: one half for levels, the other for scores.")
         thresholds = choose_thresholds(rule, maps[: split or None], labels[: split or None], num_concepts)
     thresholds = checked_thresholds(thresholds, maps.shape[1])
-    counts = tally.image_counts(maps[split:], labels[split:], thresholds, num_concepts, rule.border)
-    totals = tally.total_counts(
-        counts, tally.label_counts(labels[split:], num_concepts), int(np.prod(size)), categories
-    )
+    columns = tally.concept_columns(labels[split:], num_concepts)
+    counts = tally.image_counts(maps[split:], columns, size, thresholds, num_concepts, rule.border)
+    label_counts = tally.label_counts(labels[split:], num_concepts)
+    totals = tally.total_counts(counts, label_counts, int(np.prod(size)), categories)
     return unit_scores(rule, thresholds, totals, maps.amax(dim=(2, 3)).numpy(), top)
 
 
@@ -105,12 +105,12 @@ def choose_thresholds(rule: Rule, maps: torch.Tensor, labels: np.ndarray, num_co
     units = range(maps.shape[1])
     if rule.raw:
         return np.array([levels.fraction_level(maps[:, u].numpy(), rule.fraction) for u in units], np.float32)
-    fractions = levels.FRACTIONS if rule.fraction is None else np.array([rule.fraction])
     curves = [
-        levels.level_curves([(maps[:, u : u + 1], labels)], num_concepts, fractions, rule.border)[0] for u in units
+        levels.level_curves([(maps[:, u : u + 1], labels)], num_concepts, fraction=rule.fraction, border=rule.border)[0]
+        for u in units
     ]
     if rule.fraction is not None:
-        return np.array([curve.levels[0] for curve in curves], np.float32)
+        return np.array([curve.level for curve in curves], np.float32)
     label_pixels = tally.label_counts(labels, num_concepts).sum(axis=0)
     pixels = len(labels) * int(np.prod(labels.shape[-2:]))
     return np.array([levels.best_level(curve, label_pixels, pixels) for curve in curves], np.float32)

@@ -59,6 +59,22 @@ class Spool:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class MemorySpool:
+    """The same for a small sample that need not outlive the process: groups of arrays in a dictionary."""
+
+    def __init__(self):
+        self.groups: dict[str, dict[str, np.ndarray]] = {}
+
+    def has(self, group: str) -> bool:
+        return group in self.groups
+
+    def write(self, group: str, **arrays: np.ndarray) -> None:
+        self.groups[group] = arrays
+
+    def read(self, group: str, name: str, *, mapped: bool = False) -> np.ndarray:
+        return self.groups[group][name]
+
+
 def difference(found: str, plan: dict) -> str:
     """The settings that differ, in words, or nothing if the file can't be read."""
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -75,6 +76,7 @@ class UnitScores:
         return (self.best_iou > self.min_iou) & (self.best_iqr > self.min_iqr)
 
 
+@lru_cache(maxsize=64)
 def interpolation_matrix(size: int, target: int, border: str = "clamp") -> torch.Tensor:
     """Bilinear weights, target x size, pixel centres aligned (`align_corners=False`).
 
@@ -106,37 +108,44 @@ def label_counts(labels: np.ndarray, num_concepts: int) -> np.ndarray:
     return np.bincount(shifted.ravel(), minlength=len(labels) * num_concepts).reshape(-1, num_concepts)
 
 
+def concept_columns(labels: np.ndarray, num_concepts: int) -> torch.Tensor:
+    """One 0/1 column a concept for label maps N x M x H x W: N x HW x C (padded); column 0 is 1 everywhere."""
+    flat = torch.from_numpy(labels).flatten(2).long()
+    width = -(-num_concepts // COLUMN_ALIGNMENT) * COLUMN_ALIGNMENT
+    columns = torch.zeros(flat.shape[0], flat.shape[2], width)
+    for number in range(flat.shape[1]):
+        index = flat[:, number, :, None]
+        columns.scatter_add_(2, index, torch.ones(index.shape))
+    columns[:, :, 0] = 1
+    return columns
+
+
 def image_counts(
-    maps: torch.Tensor, labels: np.ndarray, thresholds: np.ndarray, num_concepts: int, border: str = "clamp"
+    maps: torch.Tensor,
+    columns: torch.Tensor,
+    size: tuple[int, int],
+    thresholds: np.ndarray,
+    num_concepts: int,
+    border: str = "clamp",
 ) -> np.ndarray:
     """Count one sample image by image: N x U x C int32, column 0 the pixels that the unit lights at all.
 
-    maps N x U x h x w, labels N x M x H x W. Products of 0 and 1 in float32 are exact up to 2^24 pixels an image.
+    maps N x U x h x w, columns from `concept_columns` for label maps of the given size. Products of 0 and 1 in float32
+    are exact up to 2^24 pixels an image.
     """
-    height, width = labels.shape[-2:]
-    if height * width > 1 << 24:
-        raise ValueError(f"A label map of {height} x {width} is too large: at most 2^24 pixels can be counted.")
+    pixels = size[0] * size[1]
+    if pixels > 1 << 24:
+        raise ValueError(f"A label map of {size[0]} x {size[1]} is too large: at most 2^24 pixels can be counted.")
     counts = np.empty((len(maps), maps.shape[1], num_concepts), np.int32)
-    block = max(1, MASK_VALUES // (height * width))
+    block = max(1, MASK_VALUES // pixels)
     levels = torch.from_numpy(np.asarray(thresholds, np.float32)).view(-1, 1, 1)
-    for n, image_labels in enumerate(torch.from_numpy(labels)):
-        present = concept_columns(image_labels.flatten(1), num_concepts)
+    for n, present in enumerate(columns):
         for start in range(0, maps.shape[1], block):
             units = slice(start, start + block)
-            enlarged = upsample(maps[n, units], (height, width), border)
+            enlarged = upsample(maps[n, units], size, border)
             lit = torch.gt(enlarged, levels[units], out=torch.empty_like(enlarged))
             counts[n, units] = (lit.flatten(1) @ present)[:, :num_concepts].numpy()
     return counts
-
-
-def concept_columns(labels: torch.Tensor, num_concepts: int) -> torch.Tensor:
-    """One 0/1 column a concept for label maps M x P: P x C (padded); column 0 is 1 everywhere."""
-    width = -(-num_concepts // COLUMN_ALIGNMENT) * COLUMN_ALIGNMENT
-    columns = torch.zeros(labels.shape[1], width)
-    for row in labels.long():
-        columns.scatter_add_(1, row[:, None], torch.ones(len(row), 1))
-    columns[:, 0] = 1
-    return columns
 
 
 def total_counts(
