@@ -10,6 +10,7 @@ from pgan_core.metrics.inputs import check_picture_set, picture_batch
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW, _SIGMA = 11, 1.5
+_GREY = 127.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _BATCH_PIXELS = 2**20
 
@@ -45,13 +46,10 @@ def ms_ssim_of_pairs(pictures, *, device=None):
 
 
 def _batch(pictures, start, count, name, device):
-    # Squares of 255 need more digits than float32 has; Apple's GPUs have no others.
-    at = torch.device(device or getattr(pictures, "device", "cpu"))
-    dtype = torch.float32 if at.type == "mps" else torch.float64
-    x = picture_batch(pictures, start, start + count, name=name, device=at, dtype=dtype)
+    x = picture_batch(pictures, start, start + count, name=name, device=device)
     if x.min() < 0 and x.max() <= 1:
         raise ValueError(f"{name}: expected values in 0..255; these look like pictures in -1..1.")
-    return x
+    return x - _GREY
 
 
 def _ms_ssim_batch(a, b, weights):
@@ -66,13 +64,16 @@ def _ms_ssim_batch(a, b, weights):
 
 
 def _ssim(a, b):
-    """Mean structural similarity of each pair, and its part without the means (contrast and structure)."""
+    """Mean structural similarity of each pair, and its part without the means (contrast and structure).
+
+    a, b: pictures less _GREY, so that float32 has digits enough for the squares; only the luminance sees the grey.
+    """
     window = _gaussian(min(_WINDOW, *a.shape[2:]), a)
-    mean_a, mean_b = _filter(a, window), _filter(b, window)
-    variance_a = _filter(a * a, window) - mean_a**2
-    variance_b = _filter(b * b, window) - mean_b**2
-    covariance = _filter(a * b, window) - mean_a * mean_b
-    contrast = (2 * covariance + _C2) / (variance_a + variance_b + _C2)
+    mean_a, mean_b, mean_squares, mean_product = _filter(torch.stack([a, b, a * a + b * b, a * b]), window)
+    variances = mean_squares - mean_a**2 - mean_b**2
+    covariance = mean_product - mean_a * mean_b
+    contrast = (2 * covariance + _C2) / (variances + _C2)
+    mean_a, mean_b = mean_a + _GREY, mean_b + _GREY
     luminance = (2 * mean_a * mean_b + _C1) / (mean_a**2 + mean_b**2 + _C1)
     return (luminance * contrast).mean(dim=(1, 2, 3)), contrast.mean(dim=(1, 2, 3))
 
@@ -85,7 +86,16 @@ def _gaussian(size, like):
 
 
 def _filter(x, window):
-    """Gaussian filter of every channel, only where the window lies wholly inside."""
-    kernel = window.expand(x.shape[1], 1, 1, -1)
-    x = F.conv2d(x, kernel, groups=x.shape[1])
-    return F.conv2d(x, kernel.mT, groups=x.shape[1])
+    """Gaussian filter over the last two axes, only where the window lies wholly inside.
+
+    Written as products with band matrices: several times as fast as a convolution on a CPU, zeros and all.
+    """
+    return _band(x.shape[-2], window).T @ x @ _band(x.shape[-1], window)
+
+
+def _band(size, window):
+    """size x (size - len(window) + 1): column j holds the window from row j down."""
+    places = torch.arange(size, device=window.device)[:, None]
+    offsets = places - torch.arange(size - len(window) + 1, device=window.device)
+    inside = (offsets >= 0) & (offsets < len(window))
+    return torch.where(inside, window[offsets.clamp(0, len(window) - 1)], 0)

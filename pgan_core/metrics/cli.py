@@ -1,0 +1,99 @@
+"""`python -m pgan_core evaluate`: how far a checkpoint's pictures are from real ones, and how varied they are."""
+
+import argparse
+import json
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pgan_core.metrics.similarity import ms_ssim_of_pairs
+from pgan_core.metrics.sliced import swd_with_floor
+from pgan_core.metrics.sources import generated_pictures, real_pictures
+
+
+def add_arguments(subparsers: argparse._SubParsersAction) -> None:
+    """Adds `evaluate` to the commands of `python -m pgan_core`."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure a checkpoint's pictures against real ones",
+        description="Sliced Wasserstein distance (x 1000) of each pyramid level between generated and real pictures, "
+        "beside its noise floor between as many other real ones, and MS-SSIM of random pairs. JSON on standard output.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("checkpoint", type=Path, help="any published layout")
+    parser.add_argument(
+        "--real", required=True, type=Path, help="an .npz with `images`, uint8 N x 3 x R x R, or a folder of pictures"
+    )
+    parser.add_argument(
+        "--count", type=int, default=16384, help="pictures in a set; as many reals again give the floor"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the latents, of the choice of reals and of the patches")
+    parser.add_argument("--out", type=Path, help="write the JSON here as well")
+    parser.add_argument("--device", default="cpu")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measures and prints; bad input ends it with one sentence."""
+    try:
+        if args.count < 2:
+            raise ValueError(f"At least 2 pictures are needed, got --count {args.count}.")
+        result = json.dumps(evaluate(args.checkpoint, args.real, args.count, args.seed, args.device), indent=2)
+        if args.out:
+            args.out.write_text(result + "\n")
+    except (ValueError, OSError) as error:  # CheckpointError and DataError are ValueErrors
+        print(error, file=sys.stderr)
+        return 1
+    print(result)
+    return 0
+
+
+def evaluate(path: Path, real: Path, count: int = 16384, seed: int = 0, device: str = "cpu") -> dict:
+    """The measures of a checkpoint as a plain dict; progress bars go to standard error.
+
+    Needs 2 * count real pictures; where there are fewer, count becomes half of what is there, and it is said.
+    """
+    from pgan_core.checkpoints import load_checkpoint
+
+    start = time.monotonic()
+    generator = load_checkpoint(path, device=device).generator
+    if generator is None:
+        raise ValueError(f"{path} has no generator to draw pictures from.")
+    generator = generator.prepared()
+    reals = real_pictures(real, generator.resolution, at_most=2 * count, seed=seed)
+    if len(reals) < 2 * count:
+        print(
+            f"{real} holds {len(reals)} pictures: {len(reals) // 2} to compare with, as many for the floor.",
+            file=sys.stderr,
+        )
+        count = len(reals) // 2
+    with _bar("generating") as progress:
+        fakes = generated_pictures(generator, count, seed=seed, progress=progress)
+    with _bar("comparing") as progress:
+        distances = swd_with_floor(
+            reals[:count], reals[count : 2 * count], fakes, seed=seed, device=device, progress=progress
+        )
+    return {
+        "checkpoint": str(path),
+        "real": str(real),
+        "resolution": generator.resolution,
+        "count": count,
+        "seed": seed,
+        "swd_x1e3": distances["distance"],
+        "swd_x1e3_floor": distances["floor"],
+        "ms_ssim": {
+            "generated": float(ms_ssim_of_pairs(fakes, device=device).mean()),
+            "real": float(ms_ssim_of_pairs(reals[:count], device=device).mean()),
+        },
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+@contextmanager
+def _bar(label):
+    """A progress bar on standard error that takes the share done."""
+    with tqdm(total=100, desc=label, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
+        yield lambda share: bar.update(100 * share - bar.n)
