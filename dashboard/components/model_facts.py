@@ -28,7 +28,7 @@ def card(model: session.Model) -> str:
         "Latent": _latent(info),
         **{name.capitalize(): f"{count:,} parameters" for name, count in info["parameters"].items()},
         "Weights": WEIGHTS.get(info["weights"], "the file does not say"),
-        "Made by": _licence(info.get("metadata", {})),
+        "Name, licence": _licence(info.get("metadata", {})),
     }
     cells = "".join(f"<dt>{label}</dt><dd>{html.escape(str(value))}</dd>" for label, value in rows.items() if value)
     return f'<dl class="lab-card" data-testid="models-card">{cells}</dl>'
@@ -44,7 +44,7 @@ def moment(info: dict) -> str:
     if (info["stored_resolution"], info["alpha"]) == (info["resolution"], 1.0):
         return ""
     r = info["stored_resolution"]
-    return f"{r} × {r}, α = {info['alpha']:.3g} (weight of the newer resolution)"
+    return f"{r} × {r}, α = {info['alpha']:.3g}"
 
 
 def _latent(info: dict) -> str:
@@ -55,7 +55,7 @@ def _latent(info: dict) -> str:
 
 
 def _licence(metadata: dict) -> str:
-    return ", ".join(str(metadata[key]) for key in ("name", "licence", "converted_from") if metadata.get(key))
+    return ", ".join(str(metadata[key]) for key in ("name", "licence") if metadata.get(key))
 
 
 def departures(info: dict) -> dict[str, Any]:

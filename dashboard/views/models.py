@@ -11,8 +11,8 @@ from dashboard import catalogue, library, session
 from dashboard.components import model_facts
 from dashboard.components.images import image_wall
 from dashboard.components.page import header
-from pgan_core import CheckpointError, load_checkpoint
-from pgan_core.checkpoints.native import save_checkpoint
+from pgan_core import CheckpointError
+from pgan_core.checkpoints.conversion import convert
 from pgan_core.checkpoints.selfcheck import (
     Agreement,
     OutputStatistics,
@@ -211,16 +211,11 @@ def options_section(model: session.Model) -> None:
 
 def converted(model: session.Model) -> bytes:
     """The model as a safetensors file of ours: averaged and raw weights, where the file has both."""
-    files, generators = library.files(model.path), {}
-    for weights in ("ema", "raw"):
-        said = dict(model.options) | {"weights": weights}
-        opened = load_checkpoint(files if len(files) > 1 else files[0], **said)
-        generators[opened.info["weights"] or "ema"] = opened.generator
+    said = {name: value for name, value in model.options if name != "weights"}
+    files = library.files(model.path)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "converted.safetensors"
-        metadata = model.info.get("metadata", {}) | {"converted_from": model.info["format"]}
-        raw = generators.get("raw")
-        save_checkpoint(path, generators.get("ema"), model.discriminator, generator_raw=raw, metadata=metadata)
+        convert(files if len(files) > 1 else files[0], path, **said)
         return path.read_bytes()
 
 

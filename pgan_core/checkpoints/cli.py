@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
+from pgan_core.checkpoints.conversion import convert
 from pgan_core.checkpoints.loading import Checkpoint, load_checkpoint
-from pgan_core.checkpoints.native import save_checkpoint
 
 OPTIONS = ("output", "score", "normalize_latents", "fused", "stddev_group", "alpha")  # as load_checkpoint calls them
 
@@ -41,8 +41,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def open_files(args: argparse.Namespace, weights: str = "ema") -> Checkpoint:
     """The checkpoint that a shell's arguments name. Raises CheckpointError, and ValueError for a bad option."""
-    source = args.files[0] if len(args.files) == 1 else args.files
-    return load_checkpoint(source, weights=weights, **{name: getattr(args, name) for name in OPTIONS})
+    return load_checkpoint(_source(args), weights=weights, **_said(args))
+
+
+def _source(args: argparse.Namespace) -> str | list[str]:
+    return args.files[0] if len(args.files) == 1 else args.files
+
+
+def _said(args: argparse.Namespace) -> dict:
+    return {name: getattr(args, name) for name in OPTIONS}
 
 
 def run_info(args: argparse.Namespace) -> int:
@@ -59,21 +66,11 @@ def run_info(args: argparse.Namespace) -> int:
 def run_convert(args: argparse.Namespace) -> int:
     """Writes all networks of the file, raw weights beside the averaged ones. 1 if it cannot be opened or written."""
     try:
-        checkpoint, raw = open_files(args), open_files(args, "raw")
-        both = (checkpoint.info["weights"], raw.info["weights"]) == ("ema", "raw")
-        info = checkpoint.info
-        origin = {key: info[key] for key in ("format", "layout", "source", "files", "bytes", "assumed")}
-        save_checkpoint(
-            args.out,
-            checkpoint.generator,
-            checkpoint.discriminator,
-            generator_raw=raw.generator if both else None,
-            metadata={"converted_from": origin},
-        )
+        written = convert(_source(args), args.out, **_said(args))
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{args.out}: {' and '.join(info['parameters'])}{', raw weights too' if both else ''}")
+    print(f"{args.out}: {', '.join(written)}")
     return 0
 
 
