@@ -1,0 +1,163 @@
+"""The Growth page under a real hand: other models and seeds give other pixels, the scrubber moves by itself."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+READY = '[data-testid="growth-wall"] canvas[data-ready="true"]'
+
+
+def wall(page) -> np.ndarray:
+    """The pixels of the wall as the canvas holds them."""
+    page.wait_for_selector(READY)
+    png = page.locator(READY).evaluate("canvas => canvas.toDataURL('image/png').split(',')[1]")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")).astype(int)
+
+
+def different(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape != b.shape or np.abs(a - b).mean() > 2
+
+
+def settled(page, before: np.ndarray, seconds: float = 30) -> np.ndarray:
+    """The wall once it differs from `before`."""
+    for _ in range(int(seconds * 5)):
+        now = wall(page)
+        if different(now, before):
+            return now
+        page.wait_for_timeout(200)
+    raise AssertionError("the wall did not change")
+
+
+def move(page, t: float) -> None:
+    """Move the scrubber and let go."""
+    page.locator(".lab-growth .lab-range").evaluate(
+        "(range, t) => { range.value = t; range.dispatchEvent(new Event('input'));"
+        " range.dispatchEvent(new Event('change')); }",
+        t,
+    )
+
+
+def test_another_seed_and_another_checkpoint_give_other_pixels(visit):
+    page = visit(seed=0)
+    first = wall(page)
+    seed = page.get_by_role("spinbutton", name="Seed")
+    seed.fill("40")
+    seed.press("Enter")
+    second = settled(page, first)
+    page.get_by_role("combobox", name="Model").click()
+    page.get_by_role("option", name="second/16x16-end", exact=True).click()
+    third = settled(page, second)
+    assert different(third, first)
+    assert "seed=40" in page.url and "second" in page.url
+
+
+def test_a_link_restores_the_view(visit):
+    page = visit(seed=40, growth_at=1.0, growth_pictures=9)
+    page.wait_for_selector(READY)
+    assert page.get_by_test_id("growth-moment").inner_text() == "fading in 8 × 8, α = 0.50"
+    assert page.get_by_role("spinbutton", name="Seed").input_value() == "40"
+
+
+def test_small_pictures_arrive_enlarged_by_nearest_neighbour(visit):
+    page = visit(growth_at=0)
+    pixels = wall(page)
+    tile = pixels.shape[0] // 4
+    block = tile // 4  # one pixel of a 4x4 picture
+    inside = pixels[block + 4 : 2 * block - 4, block + 4 : 2 * block - 4]
+    assert np.ptp(inside, axis=(0, 1)).max() <= 6  # flat, but for what the compression leaves
+    assert np.ptp(pixels[:tile, :tile], axis=(0, 1)).max() > 30
+
+
+def test_the_scrubber_blends_from_the_old_branch_to_the_new(visit):
+    page = visit()
+    walls = {}
+    wall(page)
+    for t in (0.5, 1.0, 1.5):
+        move(page, t)
+        walls[t] = wall(page)
+    blend = (walls[0.5] + walls[1.5]) / 2
+    assert different(walls[0.5], walls[1.5])
+    clipped = (walls[0.5] < 3) | (walls[0.5] > 252) | (walls[1.5] < 3) | (walls[1.5] > 252)
+    assert np.abs(walls[1.0] - blend)[~clipped].mean() < 3
+
+
+def test_figure_2_shows_the_branches_with_their_weights(visit):
+    page = visit(growth_at=0.75)
+    page.wait_for_selector(READY)
+    numbers = page.locator('[data-testid="figure2"] [data-number="new"]').all_text_contents()
+    assert numbers and set(numbers) == {"0.25"}
+    assert set(page.locator('[data-testid="figure2"] [data-number="old"]').all_text_contents()) == {"0.75"}
+    hrefs = page.locator('[data-testid="figure2"] image').evaluate_all(
+        "images => images.map(i => i.getAttribute('href'))"
+    )
+    assert len(hrefs) == 3 and len(set(hrefs)) == 3
+    move(page, 0.25)
+    assert page.locator('[data-testid="figure2"] [data-number="new"]').count() == 0
+    assert page.locator('[data-testid="figure2"] image').count() == 1
+
+
+def test_play_moves_without_the_server_and_pause_stops(visit, server):
+    page = visit(growth_at=0)
+    page.wait_for_selector(READY)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.moved = 0; document.addEventListener('lab-moment', () => window.moved++)")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("window.moved > 5")
+    page.get_by_role("button", name="Pause").click()
+    t = float(page.locator(".lab-growth .lab-range").input_value())
+    assert t > 0
+    page.wait_for_timeout(300)
+    assert float(page.locator(".lab-growth .lab-range").input_value()) == pytest.approx(t)
+
+
+def test_keys_move_the_scrubber(visit):
+    page = visit()
+    page.wait_for_selector(READY)
+    page.keyboard.press("Home")
+    assert page.get_by_test_id("growth-moment").inner_text() == "training at 4 × 4"
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageDown")
+    assert page.get_by_test_id("growth-moment").inner_text() == "training at 8 × 8"
+
+
+def test_the_schedules_marker_follows(visit):
+    page = visit(growth_at=1.0)
+    page.wait_for_selector(READY)
+    ours = page.get_by_test_id("schedules").locator("svg").first
+    ours.locator(".lab-kimg").wait_for()
+    assert ours.locator(".lab-kimg").text_content() == "4"  # 3 kimg at 4x4, then half of a fade of 2
+    move(page, 3.5)
+    assert ours.locator(".lab-kimg").text_content() == "13"
+    assert ours.locator('.lab-value[data-name="minibatch"]').text_content() == "8"
+
+
+def test_snapshots_are_shown_at_their_own_moment(visit):
+    page = visit(growth_way="Snapshots+from+training", growth_at=1.1)
+    page.wait_for_selector(READY)
+    text = page.get_by_test_id("growth-moment").inner_text()
+    assert "α = 0.50" in text and "snapshot after 4" in text
+
+
+@pytest.mark.parametrize(("name", "magic"), [("png", b"\x89PNG"), ("gif", b"GIF89a"), ("mp4", b"ftyp")])
+def test_exports_are_files_of_their_kind(visit, name, magic):
+    page = visit(growth_at=1.0)
+    page.wait_for_selector(READY)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=name.upper()).click()
+    path = download.value.path()
+    assert download.value.suggested_filename == f"growth.{name}"
+    assert magic in path.read_bytes()[:16]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_wall_and_the_scrubber_stand_above_the_fold_in_both_themes(visit, scheme):
+    page = visit(scheme=scheme)
+    page.wait_for_selector(READY)
+    for element in (page.get_by_test_id("growth-wall"), page.locator(".lab-range"), page.get_by_test_id("figure2")):
+        box = element.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 720
+    background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 23, 29)"}[scheme]

@@ -1,0 +1,36 @@
+"""The app as a test runs it: on small random models, without a browser."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.small_run import write_run
+
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory):
+    """Two runs, `first` and `second`, of five stages each."""
+    folder = tmp_path_factory.mktemp("models")
+    write_run(folder / "first", seed=1)
+    write_run(folder / "second", seed=2)
+    return folder
+
+
+@pytest.fixture
+def open_app(model_folder, monkeypatch):
+    """open_app("growth", seed="3", ...) runs a page of the app with these query parameters."""
+    monkeypatch.setenv("PGGAN_LAB_MODELS", str(model_folder))
+
+    def run(page: str = "growth", **query: str) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=120)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        if page != "growth":
+            app.switch_page(f"views/{page}.py").run()
+        return app
+
+    return run

@@ -1,0 +1,32 @@
+"""Which files the app offers, and in which order."""
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from dashboard import library
+
+
+def test_models_are_the_checkpoints_of_the_allowed_folders(model_folder, tmp_path, monkeypatch):
+    save_file({"a": np.zeros(3)}, tmp_path / "segmenter.safetensors", metadata={"format": "something else"})
+    (tmp_path / "broken.safetensors").write_bytes(b"no header")
+    (tmp_path / "official.pkl").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("nothing")
+    monkeypatch.setenv("PGGAN_LAB_MODELS", f"{model_folder / 'first'}:{tmp_path}")
+    names = list(library.models())
+    assert names == ["16x16-end", "16x16-fade", "8x8-end", "8x8-fade", "4x4-end", "official.pkl"]
+
+
+def test_stages_are_the_runs_snapshots_oldest_first(model_folder):
+    path = model_folder / "first" / "16x16-end.safetensors"
+    assert [p.stem for p in library.stages(path)] == ["4x4-end", "8x8-fade", "8x8-end", "16x16-fade", "16x16-end"]
+
+
+def test_a_foreign_file_is_its_own_only_stage(tmp_path):
+    path = tmp_path / "official.pkl"
+    path.write_bytes(b"")
+    assert library.stages(path) == [path]
+
+
+def test_without_a_named_folder_the_assets_are_offered(monkeypatch):
+    monkeypatch.delenv("PGGAN_LAB_MODELS", raising=False)
+    assert library.folders() == [library.ASSETS]
