@@ -13,7 +13,7 @@ N x 1 x 4 x 4 (section 3 of Karras et al. 2018); sizes and order follow the pape
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -258,10 +258,13 @@ class Discriminator(nn.Module):
         result.scores = self._scores(x, features, labels)
         return result
 
-    def variant(self, equalized: bool = True) -> "Discriminator":
-        """A changed network that shares this one's weights: ``equalized=False`` computes with them as stored."""
+    def variant(self, equalized: bool = True, stddev: StddevConfig | None = None) -> "Discriminator":
+        """A changed network that shares this one's weights: ``equalized=False`` computes with them as stored,
+        ``stddev`` groups and averages the minibatch-stddev layer in another way."""
         twin = copy.copy(self)
         twin.equalized = equalized
+        if stddev is not None and self.config.stddev is not None:
+            twin.config = replace(self.config, stddev=stddev)
         return twin
 
     # ---- the steps of a walk -------------------------------------------------------------------------------------

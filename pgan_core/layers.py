@@ -126,8 +126,8 @@ class StddevConfig:
     eps: float = 1e-8  # under the root
 
 
-def minibatch_stddev(x: Tensor, config: StddevConfig = StddevConfig()) -> Tensor:
-    """The extra feature map of section 3: stddev over a group, averaged, tiled; N x C x H x W to N x 1 x H x W.
+def group_stddev(x: Tensor, config: StddevConfig = StddevConfig()) -> Tensor:
+    """Stddev over each group of the batch, for every feature and place: N x C x H x W to groups x C x H x W.
 
     Raises ValueError where the batch cannot be divided into groups (the official code cannot either).
     """
@@ -140,16 +140,21 @@ def minibatch_stddev(x: Tensor, config: StddevConfig = StddevConfig()) -> Tensor
             )
         size = n
     if size == 1 and config.unbiased:
-        return x.new_zeros(n, 1, *x.shape[2:])
+        return torch.zeros_like(x)
     groups = (
         x.unflatten(0, (size, n // size))
         if config.grouping == "strided"
         else x.unflatten(0, (-1, size)).transpose(0, 1)
     )
-    stddev = (groups.var(dim=0, correction=int(config.unbiased)) + config.eps).sqrt()  # groups x C x H x W
+    return (groups.var(dim=0, correction=int(config.unbiased)) + config.eps).sqrt()
+
+
+def minibatch_stddev(x: Tensor, config: StddevConfig = StddevConfig()) -> Tensor:
+    """The extra feature map of section 3: stddev over a group, averaged, tiled; N x C x H x W to N x 1 x H x W."""
+    stddev = group_stddev(x, config)
     over = (1,) if config.per_pixel else (1, 2, 3)
-    per_group = stddev.mean(dim=over, keepdim=True)
-    per_group = per_group.expand(-1, 1, *x.shape[2:])
+    per_group = stddev.mean(dim=over, keepdim=True).expand(-1, 1, *x.shape[2:])
+    size = x.shape[0] // len(stddev)
     if config.grouping == "strided":
         return per_group.repeat(size, 1, 1, 1)
     return per_group.repeat_interleave(size, dim=0)
