@@ -14,11 +14,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pgan_core.checkpoints.errors import CheckpointError
+from pgan_core.checkpoints.errors import CheckpointError, brief
 
 MAX_OPCODES = 500_000
 MAX_LINE = 2**26  # bytes of one text line, as protocol 0 writes arrays
 MAX_INTEGER_BYTES = 64
+MAX_KEY = 2**60  # of whole numbers as keys: larger ones can be chosen so that all share one hash
+MAX_ARGUMENTS = 16
 SHORT_STRING = 4096  # Python 2 strings up to this length are text; longer ones are array data and stay raw
 
 MARK = object()
@@ -69,7 +71,7 @@ class PickleMachine:
         self.persistent = persistent
         self.stack: list = []
         self.memo: dict[int, object] = {}
-        self.text_budget = 2 * len(data) + 2**20
+        self.budget = 3 * len(data) + 2**24  # bytes of text that may be made, and of values that calls may copy
 
     def run(self) -> object:
         """The value of the pickle. Raises CheckpointError for anything unknown, forged or too large."""
@@ -112,10 +114,20 @@ class PickleMachine:
 
     def text(self, raw: bytes | memoryview, encoding: str = "utf-8") -> str:
         text = str(raw, encoding, "surrogatepass" if encoding == "utf-8" else "strict")
-        self.text_budget -= max(0, sys.getsizeof(text) - 128)
-        if self.text_budget < 0:
-            raise CheckpointError("the pickle's text grows far beyond the size of the file")
+        self.spend(max(0, sys.getsizeof(text) - 128))
         return text
+
+    def spend(self, count: int) -> None:
+        self.budget -= count
+        if self.budget < 0:
+            raise CheckpointError("the pickle's values grow far beyond the size of the file")
+
+    def spend_on(self, arguments: tuple) -> None:
+        """Account for what a call or a state may copy, so that one long value cannot be copied again and again."""
+        if len(arguments) > MAX_ARGUMENTS:
+            raise CheckpointError(f"the pickle passes {len(arguments)} values at once")
+        self.spend(sum(8 * len(value) for value in arguments if isinstance(value, list | tuple)))
+        self.spend(sum(len(value) for value in arguments if isinstance(value, str)))
 
     def python2_string(self, raw: memoryview) -> str | memoryview:
         return self.text(raw, "latin-1") if len(raw) <= SHORT_STRING else raw
@@ -161,9 +173,7 @@ class PickleMachine:
         if len(items) % 2:
             raise CheckpointError("the pickle holds a key without a value")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str | int | None):
-                raise CheckpointError(f"the pickle uses a {type(key).__name__} as a key")
-            target[key] = value
+            target[checked_key(key)] = value
 
     # Names and objects
 
@@ -178,6 +188,7 @@ class PickleMachine:
             raise CheckpointError("the pickle calls something that is not a name")
         if function.path not in self.calls:
             raise CheckpointError(f"the pickle calls `{function.path}`, which no known layout needs")
+        self.spend_on(arguments)
         self.push(self.calls[function.path](arguments))
 
     def new_object(self, cls: object, arguments: object) -> None:
@@ -193,12 +204,21 @@ class PickleMachine:
         set_state = getattr(target, "__setstate__", None)
         if isinstance(target, Name) or set_state is None:
             raise CheckpointError("the pickle gives a state to a value that has none")
+        if isinstance(state, tuple):
+            self.spend_on(state)
         set_state(state)
 
     def persistent_value(self, identity: object) -> None:
         if self.persistent is None:
             raise CheckpointError("the pickle refers to data outside of itself")
         self.push(self.persistent(identity))
+
+
+def checked_key(key: object) -> str | int | None:
+    """A key that dictionaries may have: text, None, or a whole number that is not built for collisions."""
+    if isinstance(key, str | None) or (isinstance(key, int) and abs(key) < MAX_KEY):
+        return key
+    raise CheckpointError(f"the pickle uses {brief(key)} as a key")
 
 
 def _integer(raw: bytes | memoryview) -> int:

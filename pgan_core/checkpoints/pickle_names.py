@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pgan_core.checkpoints.errors import CheckpointError, brief
-from pgan_core.checkpoints.pickle_machine import Call, Name, StandIn
+from pgan_core.checkpoints.pickle_machine import Call, Name, StandIn, checked_key
 
 MAX_DEPTH = 64
 MAX_DIMENSIONS = 8
@@ -25,6 +25,8 @@ _LAYER_CLASS = re.compile(r"torch\.nn\.modules\.[a-z_]+\.[A-Za-z0-9]+")
 INERT = {
     "tfutil.Network",  # the official TensorFlow code
     "network.Network",  # the official Theano code
+    "dnnlib.tflib.network.Network",  # the StyleGAN repository's
+    "torch.nn.parallel.data_parallel.DataParallel",
     "models.utils.config.BaseConfig",  # pytorch_GAN_zoo
     "numpy.ndarray",
     "builtins.object",
@@ -87,6 +89,9 @@ class StoredTensor:
             raise CheckpointError(f"a tensor has the shape {shape} and the strides {strides}, which do not fit")
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
+    def __setstate__(self, state: object) -> None:
+        """Parameters of torch 0.3 bring requires_grad and hooks here: nothing that a network needs."""
+
     def resolve(self) -> np.ndarray:
         numbers = self.storage.numbers()
         size = math.prod(self.shape)
@@ -128,7 +133,8 @@ class StoredArray:
         version_shape_dtype_order_data = state if isinstance(state, tuple) else ()
         if len(version_shape_dtype_order_data) != 5:
             raise CheckpointError("an array's state is not (version, shape, dtype, order, data)")
-        self.parts = version_shape_dtype_order_data[1:]
+        *_, data = version_shape_dtype_order_data
+        self.parts = (*version_shape_dtype_order_data[1:4], _raw_bytes(data))
 
     def resolve(self) -> np.ndarray:
         if self.parts is None:
@@ -136,7 +142,7 @@ class StoredArray:
         shape, kind, column_major, data = self.parts
         if not isinstance(kind, StoredDtype):
             raise CheckpointError("an array has no element type")
-        shape, raw = whole_numbers(shape), _raw_bytes(data)
+        shape, raw = whole_numbers(shape), data
         if math.prod(shape) * kind.dtype.itemsize != len(raw):
             raise CheckpointError(f"an array of shape {shape} and type {kind.dtype} has {len(raw)} bytes of data")
         numbers = np.frombuffer(raw, kind.dtype) if len(raw) else np.empty(0, kind.dtype)
@@ -171,14 +177,14 @@ def _arguments(arguments: tuple, least: int) -> Sequence:
 def _scalar(arguments: tuple) -> StoredArray:
     dtype, data = _arguments(arguments, 2)[:2]
     value = StoredArray()
-    value.parts = ((), dtype, False, data)
+    value.parts = ((), dtype, False, _raw_bytes(data))
     return value
 
 
 def _from_buffer(arguments: tuple) -> StoredArray:
     data, dtype, shape, order = _arguments(arguments, 4)[:4]
     value = StoredArray()
-    value.parts = (shape, dtype, order == "F", data)
+    value.parts = (shape, dtype, order == "F", _raw_bytes(data))
     return value
 
 
@@ -186,9 +192,7 @@ def _ordered_dict(arguments: tuple) -> dict:
     pairs = arguments[0] if arguments else []
     if not isinstance(pairs, list) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
         raise CheckpointError("an ordered dictionary is not made of pairs")
-    if not all(isinstance(key, str | int) for key, _ in pairs):
-        raise CheckpointError("an ordered dictionary has a key that is no text")
-    return dict(pairs)
+    return {checked_key(key): value for key, value in pairs}
 
 
 def _items(arguments: tuple) -> list:
@@ -245,6 +249,7 @@ CALLS: dict[str, Call] = {
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils._rebuild_parameter": _first,
     "torch.nn.parameter.Parameter": _first,
+    "torch.nn.backends.thnn._get_thnn_function_backend": lambda arguments: None,  # modules of torch before 1.2
     "torch.Size": lambda arguments: whole_numbers(_first(arguments)),
 }
 

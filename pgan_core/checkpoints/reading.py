@@ -91,7 +91,8 @@ class Tensors:
             raise self.reading.misfit(f"`{self.prefix}{key}` has the shape {array.shape}, {expected} was expected")
         if not array.size:
             raise self.reading.misfit(f"`{self.prefix}{key}` is empty: its shape is {array.shape}")
-        self.reading.spend(array)
+        if self.prefix + key not in self.reading.used:
+            self.reading.spend(array)
         if not np.isfinite(array).all():
             raise self.reading.misfit(f"`{self.prefix}{key}` holds a NaN or an infinity")
         self.count(key)
@@ -241,6 +242,8 @@ def moment_of_lod(reading: Reading, resolution: int, lod: float) -> dict[str, ob
 def whole(value: object, default: int, reading: Reading, name: str) -> int:
     """A small whole number out of a file's settings."""
     value = default if value is None else value
+    if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "iu":
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**20:
         raise reading.misfit(f"its setting {name} is {brief(value)} and no small whole number")
     return value

@@ -7,8 +7,6 @@ parameters and the modules below it are read; its classes stay names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from pgan_core.checkpoints.pickle_machine import StandIn
@@ -33,21 +31,22 @@ from pgan_core.layers import LayerWeights, StddevConfig
 FORMAT = "rosinality"
 LAYOUT = "a network of rosinality's progressive-gan-pytorch"
 SOURCE = "https://github.com/rosinality/progressive-gan-pytorch"
+MODULES = ("model.Generator", "model.Discriminator", "torch.nn.parallel.data_parallel.DataParallel")
 FIRST = "progression.0.conv.0.conv.weight_orig"
-MAX_MODULES = 64  # the depth of modules in modules
+MAX_MODULES, MAX_NAME = 1000, 500  # the published network has 60 modules
 
 
 def matches(tree: object) -> bool:
     """Whether it is a pickled model.Generator or model.Discriminator, or a state dict with `weight_orig` kernels."""
     if isinstance(tree, StandIn):
-        return tree.path in ("model.Generator", "model.Discriminator")
+        return tree.path in MODULES
     return FIRST in strip_module(state_dict(tree))
 
 
 def read(tree: object, reading: Reading) -> None:
     """The generator (it has to-RGB layers) or the discriminator."""
     whole_module = isinstance(tree, StandIn)
-    stored = reading.tensors(dict(_parameters(tree, reading)) if whole_module else state_dict(tree))
+    stored = reading.tensors(_parameters(tree, reading) if whole_module else state_dict(tree))
     if whole_module:
         reading.notes["container_note"] = "a whole pickled module: its classes were not imported"
     if "to_rgb.0.weight" in stored:
@@ -57,22 +56,23 @@ def read(tree: object, reading: Reading) -> None:
         reading.discriminator = _discriminator(stored, reading)
 
 
-def _parameters(
-    module: StandIn, reading: Reading, prefix: str = "", depth: int = 0
-) -> Iterator[tuple[str, np.ndarray]]:
+def _parameters(root: StandIn, reading: Reading) -> dict[str, np.ndarray]:
     """The parameters of a pickled module and of those below it, named as a state dict names them."""
-    state = module.state
-    if not isinstance(state, dict) or depth > MAX_MODULES:
-        raise reading.misfit(f"the module `{prefix.rstrip('.')}` has no state")
-    own, below = state.get("_parameters"), state.get("_modules")
-    if not isinstance(own, dict) or not isinstance(below, dict):
-        raise reading.misfit(f"the module `{prefix.rstrip('.')}` has no parameters and modules")
-    for name, value in own.items():
-        if value is not None:
-            yield f"{prefix}{name}", value
-    for name, child in below.items():
-        if isinstance(child, StandIn):
-            yield from _parameters(child, reading, f"{prefix}{name}.", depth + 1)
+    found: dict[str, np.ndarray] = {}
+    waiting, visited = [("", root)], 0
+    while waiting:
+        prefix, module = waiting.pop()
+        visited += 1
+        if visited > MAX_MODULES or len(prefix) > MAX_NAME:
+            raise reading.misfit("its modules are nested without an end")
+        state = module.state if isinstance(module.state, dict) else {}
+        own, below = state.get("_parameters"), state.get("_modules")
+        if not isinstance(own, dict) or not isinstance(below, dict):
+            raise reading.misfit(f"the module `{prefix.rstrip('.')}` has no parameters and modules")
+        found |= {f"{prefix}{name}": value for name, value in own.items() if value is not None}
+        children = [(f"{prefix}{name}.", child) for name, child in below.items() if isinstance(child, StandIn)]
+        waiting += reversed(children)
+    return found
 
 
 def _conv(stored: Tensors, name: str, kernel: int, canonical=np.asarray) -> LayerWeights:

@@ -31,12 +31,13 @@ from pgan_core.layers import LayerWeights, StddevConfig
 FORMAT = "tkarras-tf"
 LAYOUT = "a TensorFlow pickle of the official progressive_growing_of_gans"
 SOURCE = "https://github.com/tkarras/progressive_growing_of_gans"
+CLASSES = ("tfutil.Network", "dnnlib.tflib.network.Network")
 
 
 def matches(tree: object) -> bool:
-    """Whether the pickle holds one or more tfutil.Network."""
+    """Whether the pickle holds networks of the official code only, or of its copy in the StyleGAN repository."""
     networks = tree if isinstance(tree, tuple | list) else [tree]
-    return bool(networks) and all(isinstance(n, StandIn) and n.path == "tfutil.Network" for n in networks)
+    return bool(networks) and all(isinstance(n, StandIn) and n.path in CLASSES for n in networks)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,12 @@ def _network(part: StandIn, reading: Reading) -> _Network:
     settings = state.get("static_kwargs") or {}
     if not isinstance(settings, dict):
         raise reading.misfit("its static_kwargs are not a dictionary")
-    return _Network(str(state.get("name", "network")), settings, dict(pairs))
+    network = _Network(str(state.get("name", "network"))[:20], settings, dict(pairs))
+    if not network.is_generator and "FromRGB_lod0/weight" not in network.variables:
+        raise reading.misfit(
+            f"`{network.name}` has neither 4x4/Dense of a generator nor FromRGB_lod0 of a discriminator"
+        )
+    return network
 
 
 def _generator(network: _Network, reading: Reading) -> Generator:

@@ -136,5 +136,5 @@ def test_what_does_not_fit_is_said():
     broken = instance(
         "model.Generator", {"_parameters": {}, "_modules": {"progression": instance("model.ConvBlock", 3)}}
     )
-    with pytest.raises(CheckpointError, match="the module `progression` has no state"):
+    with pytest.raises(CheckpointError, match="the module `progression` has no parameters and modules"):
         load_checkpoint(saved(broken, _use_new_zipfile_serialization=False))

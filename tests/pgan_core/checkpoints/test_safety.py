@@ -149,6 +149,20 @@ BOMBS = {
     "a negative length": b"\x80\x02T\xff\xff\xff\xff.",
     "text that grows fourfold": b"X" + struct.pack("<I", 2**22 + 4) + "😀".encode() + b"a" * 2**22 + b".",
     "lines without an end": b"(" + b"V" + b"a" * 2**22,
+    "a list copied again and again": b"\x80\x02]("
+    + b"N" * 100_000
+    + b"eq\x00c__builtin__\nset\nq\x010"
+    + b"h\x01h\x00\x85R" * 60_000
+    + b".",
+    "text encoded again and again": b"X"
+    + struct.pack("<I", 2**22)
+    + b"a" * 2**22
+    + b"q\x00c_codecs\nencode\nq\x010"
+    + b"h\x01h\x00\x85R" * 60_000
+    + b".",
+    "keys with one hash": b"\x80\x02}("
+    + b"".join(b"\x8a\x0a" + (i * (2**61 - 1)).to_bytes(10, "little") + b"N" for i in range(120_000))
+    + b"u.",
     "many marks": b"\x80\x02" + b"(" * 200_000 + b"." + b"t" * 200_000,
 }
 
@@ -169,6 +183,17 @@ def test_a_doubling_tree_in_a_setting_is_not_printed():
         value = (value, value)
     made = variables(random_generator((4, 4), latent_dim=4), fused=False)
     refused(pickled(tf_network("Gs", made, label_size=value)), "its setting label_size is a tuple")
+
+
+def test_names_and_modules_that_multiply():
+    """A long name before every key, and a tree of modules in which every branch is the same."""
+    many = {f"v{i}": np.float32(i) for i in range(1000)}
+    refused(pickled(tf_network("x" * 2**20, many)), "`x{20}` has neither 4x4/Dense of a generator")
+    module = instance("model.ConvBlock", {"_parameters": {}, "_modules": {}})
+    for _ in range(19):
+        module = instance("model.ConvBlock", {"_parameters": {}, "_modules": {"a": module, "b": module}})
+    root = instance("model.Generator", {"_parameters": {}, "_modules": {"a": module}})
+    refused(saved(root), "its modules are nested without an end")
 
 
 def test_zip_bombs_and_forged_archives():
@@ -229,7 +254,9 @@ def test_other_models_are_named():
     refused(saved(resnet), r"a dictionary of 3 entries \(conv1.weight, bn1.weight, fc.bias\)")
     refused(saved({"state_dict": resnet, "epoch": 3}), "which no layout of a Progressive GAN does")
     refused(saved(torch.nn.Linear(2, 2)), "it holds a torch.nn.modules.linear.Linear")
-    refused(pickled(instance("dnnlib.tflib.network.Network", {})), "`dnnlib.tflib.network.Network`")  # StyleGAN
+    stylegan = {"name": "Gs", "variables": [("G_synthesis/4x4/Const/const", np.zeros((1, 512, 4, 4), np.float32))]}
+    refused(pickled(instance("dnnlib.tflib.network.Network", stylegan)), "TensorFlow pickle.*neither 4x4/Dense")
+    refused(pickle.dumps(instance("torch_utils.persistence._reconstruct_persistent_obj", {})), "asks for `torch_utils")
     refused(saved(torch.zeros(3)))
     refused(pickled({"a": 1}), "a dictionary of 1 entries")
     refused(pickled(None))
