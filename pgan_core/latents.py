@@ -1,15 +1,25 @@
 """Latents: from seeds to points, and ways through the space between them (sections 5 and 6 of Karras et al. 2018).
 
     z = latents_from_seeds(range(64), generator.config.latent_dim)     # N x latent_dim, float32
+    way = path(z[:4], 120, closed=True)                                # 120 x latent_dim: a loop through four points
+    images = generator(way)
+
+A network that normalises its latents sees only their direction: lerp and slerp then trace the same pictures at
+different speeds, and truncation towards 0 changes nothing.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 MAX_SEED = 2**32 - 1
+METHODS = ("slerp", "lerp")
+PLANE_STRIDE = 100  # seeds from one row of the plane of seeds to the next, as in NVIDIA's visualizer
+PARALLEL = 1e-6  # sine of an angle below which two directions count as one line
 
 
 def latents_from_seeds(seeds: Iterable[int], latent_dim: int) -> Tensor:
@@ -26,3 +36,205 @@ def latents_from_seeds(seeds: Iterable[int], latent_dim: int) -> Tensor:
             raise ValueError(f"a seed is a whole number from 0 to {MAX_SEED}, not {seed}")
     rows = [np.random.RandomState(int(seed)).standard_normal(latent_dim) for seed in seeds]
     return torch.from_numpy(np.stack(rows).astype(np.float32))
+
+
+def check_latents(z, latent_dim: int | None = None) -> Tensor:
+    """Latents as a float32 tensor N x latent_dim. Raises ValueError for none, another length, and NaN or infinity."""
+    z = torch.as_tensor(z, dtype=torch.float32)
+    if z.dim() != 2 or not z.numel():
+        raise ValueError(
+            f"latents are N x {latent_dim or 'length'} numbers, not {' x '.join(map(str, z.shape)) or 'one'}"
+        )
+    if latent_dim is not None and z.shape[1] != latent_dim:
+        raise ValueError(f"this network's latents have {latent_dim} numbers each, these have {z.shape[1]}")
+    if not torch.isfinite(z).all():
+        row = int((~torch.isfinite(z)).any(dim=1).nonzero()[0])
+        raise ValueError(f"latent {row} holds NaN or infinity")
+    return z
+
+
+# ---- between two points ------------------------------------------------------------------------------------------
+
+
+def angle_between(a: Tensor, b: Tensor) -> Tensor:
+    """The angle in radians, 0 to pi, over the last axis; accurate for nearly parallel vectors too."""
+    a, b = _direction(a.double()), _direction(b.double())
+    return 2 * torch.atan2((a - b).norm(dim=-1), (a + b).norm(dim=-1))
+
+
+def lerp(a, b, t) -> Tensor:
+    """Linear interpolation (1 - t) a + t b; t a number, or T numbers for a result of T x the shape of a."""
+    a, b, t = _operands(a, b, t)
+    return ((1 - t) * a.double() + t * b.double()).to(a.dtype)
+
+
+def slerp(a, b, t, *, unit: bool = False) -> Tensor:
+    """Spherical interpolation sin((1 - t) w)/sin(w) a + sin(t w)/sin(w) b, w the angle between a and b (last axis).
+
+    t: a number, or T numbers for a result of T x the shape of a; outside 0 to 1 it goes on along the same circle.
+    Latents of equal norm keep it, and equal steps of t turn by equal angles. `unit` first brings both to norm 1.
+    Parallel vectors, of which one may be 0, are interpolated linearly; opposite ones go half around by a fixed way.
+    """
+    a, b, t = _operands(a, b, t)
+    x, y = (_direction(a.double()), _direction(b.double())) if unit else (a.double(), b.double())
+    angle = angle_between(a, b)[..., None]
+    line = torch.sin(angle) < PARALLEL
+    sine = torch.where(line, 1.0, torch.sin(angle))
+    arc = (torch.sin((1 - t) * angle) * x + torch.sin(t * angle) * y) / sine
+    straight = (1 - t) * x + t * y
+    length = (1 - t) * x.norm(dim=-1, keepdim=True) + t * y.norm(dim=-1, keepdim=True)
+    half_turn = length * (torch.cos(t * math.pi) * _direction(x) + torch.sin(t * math.pi) * _perpendicular(x))
+    on_a_line = torch.where(angle < math.pi / 2, straight, half_turn)
+    either_zero = (x.norm(dim=-1, keepdim=True) == 0) | (y.norm(dim=-1, keepdim=True) == 0)
+    return torch.where(either_zero, straight, torch.where(line, on_a_line, arc)).to(a.dtype)
+
+
+def _operands(a, b, t) -> tuple[Tensor, Tensor, Tensor]:
+    """a and b as tensors, t as float64 with axes appended for theirs."""
+    a, b, t = torch.as_tensor(a), torch.as_tensor(b), torch.as_tensor(t, dtype=torch.float64)
+    a = a if a.is_floating_point() else a.float()
+    return a, b, t.to(a.device).reshape(*t.shape, *(1,) * a.dim())
+
+
+def _direction(x: Tensor) -> Tensor:
+    """x at norm 1 over the last axis; 0 stays 0."""
+    norm = x.norm(dim=-1, keepdim=True)
+    return x / torch.where(norm == 0, 1.0, norm)
+
+
+def _perpendicular(x: Tensor) -> Tensor:
+    """A unit vector at right angles to x: the axis of x's smallest number, made perpendicular."""
+    e = _direction(x)
+    axis = torch.zeros_like(e).scatter_(-1, e.abs().argmin(dim=-1, keepdim=True), 1.0)
+    return _direction(axis - (axis * e).sum(dim=-1, keepdim=True) * e)
+
+
+# ---- ways --------------------------------------------------------------------------------------------------------
+
+
+def path(points, frames: int, *, closed: bool = False, method: str = "slerp") -> Tensor:
+    """A way of `frames` latents through the points N x D, as many for each leg: frames x D.
+
+    An open way begins at the first point and ends at the last. A closed one goes on to the first again and leaves that
+    frame out, so that it repeats without a stop. Raises ValueError for less than two points and for an empty way.
+    """
+    points = check_latents(points)
+    if method not in METHODS:
+        raise ValueError(f"a way is interpolated by {' or '.join(METHODS)}, not {method!r}")
+    if len(points) < 2:
+        raise ValueError("a walk leads through two key points at least, one was given")
+    if frames < 1:
+        raise ValueError(f"a walk has one frame at least, not {frames}")
+    legs = len(points) if closed else len(points) - 1
+    place = torch.linspace(0, legs, frames + closed, dtype=torch.float64)[:frames]
+    leg = place.floor().long().clamp(max=legs - 1)
+    ways = []
+    for i in leg.unique().tolist():
+        step = slerp if method == "slerp" else lerp
+        ways.append(step(points[i], points[(i + 1) % len(points)], place[leg == i] - i))
+    return torch.cat(ways)
+
+
+def random_walk(frames: int, latent_dim: int, *, smoothing: float = 30, seed: int = 0) -> Tensor:
+    """A smooth closed random way, frames x latent_dim, as in the official videos of PGGAN.
+
+    White noise, smoothed along the way with a Gaussian of `smoothing` frames that wraps around, then scaled so that
+    its mean square is 1. Raises ValueError for no frames and for a smoothing that is not above 0.
+    """
+    if frames < 1:
+        raise ValueError(f"a walk has one frame at least, not {frames}")
+    if not smoothing > 0:
+        raise ValueError(f"the smoothing is a number of frames above 0, not {smoothing}")
+    noise = np.random.RandomState(seed).standard_normal((frames, latent_dim)).astype(np.float32)
+    smooth = gaussian_filter1d(noise.astype(np.float64), smoothing, axis=0, mode="wrap")
+    return torch.from_numpy((smooth / np.sqrt(np.mean(smooth**2))).astype(np.float32))
+
+
+def circle(centre, frames: int, *, angle: float = 0.5, seed: int = 0) -> Tensor:
+    """A closed way around a latent, frames x D: all at the given angle (radians) from it, with its norm.
+
+    `seed` chooses the plane. Raises ValueError for a centre of norm 0, for D < 3 and for no frames.
+    """
+    centre = check_latents(torch.as_tensor(centre).reshape(1, -1))[0].double()
+    if frames < 1:
+        raise ValueError(f"a walk has one frame at least, not {frames}")
+    if centre.numel() < 3 or centre.norm() == 0:
+        raise ValueError("a circle needs a centre of three numbers or more that are not all 0")
+    u, v = _perpendicular_pair(centre, seed)
+    turn = 2 * math.pi * torch.arange(frames, dtype=torch.float64)[:, None] / frames
+    rim = centre.norm() * (torch.cos(turn) * u + torch.sin(turn) * v)
+    return (math.cos(angle) * centre + math.sin(angle) * rim).float()
+
+
+def _perpendicular_pair(centre: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Two unit vectors at right angles to the centre and to each other."""
+    drawn = torch.from_numpy(np.random.RandomState(seed).standard_normal((2, centre.numel())))
+    u = orthogonalize(drawn[0], centre[None])
+    return u, orthogonalize(drawn[1], torch.stack([centre, u]))
+
+
+def seed_plane(x, y, latent_dim: int) -> Tensor:
+    """Points of the plane of seeds: at whole x and y the latent of seed x + 100 y, between them a bilinear blend.
+
+    x, y: N numbers each, or one. Seeds wrap around at 2^32, so that the plane has no edge. Returns N x latent_dim.
+    """
+    x, y = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, np.float64)) for v in (x, y)))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("a place in the plane of seeds is two numbers, not NaN or infinity")
+    corners = [(np.floor(x) + i, np.floor(y) + j) for i in (0, 1) for j in (0, 1)]
+    seeds = np.stack([(cx.astype(np.int64) + PLANE_STRIDE * cy.astype(np.int64)) % 2**32 for cx, cy in corners])
+    shares = np.stack([(1 - abs(x - cx)) * (1 - abs(y - cy)) for cx, cy in corners])
+    distinct, places = np.unique(seeds, return_inverse=True)
+    latents = latents_from_seeds(distinct.tolist(), latent_dim).numpy()[places.reshape(seeds.shape)]
+    return torch.from_numpy((latents * shares[..., None]).sum(axis=0).astype(np.float32))
+
+
+# ---- moving points -----------------------------------------------------------------------------------------------
+
+
+def truncate(z: Tensor, psi: float, mean: Tensor | None = None) -> Tensor:
+    """Latents moved towards the mean (default 0): mean + psi (z - mean). No effect where latents are normalised."""
+    return psi * z if mean is None else mean + psi * (z - mean)
+
+
+def combine(z: Tensor, weights: Sequence[float]) -> Tensor:
+    """Latent arithmetic: the sum of weights[i] z[i], 1 x D for z N x D. Raises ValueError for other than N weights."""
+    if len(weights) != len(z):
+        raise ValueError(f"{len(z)} latents are combined with as many weights, not {len(weights)}")
+    return (torch.as_tensor(weights, dtype=z.dtype, device=z.device) @ z)[None]
+
+
+def neighbours(z, numbers: Iterable[int], *, angle: float = 0.4) -> Tensor:
+    """Latents around one, each at the given angle (radians) from it and with its norm: N x D, one for each number.
+
+    A neighbour depends on its number only, not on which others are asked for. Raises ValueError for a latent of norm 0.
+    """
+    z = check_latents(torch.as_tensor(z).reshape(1, -1))[0].double()
+    if z.norm() == 0 or z.numel() < 2:
+        raise ValueError("a latent that is 0 everywhere has no neighbours at an angle")
+    drawn = [torch.from_numpy(np.random.RandomState(number).standard_normal(z.numel())) for number in numbers]
+    sideways = torch.stack([orthogonalize(row, z[None]) for row in drawn])
+    return (math.cos(angle) * z + math.sin(angle) * z.norm() * sideways).float()
+
+
+def orthogonalize(direction, others) -> Tensor:
+    """The part of a direction (D) at right angles to all others (M x D), at norm 1.
+
+    Raises ValueError where nothing of it is left: it is a mixture of the others.
+    """
+    direction = torch.as_tensor(direction)
+    basis = torch.linalg.qr(torch.as_tensor(others).double().T).Q.to(direction.device)  # D x M
+    unit = _direction(direction.double())
+    rest = unit - basis @ (basis.T @ unit)
+    rest = rest - basis @ (basis.T @ rest)  # twice: what rounding left of the others
+    if rest.norm() < 1e-6:
+        raise ValueError("this direction is a mixture of the others: nothing is left of it")
+    return _direction(rest).to(direction.dtype)
+
+
+# ---- measuring a way ---------------------------------------------------------------------------------------------
+
+
+def norms_and_angles(z: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Along a way N x D: the norm at each frame (N), and the angle turned from one to the next in degrees (N - 1)."""
+    return z.double().norm(dim=1).numpy(), torch.rad2deg(angle_between(z[:-1], z[1:])).numpy()

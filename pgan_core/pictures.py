@@ -4,12 +4,14 @@ Inside, images are float32 N x C x H x W in [-1, 1], unclamped. Out here they ar
 """
 
 import io
+import json
 import subprocess
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 
 def to_uint8(images) -> np.ndarray:
@@ -46,7 +48,14 @@ def encode(picture: np.ndarray, kind: str = "PNG", **options) -> bytes:
     return buffer.getvalue()
 
 
-def encode_gif(frames: Sequence[np.ndarray], fps: float = 12) -> bytes:
+def encode_png(picture: np.ndarray, settings: dict) -> bytes:
+    """One uint8 picture as PNG that carries the settings that made it, as JSON in its text `settings`."""
+    text = PngInfo()
+    text.add_text("settings", json.dumps(settings))
+    return encode(picture, "PNG", pnginfo=text)
+
+
+def encode_gif(frames: Sequence[np.ndarray], fps: float = 12, comment: str = "") -> bytes:
     """uint8 frames of one size as an endlessly repeated GIF, with one palette of 256 colours for all of them."""
     pictures = [Image.fromarray(frame) for frame in frames]
     palette = Image.fromarray(np.concatenate(list(frames)[:: max(1, len(frames) // 8)])).quantize(256)
@@ -60,24 +69,33 @@ def encode_gif(frames: Sequence[np.ndarray], fps: float = 12) -> bytes:
         duration=round(1000 / fps),
         loop=0,
         optimize=False,
+        comment=comment.encode(),
     )
     return buffer.getvalue()
 
 
-def encode_mp4(frames: Sequence[np.ndarray], fps: float = 12) -> bytes:
-    """uint8 frames of one size as H.264 in MP4, by the ffmpeg program that imageio-ffmpeg carries.
+def encode_mp4(frames: Sequence[np.ndarray], fps: float = 12, comment: str = "") -> bytes:
+    """uint8 frames of one size as H.264 in MP4. Odd sizes lose their last row or column, which H.264 cannot hold."""
+    # fragmented MP4 can be written to a pipe, so no temporary file is needed
+    options = ["-c:v", "libx264", "-crf", "16", "-movflags", "frag_keyframe+empty_moov", "-f", "mp4"]
+    return _film(frames, fps, comment, options)
 
-    Odd sizes lose their last row or column, which H.264 cannot hold. Raises ValueError where ffmpeg refuses.
-    """
+
+def encode_webm(frames: Sequence[np.ndarray], fps: float = 12, comment: str = "") -> bytes:
+    """uint8 frames of one size as VP9 in WebM, which every browser plays; odd sizes as in `encode_mp4`."""
+    options = ["-c:v", "libvpx-vp9", "-crf", "18", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "6", "-f", "webm"]
+    return _film(frames, fps, comment, options)
+
+
+def _film(frames: Sequence[np.ndarray], fps: float, comment: str, options: list[str]) -> bytes:
+    """Frames through the ffmpeg program that imageio-ffmpeg carries. Raises ValueError where it refuses."""
     import imageio_ffmpeg  # only here: looking for the program takes a moment
 
     height, width = (side // 2 * 2 for side in frames[0].shape[:2])
     pixels = b"".join(frame[:height, :width].tobytes() for frame in frames)
-    # fragmented MP4 can be written to a pipe, so no temporary file is needed
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    command += ["-s", f"{width}x{height}", "-r", str(fps), "-i", "-", "-c:v", "libx264", "-crf", "16"]
-    command += ["-pix_fmt", "yuv420p", "-movflags", "frag_keyframe+empty_moov", "-f", "mp4", "-"]
-    done = subprocess.run(command, input=pixels, capture_output=True)
+    command += ["-s", f"{width}x{height}", "-r", str(fps), "-i", "-", "-metadata", f"comment={comment}"]
+    done = subprocess.run([*command, "-pix_fmt", "yuv420p", *options, "-"], input=pixels, capture_output=True)
     if done.returncode:
         raise ValueError(f"ffmpeg could not write the video: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
