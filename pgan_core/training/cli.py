@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import torch
 
 from pgan_core.generator import feature_maps
 from pgan_core.growth import make_schedule
 
-from .settings import LOSSES, Settings, TrainingError
+from .settings import LOSSES, Settings
 
 
 def by_resolution(text: str) -> dict[int, float]:
@@ -100,15 +103,27 @@ def make_settings(args: argparse.Namespace, data_resolution: int, device: str) -
     )
 
 
+@contextmanager
+def stop_signals() -> Iterator[Event]:
+    """An event that Ctrl-C or a SIGTERM sets, so that the step at hand is finished and a snapshot written."""
+    stop = Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
 def run(args: argparse.Namespace) -> int:
     """Trains to the schedule's end; a wrong file or setting ends it with one sentence."""
-    from .data import DataError, RealImages
+    from .data import RealImages
     from .loop import Trainer
 
     if args.threads:
         torch.set_num_threads(args.threads)
     device = choose_device(args.device)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: a snapshot, then the end
     try:
         reals = RealImages.open(args.data, mirror=not args.no_mirror)
         trainer = Trainer(
@@ -121,10 +136,10 @@ def run(args: argparse.Namespace) -> int:
             sample_kimg=args.sample_kimg,
             data_note=args.data_note,
         )
-        trainer.train()
-    except (DataError, TrainingError, ValueError) as error:
+        with stop_signals() as stop:
+            finished = trainer.train(stop=stop)
+    except ValueError as error:
         raise SystemExit(f"pgan_core train: {error}") from error
-    except KeyboardInterrupt:
+    if not finished:
         print(f"Stopped at a snapshot; the same command goes on from it ({args.out}).")
-        return 130
-    return 0
+    return 0 if finished else 130

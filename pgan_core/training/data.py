@@ -26,11 +26,13 @@ def load_images(path: str | Path) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"The data file {path} does not exist.")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is not a readable .npz file: it is no zip archive, or a broken one.")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            names = getattr(archive, "files", [])
+            names = archive.files
             images = archive["images"] if "images" in names else None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is not a readable .npz file of plain arrays ({error}).") from error
     if images is None:
         raise DataError(f"{path} has no array `images`; it holds {', '.join(names) or 'nothing'}.")

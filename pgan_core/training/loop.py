@@ -11,29 +11,30 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from pgan_core.checkpoints.native import write_atomically
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
-from pgan_core.growth import Moment
-from pgan_core.pictures import contact_sheet, encode, enlarge, to_uint8
+from pgan_core.growth import Moment, Schedule
 
 from . import losses
 from .data import RealImages
-from .kernels import TrainingDiscriminator, TrainingGenerator
+from .records import Log, Progress, activation_magnitudes, write_samples
 from .settings import Settings, TrainingError, check_same_run
-from .state import LICENCE, Log, load_state, save_stage, save_state
+from .state import load_state, save_stage, save_state
 from .streams import stream
 
+LICENCE = "CC0-1.0"  # of the weights that this writes
 SAMPLES = 64  # pictures in a grid
 PROBE = 16  # pictures that activation magnitudes are measured on
 
@@ -93,7 +94,7 @@ class Trainer:
         self._write_description()
 
     @property
-    def schedule(self):
+    def schedule(self) -> Schedule:
         return self.settings.schedule
 
     @property
@@ -108,8 +109,7 @@ class Trainer:
         self.average = copy.deepcopy(generator).requires_grad_(False).to(self.device)
         self.generator = generator.to(self.device, memory_format=layout)
         self.discriminator = discriminator.to(self.device, memory_format=layout)
-        self.fast_generator = TrainingGenerator(self.generator)
-        self.fast_discriminator = TrainingDiscriminator(self.discriminator)
+        self.fused_generator = self.generator.variant(fused=True)  # the same weights in fewer multiply-adds
         rate = s.schedule.stages[0].learning_rate
         adam = {"lr": rate, "betas": s.betas, "eps": s.adam_epsilon, "fused": True}
         self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), **adam)
@@ -117,24 +117,22 @@ class Trainer:
 
     # ---- the loop ------------------------------------------------------------------------------------------------
 
-    def train(self, *, progress: bool = True) -> None:
-        """Runs to the schedule's end; Ctrl-C saves a snapshot first."""
+    def train(self, *, progress: bool = True, stop: Event | None = None) -> bool:
+        """Runs to the schedule's end, or until `stop` is set; whether the end was reached. Raises TrainingError."""
         total = round(self.schedule.total_kimg * 1000)
         self._saved_at = self._noted_at = time.monotonic()
         self._noted_images = self.images
-        bar = tqdm(total=total, initial=self.images, unit="img", disable=not progress, smoothing=0.1, mininterval=1.0)
-        try:
-            while self.images < total:
-                before = self.images
-                moment = self.train_step()
-                bar.update(self.images - before)
-                self._after_step(before, moment, bar)
-        except KeyboardInterrupt:
-            self.save()
-            raise
-        finally:
-            bar.close()
+        bar = Progress(self.schedule, (self.generator, self.discriminator), self.images, visible=progress)
+        while self.images < total and not (stop and stop.is_set()):
+            before = self.images
+            moment = self.train_step()
+            bar.advance(self.images, moment)
+            self._after_step(before, moment)
+        bar.close()
+        if finished := self.images >= total:
+            self._keep_stage(self.schedule.landmarks()[-1].name, self.schedule.at(self.images / 1000))
         self.save()
+        return finished
 
     def train_step(self) -> Moment:
         """One discriminator step and one generator step on the same fakes; the average follows."""
@@ -165,14 +163,14 @@ class Trainer:
         return [Part(*row) for row in zip(*columns, strict=True)]
 
     def _critic(self, moment: Moment) -> losses.Critic:
-        return lambda images: self.fast_discriminator(images, resolution=moment.resolution, alpha=moment.alpha).float()
+        return lambda images: self.discriminator(images, resolution=moment.resolution, alpha=moment.alpha).float()
 
     def _discriminator_gradient(self, part: Part, moment: Moment, regularize: bool) -> Gradient:
         """Makes the part's fakes, which the generator's step uses again, and judges them beside the reals."""
         s, critic, reals = self.settings, self._critic(moment), part.reals.requires_grad_(regularize)
         penalty = None
         with self._autocast():
-            part.fakes = self.fast_generator(part.latents, resolution=moment.resolution, alpha=moment.alpha)
+            part.fakes = self.fused_generator(part.latents, resolution=moment.resolution, alpha=moment.alpha)
             real_scores, fake_scores = critic(reals), critic(part.fakes.detach())
             if s.loss == "wgan-gp":
                 loss = losses.wgan_critic_loss(real_scores, fake_scores, drift=s.drift)
@@ -228,29 +226,37 @@ class Trainer:
 
     # ---- what is written -----------------------------------------------------------------------------------------
 
-    def _after_step(self, before: int, moment: Moment, bar: tqdm) -> None:
+    def _after_step(self, before: int, moment: Moment) -> None:
         def due(what: str) -> bool:
             images = self.every[what] * 1000
             return before // images != self.images // images
 
-        if due("log"):
-            record = self._record(moment, with_activations=due("probe"))
-            self.log.append(record)
-            bar.set_postfix_str(f"{moment.resolution}x{moment.resolution} alpha {moment.alpha:.2f}", refresh=False)
-            if not all(value == value for value in record.values()):  # only NaN differs from itself
-                raise TrainingError(f"The run diverged at {record['kimg']:.1f} kimg: a loss is not a number.")
+        if due("log") or due("probe"):
+            self._write_record(moment, with_activations=due("probe"))
         if due("sample"):
-            self._write_samples(f"samples-{self.images // 1000:06d}", moment)
-        for mark in self.schedule.landmarks():
+            write_samples(
+                self._sample_path(f"{self.images // 1000:06d}"), self.average, self._latents("samples"), moment
+            )
+        for mark in self.schedule.landmarks()[:-1]:
             if before < mark.kimg * 1000 <= self.images:
-                self._write_samples(mark.name, moment)
-                self._save_stage(mark.name, moment)
+                self._keep_stage(mark.name, moment)
                 self.save()
         if time.monotonic() - self._saved_at > self.snapshot_seconds:
             self.save()
 
-    def _record(self, moment: Moment, *, with_activations: bool) -> dict:
+    def _latents(self, purpose: str) -> Tensor:
+        """The same latents at every moment of a run."""
+        count = {"samples": SAMPLES, "probe": PROBE}[purpose]
+        draw = stream(purpose, self.settings.seed)
+        return torch.randn(count, self.settings.latent_dim, generator=draw).to(self.device)
+
+    def _sample_path(self, name: str) -> Path:
+        return self.out / "samples" / f"{name}.png"
+
+    def _write_record(self, moment: Moment, *, with_activations: bool) -> None:
+        """Means since the last record, to the log. Raises TrainingError if a loss is no longer a number."""
         now = time.monotonic()
+        means = {name: total / count for name, (total, count) in sorted(self.tally.items())}
         record = {
             "step": self.step,
             "kimg": self.images / 1000,
@@ -259,46 +265,21 @@ class Trainer:
             "minibatch": moment.minibatch,
             "learning_rate": moment.learning_rate,
             "images_per_second": round((self.images - self._noted_images) / max(now - self._noted_at, 1e-9), 2),
+            **means,
         }
-        record |= {name: total / count for name, (total, count) in sorted(self.tally.items())}
         if with_activations:
-            record["activations"] = self.activation_magnitudes(moment)
+            record["activations"] = activation_magnitudes(
+                self.generator, self.discriminator, self._latents("probe"), moment
+            )
+        self.log.append(record)
         self.tally, self._noted_at, self._noted_images = {}, now, self.images
-        return record
+        broken = [name for name, value in means.items() if not math.isfinite(value)]
+        if broken:
+            raise TrainingError(f"The run diverged at {self.images / 1000:.1f} kimg: {broken[0]} is not finite.")
 
-    @torch.no_grad()
-    def activation_magnitudes(self, moment: Moment) -> dict:
-        """[largest, mean] of |activation| for every layer of both networks: where escalation would show first."""
-        s = self.settings
-        latents = torch.randn(PROBE, s.latent_dim, generator=stream("probe", s.seed)).to(self.device)
-        where = {"resolution": moment.resolution, "alpha": moment.alpha}
-        sizes = {f"{2**k}x{2**k}" for k in range(2, moment.resolution.bit_length())}
-        names = [name for name in self.generator.layer_names if name.split("/")[0] in sizes]
-        made = self.generator.run(latents, keep=names, **where)
-        entry = f"{moment.resolution}x{moment.resolution}/from_rgb"
-        names = [n for n in self.discriminator.layer_names if n.split("/")[0] in sizes and "/from_rgb" not in n]
-        judged = self.discriminator.run(made.images, keep=[entry, *names], **where)
-        return {
-            network: {name: [float(x.abs().max()), float(x.abs().mean())] for name, x in walk.activations.items()}
-            for network, walk in (("generator", made), ("discriminator", judged))
-        }
-
-    @torch.no_grad()
-    def _write_samples(self, name: str, moment: Moment) -> None:
-        """A grid of the averaged generator's pictures of the same latents, enlarged to full size."""
-        latents = torch.randn(SAMPLES, self.settings.latent_dim, generator=stream("samples", self.settings.seed))
-        images = self.average(latents.to(self.device), resolution=moment.resolution, alpha=moment.alpha)
-        sheet = contact_sheet(enlarge(to_uint8(images), self.schedule.resolution), columns=8)
-        (self.out / "samples").mkdir(exist_ok=True)
-        write_atomically(self.out / "samples" / f"{name}.png", encode(sheet))
-
-    def _save_stage(self, name: str, moment: Moment) -> None:
-        (self.out / "stages").mkdir(exist_ok=True)
-        networks = {
-            "average": self.average,
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-        }
+    def _keep_stage(self, name: str, moment: Moment) -> None:
+        """A landmark's pictures and networks."""
+        write_samples(self._sample_path(name), self.average, self._latents("samples"), moment)
         metadata = {
             "stage": name,
             "kimg": self.images / 1000,
@@ -308,9 +289,10 @@ class Trainer:
         }
         save_stage(
             self.out / "stages" / f"{name}.safetensors",
-            networks,
-            resolution=moment.resolution,
-            alpha=moment.alpha,
+            average=self.average,
+            generator=self.generator,
+            discriminator=self.discriminator,
+            moment=moment,
             metadata=metadata,
         )
 
@@ -337,8 +319,7 @@ class Trainer:
 
     def save(self) -> None:
         """The resume snapshot, whole or not at all."""
-        if hasattr(self, "log"):
-            self.log.sync()
+        self.log.sync()
         state = {name: module.state_dict() for name, module in self._modules().items()}
         counters = {"step": self.step, "images": self.images, "phase": list(self.phase), "tally": self.tally}
         save_state(self.state_path, {**state, **counters, "settings": self.settings.as_dict(), "data": self.data})

@@ -4,13 +4,13 @@ import csv
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from pgan_core import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from pgan_core.generator import layer_specs
-from pgan_core.layers import LayerWeights, upsample
+from pgan_core.layers import upsample
+from tests.pgan_core.official import canonical_name, official_networks
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/numeric/pggan"
 SMALL = {"resolution": 32, "channels": (12, 12, 8, 6)}
@@ -48,42 +48,10 @@ def test_the_constants_are_the_official_ones():
         assert math.isclose(ours[name], constant, rel_tol=1e-6), name
 
 
-def canonical_name(tf_name: str, full: int) -> str:
-    """TensorFlow's variable scope to our layer name."""
-    if "RGB_lod" in tf_name:
-        kind, lod = tf_name.split("_lod")
-        size = full >> int(lod)
-        return f"{size}x{size}/" + {"ToRGB": "rgb", "FromRGB": "from_rgb"}[kind]
-    return tf_name.replace("_up", "").replace("_down", "").lower()
-
-
 @pytest.fixture(scope="module")
 def tf_networks():
-    """The official G and D of tf_networks.npz in our form, and the file."""
-    with np.load(FIXTURES / "tf_networks.npz") as file:
-        data = {name: file[name] for name in file.files}
-    config = {"resolution": 32, "channels": (32, 32, 32, 16)}
-    specs = {"G": layer_specs(GeneratorConfig(latent_dim=32, **config))}
-    discriminator_config = DiscriminatorConfig(fused_down=True, **config)
-    specs["D"] = Discriminator(discriminator_config).specs
-    weights = {"G": {}, "D": {}}
-    for name in data:
-        if not name.startswith("var/") or not name.endswith("/weight"):
-            continue
-        network, tf_name = name[4], name[6:-7]
-        w = torch.from_numpy(data[name])
-        if "Dense" in tf_name:
-            w = w.T
-        elif tf_name.endswith("_up"):
-            w = w.permute(2, 3, 0, 1).flip(2, 3)
-        else:
-            w = w.permute(3, 2, 0, 1)
-        ours = canonical_name(tf_name, 32)
-        c = next(s.constant for s in specs[network] if s.name == ours)
-        bias = torch.from_numpy(data[f"var/{network}/{tf_name}/bias"])
-        weights[network][ours] = LayerWeights(w.contiguous(), bias, c)
-    generator = Generator(GeneratorConfig(latent_dim=32, **config), weights["G"]).requires_grad_(False)
-    return generator, Discriminator(discriminator_config, weights["D"]).requires_grad_(False), data
+    generator, discriminator, data = official_networks()
+    return generator.requires_grad_(False), discriminator.requires_grad_(False), data
 
 
 @pytest.mark.parametrize("case", range(8))

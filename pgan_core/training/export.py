@@ -1,0 +1,100 @@
+"""A run's networks as files to ship: `python -m pgan_core.training.export --run RUN --out FOLDER`, at any time.
+
+Every landmark that the run has passed becomes one safetensors file of the averaged generator and the discriminator in
+float16; the newest networks become `final.safetensors`, in float32 and with the generator as trained beside its
+average. Each holds its configuration and the recipe, with the last stage as long as it really was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from pgan_core.checkpoints import load_checkpoint
+from pgan_core.checkpoints.native import save_checkpoint
+from pgan_core.discriminator import Discriminator
+from pgan_core.generator import Generator
+
+from .loop import LICENCE
+from .settings import Settings, TrainingError
+from .state import load_state, save_stage
+
+MAX_BYTES = 40_000_000  # of all files together
+
+
+def newest_networks(state: dict, settings: Settings) -> dict[str, Generator | Discriminator]:
+    """The networks of a resume snapshot, by the names that `save_stage` gives them."""
+    networks = {
+        "average": Generator(settings.generator_config()),
+        "generator": Generator(settings.generator_config()),
+        "discriminator": Discriminator(settings.discriminator_config()),
+    }
+    for name, network in networks.items():
+        network.load_state_dict(state[name])
+    return networks
+
+
+def trained_recipe(settings: Settings, kimg: float) -> dict:
+    """The recipe with its last stage as long as the run, which may have been stopped earlier or gone on."""
+    recipe = settings.as_dict()
+    recipe["schedule"][-1]["steady_kimg"] += kimg - settings.schedule.total_kimg
+    return recipe
+
+
+def export(run: Path, out: Path) -> list[Path]:
+    """Writes the files and returns them in the order of growth. Raises TrainingError for a run without snapshots."""
+    if not (run / "state.pt").is_file():
+        raise TrainingError(f"{run} is no training run: it has no state.pt.")
+    state = load_state(run / "state.pt")
+    settings, kimg = Settings.from_dict(state["settings"]), state["images"] / 1000
+    moment = settings.schedule.at(kimg)
+    in_last_stage = moment.resolution == settings.schedule.resolution and not moment.fading
+    common = {
+        "recipe": trained_recipe(settings, kimg) if in_last_stage else settings.as_dict(),
+        "data": state["data"],
+        "licence": LICENCE,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for mark in settings.schedule.landmarks()[:-1]:  # the last one is the newest snapshot, below
+        source = run / "stages" / f"{mark.name}.safetensors"
+        if source.is_file():
+            stage = load_checkpoint(source)
+            metadata = {**stage.info["metadata"], **common}
+            written.append(out / source.name)
+            save_checkpoint(written[-1], stage.generator, stage.discriminator, metadata=metadata, dtype=torch.float16)
+    name = settings.schedule.landmarks()[-1].name if in_last_stage else f"{moment.resolution}x{moment.resolution}"
+    written.append(out / "final.safetensors")
+    save_stage(
+        written[-1],
+        **newest_networks(state, settings),
+        moment=moment,
+        metadata={"stage": name, "kimg": kimg, **common},
+    )
+    return written
+
+
+def main() -> None:
+    """The command; ends with one sentence where there is nothing to export or it is too large to ship."""
+    parser = argparse.ArgumentParser(prog="python -m pgan_core.training.export", description=__doc__.split("\n")[0])
+    parser.add_argument("--run", required=True, type=Path, help="folder of a training run")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the files")
+    args = parser.parse_args()
+    try:
+        written = export(args.run, args.out)
+    except ValueError as error:
+        raise SystemExit(f"export: {error}") from error
+    for path in written:
+        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+    total = sum(path.stat().st_size for path in written)
+    print(f"{total / 1e6:.1f} MB in all")
+    if total > MAX_BYTES:
+        raise SystemExit(
+            f"export: {total / 1e6:.1f} MB are more than the {MAX_BYTES / 1e6:.0f} MB that may be shipped."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""A tiny run end to end: broken off and resumed to the bit, killed at any moment, refused where it must be."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+import torch
+
+from pgan_core import load_checkpoint
+from pgan_core.__main__ import main
+from pgan_core.growth import make_schedule
+from pgan_core.training.data import RealImages
+from pgan_core.training.loop import Trainer
+from pgan_core.training.settings import Settings, TrainingError
+from pgan_core.training.state import load_state
+
+ROOT = Path(__file__).parents[3]
+
+
+def tiny_settings(**changes):
+    schedule = make_schedule(
+        16, fade_kimg={4: 0.032}, steady_kimg={4: 0.032}, minibatch={4: 8, 16: 4}, learning_rate={4: 2e-3}
+    )
+    values = {"feature_maps": (8, 8, 4), "latent_dim": 4, "loss": "logistic", "ema_kimg": 0.05}
+    return Settings(schedule, **{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def reals():
+    return RealImages(np.random.default_rng(0).integers(0, 256, (24, 3, 16, 16), dtype=np.uint8))
+
+
+def make_trainer(out, reals, settings, **options):
+    return Trainer(settings, reals, out, **{"log_kimg": 0.016, "probe_kimg": 0.032, "sample_kimg": 0.08, **options})
+
+
+def tensors_of(out):
+    """Every tensor of a run's last snapshot, by its path inside the state."""
+
+    def walk(value, name):
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        elif isinstance(value, dict):
+            for key, part in value.items():
+                yield from walk(part, f"{name}/{key}")
+
+    return dict(walk(load_state(out / "state.pt"), ""))
+
+
+def log_of(out):
+    records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in record.items() if name != "images_per_second"} for record in records]
+
+
+def assert_same_run(first, second):
+    expected, found = tensors_of(first), tensors_of(second)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert log_of(first) == log_of(second)
+
+
+@pytest.mark.parametrize(("loss", "workers"), [("logistic", 1), ("wgan-gp", 1), ("logistic", 2)])
+def test_resumed_run_is_the_unbroken_one_to_the_bit(tmp_path, reals, loss, workers):
+    schedule = make_schedule(
+        16, fade_kimg={4: 0.032}, steady_kimg={4: 0.032}, minibatch={4: 8}, learning_rate={4: 2e-3}
+    )
+    settings = replace(tiny_settings(loss=loss), schedule=schedule)
+    make_trainer(tmp_path / "whole", reals, settings, workers=workers).train(progress=False)
+    for steps in (3, 6, 10):  # in a steady stretch, inside a fade, in the next resolution
+        broken = make_trainer(tmp_path / "broken", reals, settings, workers=workers)
+        stop = StopAfter(steps)
+        assert not broken.train(progress=False, stop=stop)
+    assert make_trainer(tmp_path / "broken", reals, settings, workers=workers).train(progress=False)
+    assert_same_run(tmp_path / "whole", tmp_path / "broken")
+
+
+class StopAfter(Event):
+    """An event that is set once it has been asked `steps` times."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def is_set(self):
+        self.left -= 1
+        return self.left < 0
+
+
+def test_work_after_the_last_snapshot_is_done_again_and_logged_once(tmp_path, reals):
+    make_trainer(tmp_path / "whole", reals, tiny_settings()).train(progress=False)
+    out = tmp_path / "broken"
+    trainer = make_trainer(out, reals, tiny_settings())
+    trainer.train(progress=False, stop=StopAfter(7))
+    snapshot = (out / "state.pt").read_bytes()
+    trainer.train(progress=False, stop=StopAfter(9))
+    assert len(log_of(out)) > 3
+    (out / "state.pt").write_bytes(snapshot)  # as if it had been killed before the second snapshot
+    with open(out / "log.jsonl", "a") as file:
+        file.write('{"step": 17, "kim')  # a line torn off by the kill
+    make_trainer(out, reals, tiny_settings()).train(progress=False)
+    assert_same_run(tmp_path / "whole", out)
+    steps = [record["step"] for record in log_of(out)]
+    assert steps == sorted(set(steps))
+
+
+def test_kill_9_then_the_same_command(tmp_path, reals):
+    """The real process, killed without warning while it trains and writes snapshots all the time."""
+    data = tmp_path / "data.npz"
+    np.savez(data, images=reals.level(16))
+    arguments = "--feature-maps 8,8,4 --latent-dim 4 --loss logistic --fade-kimg 0.12 --steady-kimg 4:0.12"
+    arguments += f" --minibatch 4 --learning-rate 0.002 --snapshot-minutes 0.005 --threads {torch.get_num_threads()}"
+    train = ["train", "--data", str(data), *arguments.split(), "--out"]
+    assert main([*train, str(tmp_path / "whole")]) == 0
+    out = tmp_path / "broken"
+    command = [sys.executable, "-m", "pgan_core", *train, str(out)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not (out / "stages" / "8x8-fade.safetensors").exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert 0 < load_state(out / "state.pt")["images"] < 600
+    assert main([*train, str(out)]) == 0
+    assert_same_run(tmp_path / "whole", out)
+
+
+def test_what_a_run_leaves_behind(tmp_path, reals):
+    settings = tiny_settings()
+    trainer = make_trainer(tmp_path, reals, settings)
+    trainer.train(progress=False)
+    stages = ["16x16-end", "16x16-fade", "4x4-end", "8x8-end", "8x8-fade"]
+    assert sorted(path.stem for path in (tmp_path / "stages").iterdir()) == stages
+    assert {*stages, "000000"} <= {path.stem for path in (tmp_path / "samples").iterdir()}
+    assert not list(tmp_path.rglob("*.part"))
+    halfway = load_checkpoint(tmp_path / "stages" / "8x8-fade.safetensors")
+    assert halfway.generator.resolution == 8
+    assert halfway.generator.config.stored_alpha == pytest.approx(0.5, abs=0.25)
+    last = load_checkpoint(tmp_path / "stages" / "16x16-end.safetensors")
+    z = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(last.generator(z), trainer.average(z))
+    assert last.info["metadata"]["recipe"] == json.loads(json.dumps(settings.as_dict()))
+    raw = load_checkpoint(tmp_path / "stages" / "16x16-end.safetensors", weights="raw")
+    assert torch.equal(raw.generator(z), trainer.generator(z))
+    images = trainer.average(z)
+    assert torch.equal(last.discriminator(images), trainer.discriminator(images))
+
+
+def test_log_holds_losses_and_the_magnitudes_of_every_layer(tmp_path, reals):
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    trainer.train(progress=False)
+    records = log_of(tmp_path)
+    assert all({"generator_loss", "discriminator_loss", "alpha", "kimg"} <= record.keys() for record in records)
+    last = [record for record in records if "activations" in record][-1]
+    assert list(last["activations"]["generator"]) == list(trainer.generator.layer_names)
+    assert set(last["activations"]["discriminator"]) == set(trainer.discriminator.layer_names)
+    for layers in last["activations"].values():
+        assert all(largest >= mean >= 0 for largest, mean in layers.values())
+
+
+def test_moments_are_reset_at_the_ends_of_fades(tmp_path, reals):
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    first = trainer.generator_optimizer.param_groups[0]["params"][0]
+    ages = []
+    for _ in range(20):
+        trainer.train_step()
+        ages.append(int(trainer.generator_optimizer.state[first]["step"]))
+    # fades begin after 32 and 96 images, end at 64 and 128; 8 images a step, 4 from 16x16 on
+    assert ages == [1, 2, 3, 4, 5, 1, 2, 3, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6, 1]
+
+
+def test_the_average_follows_the_generator(tmp_path, reals):
+    trainer = make_trainer(tmp_path, reals, tiny_settings(ema_kimg=0.008))
+    before = [p.clone() for p in trainer.average.parameters()]
+    trainer.images = 160  # a twentieth of the images seen is then the half-life of 8 images: one minibatch
+    trainer.step = 20
+    moment = trainer.schedule.at(0.001)
+    trainer._update_average(moment)
+    for mean, old, current in zip(trainer.average.parameters(), before, trainer.generator.parameters(), strict=True):
+        torch.testing.assert_close(mean, (old + current) / 2)
+
+
+def test_other_settings_and_other_data_are_refused_in_one_sentence(tmp_path, reals):
+    make_trainer(tmp_path, reals, tiny_settings())
+    with pytest.raises(TrainingError, match="started with latent_dim = 4, not 8"):
+        make_trainer(tmp_path, reals, tiny_settings(latent_dim=8))
+    other = RealImages(reals.level(16)[::-1])
+    with pytest.raises(TrainingError, match="other images"):
+        make_trainer(tmp_path, other, tiny_settings())
+    (tmp_path / "state.pt").write_bytes(b"half a snapsh")
+    with pytest.raises(TrainingError, match="not a training snapshot"):
+        make_trainer(tmp_path, reals, tiny_settings())
+
+
+def test_a_longer_end_is_no_other_run(tmp_path, reals):
+    settings = tiny_settings()
+    make_trainer(tmp_path, reals, settings)
+    stages = settings.schedule.stages
+    longer = replace(settings.schedule, stages=(*stages[:-1], replace(stages[-1], steady_kimg=1.0)))
+    make_trainer(tmp_path, reals, replace(settings, schedule=longer))
+
+
+def test_a_run_that_diverged_says_so(tmp_path, reals):
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    with torch.no_grad():
+        trainer.generator.layers["4x4/conv"].weight.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="diverged"):
+        trainer.train(progress=False)
