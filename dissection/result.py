@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,9 @@ from dissection.tally import UnitScores
 FORMAT = "pggan-lab dissection 1"
 ARRAYS, SETTINGS = "dissection.npz", "dissection.json"
 MAX_BYTES = 4 << 30  # of a file's arrays when unpacked; a larger claim is not believed
+
+# What json, zipfile, zlib and numpy raise for files that are broken, encrypted, nested too deep or too large.
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, MemoryError, struct.error, zlib.error, zipfile.BadZipFile)
 
 
 class DissectionError(ValueError):
@@ -80,6 +85,10 @@ class Dissection:
     layers: dict[str, LayerDissection]
     info: dict
 
+    def renamed(self, names: dict[str, str]) -> Dissection:
+        """The same with other names for some concepts, such as the regions of `clusters`."""
+        return replace(self, concepts=tuple(names.get(name) or name for name in self.concepts))
+
     def save(self, folder: str | os.PathLike) -> None:
         """Write both files into `folder`, each whole or not at all; the same dissection gives the same bytes."""
         folder = Path(folder)
@@ -112,7 +121,7 @@ class Dissection:
             arrays = read_arrays(folder / ARRAYS)
         except FileNotFoundError as error:
             raise DissectionError(f"{folder} is not a dissection: it has no {Path(error.filename).name}.") from error
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile, MemoryError) as error:
+        except UNREADABLE as error:
             if isinstance(error, DissectionError):
                 raise
             raise DissectionError(f"{folder} does not hold a readable dissection ({error}).") from error

@@ -54,9 +54,10 @@ class Spool:
         """One array of a group; `mapped`: left on disk until it is used."""
         return np.load(self.folder / group / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False)
 
-    def remove(self) -> None:
-        """Delete the folder and everything in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    @staticmethod
+    def discard(folder: Path) -> None:
+        """Delete the work of a finished run."""
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class MemorySpool:

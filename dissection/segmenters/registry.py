@@ -1,0 +1,57 @@
+"""Segmenters by a short text, as a shell and a page name them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dissection.segmenters import Segmenter, SegmenterError
+from pgan_core import Generator
+
+SPECS = (
+    "toytown (default), clusters or clusters:NUMBER, hf:FOLDER for a model of transformers, "
+    "or module:factory for a Python callable of your own"
+)
+FACTS = Path(__file__).parents[2] / "assets" / "segmenter_toytown.json"
+
+
+def load_segmenter(spec: str, generator: Generator | None = None, *, code: bool = False) -> Segmenter:
+    """The segmenter that a text names (SPECS). Raises SegmenterError in one sentence.
+
+    generator: what `clusters` is fitted to. code: whether `module:factory` may be imported and called, which runs it;
+    only a shell says so.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "toytown" and not rest:
+        return _toytown()
+    if kind == "clusters":
+        return _clusters(rest, generator)
+    if kind == "hf" and rest:
+        from dissection.segmenters.huggingface import load_huggingface  # transformers is an optional extra
+
+        return load_huggingface(rest)
+    if kind and rest and code:
+        from dissection.segmenters.custom import load_custom
+
+        return load_custom(spec)
+    raise SegmenterError(f"There is no segmenter {spec!r}; it is {SPECS}.")
+
+
+def _toytown() -> Segmenter:
+    from dissection.segmenters.toytown import load_toytown
+
+    segmenter = load_toytown()
+    segmenter.name = "toytown"
+    if FACTS.is_file():
+        segmenter.accuracy = json.loads(FACTS.read_text(encoding="utf-8"))["degraded"]["iou"]
+    return segmenter
+
+
+def _clusters(number: str, generator: Generator | None) -> Segmenter:
+    from dissection.segmenters.clusters import fit_clusters
+
+    if generator is None:
+        raise SegmenterError("Clusters are fitted to a generator's pictures; none was given.")
+    if number and not number.isdigit():
+        raise SegmenterError(f"clusters:NUMBER takes a whole number, not {number!r}.")
+    return fit_clusters(generator, clusters=int(number or 8))
