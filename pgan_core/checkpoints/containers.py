@@ -20,10 +20,15 @@ BROKEN = (ValueError, TypeError, LookupError, AttributeError, OverflowError, str
 
 
 def read_bytes(source: Source) -> memoryview:
-    """A file's content. Raises CheckpointError for a directory, a missing, an empty or a far too large file."""
+    """A file's content; an open file is read from its start, where it can be.
+
+    Raises CheckpointError for a directory, a missing, an empty or a far too large file.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         data = source
     elif hasattr(source, "read"):
+        if source.seekable():
+            source.seek(0)
         data = source.read(MAX_BYTES + 1)
     else:
         path = Path(source)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgan_core.checkpoints.containers import read_bytes, read_tree
+from pgan_core.checkpoints.containers import Source, read_bytes, read_tree
 from pgan_core.checkpoints.errors import CheckpointError
 from pgan_core.checkpoints.pickle_machine import StandIn
 from tests.pgan_core.checkpoints.pickled import instance
@@ -24,7 +24,7 @@ VALUES = st.recursive(
 )
 
 
-def read(data: bytes) -> object:
+def read(data: Source) -> object:
     return read_tree(read_bytes(data))[1]
 
 
@@ -58,7 +58,8 @@ def test_strings_of_python_2():
     long = b"\xff\x00" * 4000
     assert read(b"(T" + len(long).to_bytes(4, "little") + long + b"t.") == (long,)  # array data: stays bytes
     array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
-    array += b"(I1\n(I2\ntcnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\nS'\\x00\\x00\\x80?\\x00\\x00\\x00@'\ntb."
+    array += b"(I1\n(I2\ntcnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbI00\n"
+    array += b"S'\\x00\\x00\\x80?\\x00\\x00\\x00@'\ntb."
     assert read(array).tolist() == [1.0, 2.0]
 
 
@@ -85,6 +86,13 @@ def test_torch_tensors_and_windows_of_them(as_zip):
 def test_bfloat16_is_read_as_float32():
     tensor = torch.tensor([1.5, -2.0, 3e38]).bfloat16()
     assert np.array_equal(read(saved({"a": tensor}))["a"], tensor.float().numpy())
+
+
+def test_a_file_object_is_read_from_its_start(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(pickle.dumps([1, 2]))
+    with open(path, "rb") as file:
+        assert read(file) == read(file) == read(path) == [1, 2]
 
 
 def test_instances_become_names_with_a_state():

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import pickletools
 import resource
 import struct
 import subprocess
@@ -15,7 +16,8 @@ import pytest
 import torch
 
 from pgan_core.checkpoints import CheckpointError, load_checkpoint
-from tests import fuzz_checkpoints
+from tests.forge_checkpoints import forge, zipped
+from tests.fuzz_checkpoints import SECONDS, open_forged, seeds
 from tests.pgan_core.checkpoints.pickled import instance, pickled, tf_network
 from tests.pgan_core.checkpoints.published import FIXTURES, random_generator, saved
 from tests.pgan_core.checkpoints.test_tf_official import variables
@@ -90,12 +92,12 @@ def in_every_container(blob: bytes) -> list[bytes]:
     legacy, begin, parts = LEGACY.read_bytes(), 0, []
     stream = io.BytesIO(legacy)
     for _ in range(5):
-        for _ in fuzz_checkpoints.pickletools.genops(stream):
+        for _ in pickletools.genops(stream):
             pass
         parts.append((begin, stream.tell()))
         begin = stream.tell()
     chained = [legacy[:start] + blob + legacy[end:] for start, end in parts[1:]]
-    return [blob, fuzz_checkpoints.zipped({"archive/data.pkl": blob, "archive/version": b"3"}), *chained]
+    return [blob, zipped({"archive/data.pkl": blob, "archive/version": b"3"}), *chained]
 
 
 def test_hostile_pickles_run_nothing(tmp_path):
@@ -169,7 +171,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_cost_little(name):
-    for content in (BOMBS[name], fuzz_checkpoints.zipped({"a/data.pkl": BOMBS[name]})):
+    for content in (BOMBS[name], zipped({"a/data.pkl": BOMBS[name]})):
         peak, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
         refused(content)
         assert time.perf_counter() - begin < 5
@@ -209,8 +211,8 @@ def test_zip_bombs_and_forged_archives():
     flipped = bytearray(whole)
     flipped[whole.find(b"\0" * 900) + 100] = 1
     refused(bytes(flipped), "is damaged: the checksum differs")
-    refused(fuzz_checkpoints.zipped({"word/document.xml": b"<xml/>"}), "it holds no data.pkl")
-    refused(fuzz_checkpoints.zipped({"a/data.pkl": b"N.", "a/constants.pkl": b"N."}), "a TorchScript archive")
+    refused(zipped({"word/document.xml": b"<xml/>"}), "it holds no data.pkl")
+    refused(zipped({"a/data.pkl": b"N.", "a/constants.pkl": b"N."}), "a TorchScript archive")
 
 
 def test_tensors_reach_no_further_than_their_storage():
@@ -283,11 +285,11 @@ def test_a_file_object_and_bytes_are_as_good_as_a_path():
 
 def test_a_slice_of_the_fuzz_run():
     """250 of the cases of `python -m tests.fuzz_checkpoints`; the full run has 20,000."""
-    files = fuzz_checkpoints.seeds(FIXTURES)
+    files = seeds(FIXTURES)
     outcomes = set()
     for case in range(250):
-        _, data = fuzz_checkpoints.forge(0, case, files)
-        outcome, seconds = fuzz_checkpoints.open_forged(data)
+        _, data = forge(0, case, files)
+        outcome, seconds = open_forged(data)
         outcomes.add(outcome)
-        assert seconds < fuzz_checkpoints.SECONDS
+        assert seconds < SECONDS
     assert outcomes == {"loaded", "refused"}
