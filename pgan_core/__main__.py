@@ -10,6 +10,8 @@ from importlib import import_module
 COMMANDS = {
     "info": "pgan_core.checkpoints.cli",
     "convert": "pgan_core.checkpoints.cli",
+    "sample": "pgan_core.sampling",
+    "walk": "pgan_core.sampling",
     "train": "pgan_core.training.cli",
     "evaluate": "pgan_core.metrics.cli",
 }

@@ -124,6 +124,17 @@ def from_file(data: bytes, name: str, latent_dim: int) -> Tensor:
     return z
 
 
+def settings_in(data: bytes) -> dict:
+    """The settings that a latent file of ours carries; empty for every other file."""
+    try:
+        if data[:2] != b"PK":
+            return dict(json.loads(data)["settings"])
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return dict(json.loads(str(arrays["settings"])))
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, OSError, RecursionError):
+        return {}
+
+
 def _rows(data: bytes) -> np.ndarray:
     """The array of a file, told apart by its content."""
     if data[:2] == b"PK":

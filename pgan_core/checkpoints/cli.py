@@ -26,17 +26,20 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     convert.add_argument("out", metavar="OUT.safetensors", help="the file to write")
     convert.set_defaults(run=run_convert)
     for parser in (info, convert):
-        _add_options(parser)
+        add_file_options(parser)
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def add_file_options(parser: argparse.ArgumentParser, *, alpha: bool = True) -> None:
+    """Arguments for what a file may leave open, by the names that load_checkpoint gives them."""
+    parser.set_defaults(alpha=None)
     group = parser.add_argument_group("what a file may leave open")
     group.add_argument("--output", choices=("linear", "tanh", "clamp"), help="how the generator ends")
     group.add_argument("--score", choices=("linear", "sigmoid"), help="how the discriminator ends")
     group.add_argument("--normalize-latents", action=argparse.BooleanOptionalAction, help="pixel norm of the latents")
     group.add_argument("--fused", action=argparse.BooleanOptionalAction, help="kernels are stored for fused layers")
     group.add_argument("--stddev-group", type=int, help="samples a minibatch-stddev group, 0 for the whole minibatch")
-    group.add_argument("--alpha", type=float, help="weight of the newer resolution in a fade, 0 to 1")
+    if alpha:
+        group.add_argument("--alpha", type=float, help="weight of the newer resolution in a fade, 0 to 1")
 
 
 def open_files(args: argparse.Namespace, weights: str = "ema") -> Checkpoint:
