@@ -13,22 +13,28 @@ def draw() -> None:
     """Draw the sidebar; the pages read what it holds through `dashboard.session`."""
     style()
     with st.sidebar:
-        _model()
+        name = _choose()
         _seed()
-        if len(session.devices()) > 1:
-            st.selectbox("Device", session.devices(), len(session.devices()) - 1, key="device", bind="query-params")
+        devices = session.devices()
+        if len(devices) > 1:
+            st.selectbox("Device", devices, len(devices) - 1, key="device", bind="query-params")
+        if name is not None:
+            _show_card(name)
 
 
-def _model() -> None:
+def _choose() -> str | None:
+    """The choice of a model; the name of the chosen one, None where there is none to choose."""
     names = list(session.offered())
     if not names:
         st.caption("No model in assets/.")
-        return
+        return None
     chosen = st.session_state.pop("next_model", None)
     if chosen in names:
         st.session_state["model"] = chosen
-    st.selectbox("Model", names, key="model", bind="query-params")
-    name = st.session_state["model"]
+    return st.selectbox("Model", names, key="model", bind="query-params")
+
+
+def _show_card(name: str) -> None:
     try:
         model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
     except (CheckpointError, ValueError, OSError):

@@ -16,6 +16,8 @@ from pgan_core.generator import Generator, rgb_name
 from pgan_core.layers import upsample
 from pgan_core.pictures import to_uint8
 
+PIXELS_AT_ONCE = 2**20  # of all pictures in one walk: bounds its memory, 16 pictures of 256x256 or one of 1024x1024
+
 
 @dataclass(frozen=True)
 class FadeFrame:
@@ -41,12 +43,24 @@ def growth_frames(
     top, stored_alpha = generator.moment()
     resolutions = [r for r in generator.resolutions if r <= top]
     with torch.inference_mode():
-        run = generator.run(z, labels=labels, resolution=top, alpha=1.0, keep=[rgb_name(r) for r in resolutions])
+        pictures = _every_picture(generator, z, labels, resolutions)
         for r in resolutions:
-            old, new = run.activations.get(rgb_name(r // 2)), run.activations[rgb_name(r)]
+            old, new = pictures.get(r // 2), pictures[r]
             alphas = {1.0} if old is None else {step / steps for step in range(1, steps + 1)}
             for alpha in sorted(alphas | {stored_alpha} if r == top else alphas):
                 yield FadeFrame(r, alpha, _pictures(generator.blend(old, new, alpha), size))
+
+
+def _every_picture(generator: Generator, z: Tensor, labels: Tensor | None, resolutions: list[int]) -> dict[int, Tensor]:
+    """The pictures N x C x r x r of every resolution, before blending; a few latents at a time where they are large."""
+    names = [rgb_name(r) for r in resolutions]
+    chunk = max(1, PIXELS_AT_ONCE // resolutions[-1] ** 2)
+    parts = []
+    for i in range(0, len(z), chunk):
+        some = None if labels is None else labels[i : i + chunk]
+        run = generator.run(z[i : i + chunk], labels=some, resolution=resolutions[-1], alpha=1.0, keep=names)
+        parts.append(run.activations)
+    return {r: torch.cat([part[name] for part in parts]) for r, name in zip(resolutions, names, strict=True)}
 
 
 def stored_frame(

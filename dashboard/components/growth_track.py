@@ -121,7 +121,8 @@ def snapshot_track(
         sheets.append(contact_sheet(pictures, columns))
         return len(sheets) - 1
 
-    found = phases(sorted({frame.resolution for frame in frames}))
+    last_alpha = max((frame.resolution, frame.alpha) for frame in frames)[1]
+    found = phases(sorted({frame.resolution for frame in frames}), last_alpha)
     points = [
         Point(
             place(found, frame, schedule, after),

@@ -36,7 +36,8 @@ def growth_view(
 
     `addresses` are the track's own, from the caller's cache; `identity` changes when they do.
     """
-    ticks = [(phase, (phase.t0 + phase.t1) / 2) for phase in track.phases if not phase.fading]
+    steady = [(phase, (phase.t0 + phase.t1) / 2) for phase in track.phases if not phase.fading]
+    ticks = steady + [(phase, phase.t1) for phase in track.phases[-1:] if phase.fading]
     data = {
         "identity": identity,
         "sheets": list(addresses),

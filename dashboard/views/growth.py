@@ -17,6 +17,13 @@ from pgan_core.pictures import encode, encode_gif, encode_mp4, enlarge
 
 FINAL, SNAPSHOTS = "Final network at lower resolutions", "Snapshots from training"
 OFFICIAL = "the official 1024×1024 run"
+ABOUT_FINAL = (
+    "The weights of the loaded file at every moment. A coarse to-RGB layer learns no more once its fade is over while "
+    "the layers below it go on, so its colours drift: compare the snapshots."
+)
+ABOUT_SNAPSHOTS = (
+    "The averaged weights as they were after so many thousand pictures, at the moment of growth of that time."
+)
 EQUATION = r"x = (1-\alpha)\;\mathrm{up}_{2\times}\!\left(x_{r/2}\right) + \alpha\;x_r"
 WORDS = (
     "Training starts at 4×4 and doubles the size step by step. New layers are **faded in**: the picture is a blend of "
@@ -29,7 +36,7 @@ WHERE = "Karras et al. 2018, section 2, figure 2. α is the weight of the new br
 # ---- what is shown -----------------------------------------------------------------------------------------------
 
 
-@session.cached(max_entries=8, spinner="Growing the pictures")
+@session.cached(max_entries=6, spinner="Growing the pictures")
 def final_growth(model: session.Model, seed: int, columns: int) -> tuple[Track, list[str]]:
     """The loaded network at every moment of its growth: the track, and its sheets as addresses."""
     z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
@@ -62,15 +69,18 @@ def run_schedule(model: session.Model) -> Schedule | None:
     return Schedule(tuple(Stage(**stage) for stage in stages)) if stages else None
 
 
-def controls(has_stages: bool) -> tuple[str, int]:
-    """The way of showing growth, and the columns of the wall."""
+def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
+    """The way of showing growth, and the columns of the wall; large pictures take long, so there are fewer of them."""
+    counts = [4, 9, 16, 25] if resolution <= 128 else [4, 9] if resolution <= 256 else [4]
+    if st.session_state.get("growth_pictures", counts[0]) not in counts:
+        del st.session_state["growth_pictures"]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         ways = [FINAL, SNAPSHOTS] if has_stages else [FINAL]
         shared = {"bind": "query-params", "label_visibility": "collapsed", "required": True}
         way = st.segmented_control("Shown as", ways, default=FINAL, key="growth_way", **shared)
         st.space("small")
         st.markdown("Pictures", width="content")
-        count = st.segmented_control("Pictures", [4, 9, 16, 25], default=16, key="growth_pictures", **shared)
+        count = st.segmented_control("Pictures", counts, default=counts[:3][-1], key="growth_pictures", **shared)
     return way, round(count**0.5)
 
 
@@ -87,6 +97,7 @@ def show(track: Track, addresses: list[str], columns: int, identity: str) -> Non
     )
     session.remember("growth_at", t, default=track.end)
     formula_box(EQUATION, WORDS, WHERE)
+    st.markdown(ABOUT_FINAL if track.smooth else ABOUT_SNAPSHOTS)
     files = {
         "growth.png": lambda: encode(enlarge(track.sheets[track.nearest(t).sheet], 512)),
         "growth.gif": lambda: encode_gif(film(track)),
@@ -157,7 +168,7 @@ def mebibytes(costs: list[Cost]) -> str:
 model = session.model()
 header("How does a Progressive GAN grow?", "PGGAN, section 2 and figure 2")
 stages = tuple((str(path), path.stat().st_mtime_ns) for path in library.stages(model.path))
-way, columns = controls(len(stages) > 1)
+way, columns = controls(len(stages) > 1, model.generator.resolution)
 seed = session.seed()
 try:
     track, addresses = (

@@ -68,3 +68,10 @@ def test_a_snapshot_in_a_fade_shows_its_branches_and_their_blend(z):
 def test_a_snapshot_outside_a_fade_has_no_branches(z):
     frame = stored_frame(make(stored_resolution=8), z)
     assert (frame.resolution, frame.alpha, frame.old, frame.new) == (8, 1.0, None, None)
+
+
+def test_large_walls_are_walked_in_parts(z, monkeypatch):
+    whole = [frame.pictures for frame in growth_frames(make(), z, steps=2)]
+    monkeypatch.setattr("pgan_core.fade_frames.PIXELS_AT_ONCE", 2 * 16**2)
+    parts = [frame.pictures for frame in growth_frames(make(), z, steps=2)]
+    assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(whole, parts, strict=True))
