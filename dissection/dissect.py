@@ -28,7 +28,7 @@ import torch
 import torch.distributed as distributed
 
 from dissection import levels, tally
-from dissection.job import Job, job_info, latents, make_batch, make_job, summary
+from dissection.job import Job, job_info, latents_and_labels, make_batch, make_job, summary
 from dissection.progress import Progress, Reporter
 from dissection.result import Dissection, DissectionError, LayerDissection
 from dissection.score import unit_scores
@@ -63,7 +63,7 @@ def dissect(
     batch: pictures at a time, by default as many as make 2^18 pixels. source: a name for the record.
     work: a folder for the unfinished work, which a later call with the same arguments continues; None: nothing is
     kept if the run ends early. progress is told after each step; cancelled is asked and ends the run with `Cancelled`.
-    A conditional generator draws image i from class i mod labels.
+    A conditional generator draws the picture of seed s from class s mod labels.
 
     Raises ValueError for layers that do not exist and samples that are too few, DissectionError for a `work` folder
     of another run and for a disk that is too small, each in one sentence.
@@ -89,7 +89,7 @@ def open_spool(job: Job, work: str | Path | None, info: dict) -> Iterator[Spool 
     Raises DissectionError if the disk is too small as well.
     """
     with torch.inference_mode():
-        probe = job.generator.run(latents(job, range(1)), keep=job.layers)
+        probe = job.generator.run(latents_and_labels(job.generator, [0]), keep=job.layers)
     needed = 4 * sum(maps.numel() for maps in probe.activations.values()) * job.level_stop
     if work is None and needed <= MEMORY_BYTES:
         yield MemorySpool()

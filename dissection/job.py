@@ -120,14 +120,14 @@ def fingerprint(generator: Generator) -> str:
     return digest.hexdigest()
 
 
-def latents(job: Job, seeds: range) -> torch.Tensor:
-    """Latents of the seeds, with one-hot labels appended for a conditional generator."""
-    config = job.generator.config
+def latents_and_labels(generator: Generator, seeds: Sequence[int]) -> torch.Tensor:
+    """Latents of the seeds; for a conditional generator with the one-hot label `seed mod labels` appended."""
+    config = generator.config
     z = latents_from_seeds(seeds, config.latent_dim)
     if config.label_dim:
         classes = torch.tensor([seed % config.label_dim for seed in seeds])
         z = torch.cat([z, torch.nn.functional.one_hot(classes, config.label_dim).float()], dim=1)
-    return z.to(job.generator.device)
+    return z.to(generator.device)
 
 
 @torch.inference_mode()
@@ -135,7 +135,7 @@ def make_batch(job: Job, images: range) -> tuple[list[torch.Tensor], np.ndarray]
     """Activations of the job's layers (N x U x h x w each) and label maps (N x M x H x W) of some images."""
     seeds = range(job.seed + images.start, job.seed + images.stop)
     wanted = tuple(getattr(job.segmenter, "layers", ()))
-    run = job.generator.run(latents(job, seeds), keep=tuple(dict.fromkeys((*job.layers, *wanted))))
+    run = job.generator.run(latents_and_labels(job.generator, seeds), keep=tuple(dict.fromkeys((*job.layers, *wanted))))
     pictures = run.images.clamp(-1, 1)
     extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
     labels = checked_labels(job.segmenter(pictures, *extra), len(images), job.num_concepts)

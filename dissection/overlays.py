@@ -1,0 +1,132 @@
+"""What a unit sees, drawn on the pictures: the lit region, its map, the segmentation, and how the two agree.
+
+Everything here takes and gives uint8 pictures (N x H x W x 3) and boolean masks (N x H x W) of the same size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dissection.job import BATCH_PIXELS, latents_and_labels, prepared
+from dissection.result import Dissection
+from dissection.score import RULES
+from dissection.segmenters import Segmenter
+from dissection.tally import upsample
+from pgan_core import Generator
+from pgan_core.pictures import to_uint8
+
+DIM = 0.25  # brightness outside a lit region
+OUTLINE = np.array([255, 230, 40], np.uint8)
+AGREEMENT = {"hit": (60, 200, 90), "miss": (70, 130, 255), "false alarm": (255, 110, 50)}
+# viridis at five places, which is all that a heat map of this size shows
+HEAT = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], np.float32)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Some pictures of a dissection's sample, made again from their seeds, with one layer's maps."""
+
+    indexes: tuple[int, ...]  # of the pictures in the sample
+    pictures: np.ndarray  # N x R x R x 3, uint8
+    maps: torch.Tensor  # N x U x h x w, float32
+    labels: np.ndarray | None  # N x M x H x W, if a segmenter was given
+    border: str
+
+    def rows(self, indexes) -> list[int]:
+        """Where the given pictures of the sample stand here."""
+        place = {index: row for row, index in enumerate(self.indexes)}
+        return [place[int(index)] for index in indexes]
+
+    def values(self, unit: int, rows: list[int], side: int) -> np.ndarray:
+        """A unit's enlarged maps, N x side x side, float32."""
+        return upsample(self.maps[rows, unit], (side, side), self.border).numpy()
+
+
+@torch.inference_mode()
+def make_material(
+    generator: Generator, dissection: Dissection, layer: str, images, segmenter: Segmenter | None = None
+) -> Material:
+    """Generate the given images of a dissection's sample again, with the maps of `layer`, and label maps if asked."""
+    generator = prepared(generator)
+    indexes = tuple(sorted({int(index) for index in images}))
+    batch = max(1, BATCH_PIXELS // generator.resolution**2)
+    wanted = tuple(getattr(segmenter, "layers", ()))
+    pictures, maps, labels = [], [], []
+    for start in range(0, len(indexes), batch):
+        seeds = [dissection.info["seed"] + index for index in indexes[start : start + batch]]
+        run = generator.run(latents_and_labels(generator, seeds), keep=tuple({layer, *wanted}))
+        clamped = run.images.clamp(-1, 1)
+        pictures.append(to_uint8(clamped))
+        maps.append(run.activations[layer].float().cpu())
+        if segmenter is not None:
+            extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
+            found = segmenter(clamped, *extra).cpu().numpy()
+            labels.append(found if found.ndim == 4 else found[:, None])
+    rule = RULES[dissection.info["rule"]]
+    return Material(
+        indexes,
+        np.concatenate(pictures),
+        torch.cat(maps),
+        np.concatenate(labels) if segmenter is not None else None,
+        rule.border,
+    )
+
+
+def resize_nearest(maps: np.ndarray, side: int) -> np.ndarray:
+    """Label maps or masks ... x H x W to ... x side x side."""
+    rows, columns = (np.arange(side) * length // side for length in maps.shape[-2:])
+    return maps[..., rows[:, None], columns]
+
+
+def resize_pictures(pictures: np.ndarray, side: int) -> np.ndarray:
+    """Pictures N x H x W x 3 to side x side by nearest neighbour."""
+    return resize_nearest(pictures.transpose(0, 3, 1, 2), side).transpose(0, 2, 3, 1)
+
+
+def lit_region(pictures: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Pictures dimmed outside the masks, with a bright line around them."""
+    shown = np.where(masks[..., None], pictures, (pictures * DIM).astype(np.uint8))
+    shown[outline(masks)] = OUTLINE
+    return shown
+
+
+def outline(masks: np.ndarray) -> np.ndarray:
+    """The pixels inside a mask that touch its outside."""
+    padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)))
+    inner = padded[:, :-2, 1:-1] & padded[:, 2:, 1:-1] & padded[:, 1:-1, :-2] & padded[:, 1:-1, 2:]
+    return masks & ~inner
+
+
+def heat(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values N x H x W as colours from dark (low) to bright (high)."""
+    place = ((values - low) / max(high - low, 1e-12)).clip(0, 1) * (len(HEAT) - 1)
+    first = np.minimum(place.astype(int), len(HEAT) - 2)
+    share = (place - first)[..., None]
+    return (HEAT[first] * (1 - share) + HEAT[first + 1] * share).astype(np.uint8)
+
+
+def colourize(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Label maps N x H x W as colours; palette C x 3."""
+    return palette[labels]
+
+
+def palette(num_concepts: int) -> np.ndarray:
+    """C x 3 colours that differ, the first black: hues by the golden angle, two brightnesses in turn."""
+    hue = np.arange(num_concepts) * 0.618034 % 1
+    wave = np.abs((hue[:, None] * 6 + np.array([0, 4, 2])) % 6 - 3) - 1
+    value = np.where(np.arange(num_concepts) % 2, 230, 150)[:, None]
+    colours = (wave.clip(0, 1) * 0.75 + 0.25) * value
+    colours[0] = 0
+    return colours.astype(np.uint8)
+
+
+def agreement(pictures: np.ndarray, masks: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Grey pictures with hits, misses and false alarms of masks against a concept's pixels in the AGREEMENT colours."""
+    shown = np.repeat((pictures.mean(axis=-1, keepdims=True) * 0.6 + 40).astype(np.uint8), 3, axis=-1)
+    parts = {"hit": masks & present, "miss": present & ~masks, "false alarm": masks & ~present}
+    for name, where in parts.items():
+        shown[where] = (0.35 * shown[where] + 0.65 * np.array(AGREEMENT[name])).astype(np.uint8)
+    return shown
