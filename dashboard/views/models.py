@@ -41,15 +41,16 @@ CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> it
 def choose_section() -> None:
     """A model of the allowed folders, one that was used before, one joined of two files, or an upload."""
     names, current = list(session.offered()), st.session_state.get("model")
+    tries = st.session_state.get("models_tries", 0)  # a refused partner must not stay chosen
     left, right = st.columns([3, 2], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             at = names.index(current) if current in names else None
             picked = st.selectbox("From the folders of this server", names, at, key=f"models_pick_{current}")
+            others, placeholder = [name for name in names if name != current], "its discriminator, in another file"
             partner = st.selectbox(
-                "Joined with", [name for name in names if name != current], None, key=f"models_partner_{current}",
-                placeholder="its discriminator, in another file",
-            )  # fmt: skip
+                "Joined with", others, None, key=f"models_partner_{current}_{tries}", placeholder=placeholder
+            )
         if picked and picked != current:
             session.choose(picked)
         if partner:
@@ -64,20 +65,20 @@ def choose_section() -> None:
 
 def upload_section() -> None:
     """Upload one file, or several that belong together; a file that cannot be read changes nothing."""
+    count = st.session_state.get("models_uploads", 0)  # a new uploader each time: it would go on adding files
     uploads = st.file_uploader(
-        "Upload", accept_multiple_files=True, key="models_upload",
+        "Upload", accept_multiple_files=True, key=f"models_upload_{count}",
         help="A checkpoint of any published Progressive GAN. A generator and a discriminator in separate files: choose "
         "both at once. An expected.npz beside them is compared with. Nothing in a file is executed.",
     )  # fmt: skip
-    ids = [upload.file_id for upload in uploads]
-    if not ids or ids == st.session_state.get("models_uploaded"):
+    if not uploads:
         return
-    st.session_state["models_uploaded"] = ids
+    st.session_state["models_uploads"] = count + 1
     files = {upload.name: upload.getvalue() for upload in uploads}
     if set(files) == {library.EXPECTED}:
         st.session_state["models_refused"] = f"{library.EXPECTED} belongs to a checkpoint: choose both at once."
-    else:
-        open_new(session.upload(files))
+        st.rerun()
+    open_new(session.upload(files))
 
 
 def open_new(name: str) -> None:
@@ -87,6 +88,7 @@ def open_new(name: str) -> None:
     except UNREADABLE as error:
         session.forget(name)
         st.session_state["models_refused"] = f"{name}: {error}"
+        st.session_state["models_tries"] = st.session_state.get("models_tries", 0) + 1
         st.rerun()
     st.session_state.pop("models_refused", None)
     session.choose(name)
