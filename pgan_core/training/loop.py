@@ -170,7 +170,8 @@ class Trainer:
         s, critic, reals = self.settings, self._critic(moment), part.reals.requires_grad_(regularize)
         penalty = None
         with self._autocast():
-            part.fakes = self.fused_generator(part.latents, resolution=moment.resolution, alpha=moment.alpha)
+            fakes = self.fused_generator(part.latents, resolution=moment.resolution, alpha=moment.alpha)
+            part.fakes = fakes.float()  # autocast's are shorter than the reals that they are mixed with
             real_scores, fake_scores = critic(reals), critic(part.fakes.detach())
             if s.loss == "wgan-gp":
                 loss = losses.wgan_critic_loss(real_scores, fake_scores, drift=s.drift)

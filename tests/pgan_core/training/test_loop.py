@@ -206,6 +206,21 @@ def test_a_longer_end_is_no_other_run(tmp_path, reals):
     make_trainer(tmp_path, reals, replace(settings, schedule=longer))
 
 
+@pytest.mark.parametrize("loss", ["logistic", "wgan-gp"])
+def test_bfloat16_moves_the_weights_as_float32_does(tmp_path, reals, loss):
+    """Emulated where the CPU has no such instructions; a step of it changes nothing but the last digits."""
+    scores = {}
+    for precision in ("float32", "bfloat16"):
+        settings = tiny_settings(loss=loss, precision=precision, channels_last=precision == "bfloat16")
+        trainer = make_trainer(tmp_path / precision, reals, settings)
+        for _ in range(7):
+            trainer.train_step()
+        assert all(parameter.dtype == torch.float32 for parameter in trainer.generator.parameters())
+        scores[precision] = {name: total / count for name, (total, count) in trainer.tally.items()}
+    for name, value in scores["float32"].items():
+        assert scores["bfloat16"][name] == pytest.approx(value, rel=0.1, abs=0.1), name
+
+
 def test_a_run_that_diverged_says_so(tmp_path, reals):
     trainer = make_trainer(tmp_path, reals, tiny_settings())
     with torch.no_grad():
