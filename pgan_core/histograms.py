@@ -96,6 +96,6 @@ def histogram(values: torch.Tensor, bins: Bins) -> Histogram:
         index = torch.bucketize(flat.double(), edges, right=True)
         index = torch.where(flat.double() == edges[-1], bins.count, index)
         counts = torch.bincount(index, minlength=bins.count + 2)[1:-1].cpu().numpy()
-    below = 0 if smallest >= bins.low else int((flat < low).sum())
+    below = 0 if smallest >= bins.low else int(torch.count_nonzero(flat < low))
     above = flat.numel() - int(counts.sum()) - below
     return Histogram(bins, counts.astype(np.int64), below, above, not_finite)

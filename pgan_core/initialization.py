@@ -20,29 +20,38 @@ from pgan_core.layers import LayerWeights
 
 
 @dataclass(frozen=True)
+class PowerLaw:
+    """gain * fan_in^power."""
+
+    gain: float
+    power: float = 0.0
+
+    def __call__(self, fan_in: int) -> float:
+        return self.gain * fan_in**self.power
+
+
+XAVIER = PowerLaw(1.0, -0.5)  # Glorot & Bengio 2010, the form that keeps the variance forward
+HE = PowerLaw(math.sqrt(2), -0.5)  # He et al. 2015: sqrt(2 / fan_in) keeps the variance under ReLU
+
+
+@dataclass(frozen=True)
 class Strategy:
     """How weights are made: stored ~ N(0, stored_std(fan_in)^2), used at run time as stored * constant(fan_in)."""
 
     key: str  # "small", "large", "xavier", "he", "equalized" or "custom"
     name: str
-    formula: str  # LaTeX, of the effective standard deviation
-    stored_std: Callable[[int], float]
-    constant: Callable[[int], float] = lambda fan_in: 1.0
+    stored_std: PowerLaw
+    constant: PowerLaw = PowerLaw(1.0)
 
     def effective_std(self, fan_in: int) -> float:
         return self.stored_std(fan_in) * self.constant(fan_in)
-
-
-def he_std(fan_in: int) -> float:
-    """He et al. 2015: sqrt(2 / fan_in), which keeps the variance under ReLU."""
-    return math.sqrt(2 / fan_in)
 
 
 def fixed_std(std: float, key: str = "custom", name: str | None = None) -> Strategy:
     """N(0, std^2) in every layer. Raises ValueError for a std that is not a positive finite number."""
     if not (math.isfinite(std) and std > 0):
         raise ValueError(f"A standard deviation is a positive number, not {std:g}.")
-    return Strategy(key, name or f"N(0, {std:g}²)", f"{std:g}", lambda fan_in: std)
+    return Strategy(key, name or f"N(0, {std:g}²)", PowerLaw(std))
 
 
 def strategies(custom_std: float | None = None) -> dict[str, Strategy]:
@@ -50,9 +59,9 @@ def strategies(custom_std: float | None = None) -> dict[str, Strategy]:
     known = [
         fixed_std(0.01, "small"),
         fixed_std(1.0, "large", "N(0, 1)"),
-        Strategy("xavier", "Xavier", r"1/\sqrt{n_{in}}", lambda fan_in: 1 / math.sqrt(fan_in)),
-        Strategy("he", "He", r"\sqrt{2/n_{in}}", he_std),
-        Strategy("equalized", "Equalized", r"1 \cdot \sqrt{2/n_{in}}", lambda fan_in: 1.0, he_std),
+        Strategy("xavier", "Xavier", XAVIER),
+        Strategy("he", "He", HE),
+        Strategy("equalized", "Equalized", PowerLaw(1.0), HE),
     ]
     if custom_std is not None:
         known.append(fixed_std(custom_std))
@@ -85,7 +94,7 @@ NONLINEARITIES = {
     "tanh": Nonlinearity("tanh", torch.tanh, lambda u: 1 - torch.tanh(u).square()),
     "relu": Nonlinearity("ReLU", torch.relu, lambda u: (u > 0).to(u.dtype)),
     "leaky_relu": Nonlinearity(
-        "LeakyReLU(0.2)",
+        "Leaky ReLU",
         lambda u: torch.nn.functional.leaky_relu(u, LEAKY_SLOPE),
         lambda u: torch.where(u > 0, 1.0, LEAKY_SLOPE).to(u.dtype),
     ),

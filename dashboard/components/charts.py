@@ -7,9 +7,10 @@ INK = {"light": "#16202c", "dark": "#eef3f8"}  # textColor of the themes in .str
 RULE = {"light": "#d5dce4", "dark": "#36414d"}
 
 
-def chart(figure: go.Figure, key: str, **options) -> object:
+def chart(figure: go.Figure, key: str, download: str | None = None, **options) -> object:
     """Show a figure and return what `st.plotly_chart` returns (`on_select="rerun"` and the like are passed on).
 
+    download: "png" or "svg" shows a button that saves the chart as such a file; the browser makes it.
     Streamlit's own plotly theme greys the text of axes and titles, which a projector swallows.
     """
     theme = st.context.theme.type or "light"
@@ -18,4 +19,8 @@ def chart(figure: go.Figure, key: str, **options) -> object:
     for axes in (figure.update_xaxes, figure.update_yaxes):
         axes(tickfont_color=ink, title_font_color=ink, gridcolor=rule, zerolinecolor=rule)
     figure.update_annotations(font_color=ink)
-    return st.plotly_chart(figure, key=key, config={"displayModeBar": False}, **options)
+    config = {"displayModeBar": False}
+    if download:
+        image = {"format": download, "filename": key, "scale": 2}
+        config = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": image}
+    return st.plotly_chart(figure, key=key, config=config, **options)

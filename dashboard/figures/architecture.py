@@ -211,50 +211,43 @@ def kinds_in(drawing: Drawing) -> list[str]:
 
 def figure(drawing: Drawing, selected: str | None = None) -> go.Figure:
     """The drawing for the page: bars that can be clicked, `customdata` their layer's name."""
-    chart = go.Figure()
+    traces = [_arrows(drawing)]
     for kind in [*kinds_in(drawing), "blend"]:
-        line, fill, edge = KINDS[kind]
-        bars = [p for p in drawing.placed if KINDS[p.block.kind][0] == line]
-        if not bars:
-            continue
-        chart.add_bar(
-            x=[p.x + p.width / 2 for p in bars],
-            y=[p.height for p in bars],
-            base=[p.y - p.height / 2 for p in bars],
-            width=[p.width for p in bars],
-            name=line,
-            showlegend=kind != "blend",
-            marker={
-                "color": fill,
-                "line": {
-                    "color": ["#d1242f" if p.block.name == selected else edge for p in bars],
-                    "width": [3 if p.block.name == selected else 1 for p in bars],
-                },
-            },
-            text=[p.block.label for p in bars],
-            textangle=0 if kind == "blend" else -90,
-            textposition="inside",
-            insidetextanchor="middle",
-            textfont={"color": "#16202c", "size": 11},
-            constraintext="none",
-            customdata=[p.block.name for p in bars],
-            hovertext=[_hover(p.block) for p in bars],
-            hoverinfo="text",
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}, "textfont": {"color": "#16202c"}},
-        )
-    _annotate(chart, drawing)
+        line = KINDS[kind][0]
+        for flat in (False, True):  # text stands upright in blocks that are wider than high
+            bars = [p for p in drawing.placed if KINDS[p.block.kind][0] == line and (p.width >= p.height) == flat]
+            if bars:
+                traces.append(_bars(kind, bars, selected, flat, first=all(t.get("name") != line for t in traces)))
     left, right, bottom, top = drawing.extent
-    chart.update_layout(
-        barmode="overlay",
-        height=430,
-        margin={"l": 4, "r": 4, "t": 8, "b": 4},
-        legend={"orientation": "h", "y": -0.02, "x": 0, "font": {"size": 13}, "itemclick": False},
-        dragmode=False,
-        xaxis={"visible": False, "range": [left - 0.4, right + 0.9], "fixedrange": True},
-        yaxis={"visible": False, "range": [bottom - 3.2, top + 0.6], "fixedrange": True},
-    )
-    return chart
+    size = {"showarrow": False, "font": {"size": 11}}
+    annotations = [
+        {"x": x, "y": y, "text": text, "textangle": -90, "yanchor": "top", **size} for x, y, text in drawing.sizes
+    ] + [{"x": x, "y": y, "text": text, "xanchor": "left", "yanchor": "bottom", **size} for x, y, text in drawing.notes]
+    layout = {
+        "barmode": "overlay", "height": 400, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}, "dragmode": False,
+        "annotations": annotations,
+        "legend": {"orientation": "h", "y": 0, "yanchor": "top", "x": 0, "font": {"size": 13}, "itemclick": False},
+        "xaxis": {"visible": False, "range": [left - 0.4, right + 0.9], "fixedrange": True},
+        "yaxis": {"visible": False, "range": [bottom - 2.4, top + 0.5], "fixedrange": True},
+    }  # fmt: skip
+    return go.Figure(traces, layout)
+
+
+def _bars(kind: str, bars: list[Placed], selected: str | None, flat: bool, first: bool) -> dict:
+    """The blocks of one kind as a bar trace; the selected block has a red frame."""
+    line, fill, edge = KINDS[kind]
+    chosen = [p.block.name == selected for p in bars]
+    frame = {"color": ["#d1242f" if c else edge for c in chosen], "width": [3 if c else 1 for c in chosen]}
+    return {
+        "type": "bar", "name": line, "showlegend": first and kind != "blend",
+        "x": [p.x + p.width / 2 for p in bars], "width": [p.width for p in bars],
+        "y": [p.height for p in bars], "base": [p.y - p.height / 2 for p in bars],
+        "marker": {"color": fill, "line": frame},
+        "text": [p.block.label for p in bars], "textangle": 0 if flat else -90, "textposition": "inside",
+        "insidetextanchor": "middle", "constraintext": "none", "textfont": {"color": "#16202c", "size": 12},
+        "customdata": [p.block.name for p in bars], "hovertext": [_hover(p.block) for p in bars], "hoverinfo": "text",
+        "selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}},
+    }  # fmt: skip
 
 
 def _hover(block: Block) -> str:
@@ -262,18 +255,11 @@ def _hover(block: Block) -> str:
     return f"<b>{block.name}</b><br>{block.label}{size}" + (f"<br>{block.detail}" if block.detail else "")
 
 
-def _annotate(chart: go.Figure, drawing: Drawing) -> None:
-    """Arrows as one line trace with heads, sizes and notes as annotations in the theme's text colour."""
+def _arrows(drawing: Drawing) -> dict:
+    """All arrows as one line trace."""
     x, y = [], []
     for arrow in drawing.arrows:
         x += [*(p[0] for p in arrow), None]
         y += [*(p[1] for p in arrow), None]
-    chart.add_scatter(
-        x=x, y=y, mode="lines", line={"color": "#7c8896", "width": 1.5}, hoverinfo="skip", showlegend=False
-    )
-    for x0, y0, text in drawing.sizes:
-        chart.add_annotation(x=x0, y=y0, text=text, textangle=-90, showarrow=False, yanchor="top", font={"size": 11})
-    for x0, y0, text in drawing.notes:
-        chart.add_annotation(
-            x=x0, y=y0, text=text, showarrow=False, xanchor="left", yanchor="bottom", font={"size": 13}
-        )
+    line = {"color": "#7c8896", "width": 1.5}
+    return {"type": "scatter", "x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip", "showlegend": False}

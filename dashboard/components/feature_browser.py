@@ -1,0 +1,103 @@
+"""The Activations page's channel browser: a wall of feature maps, one of them over the picture, its unit's numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components import layer_runs
+from dashboard.components.charts import chart
+from dashboard.components.images import image_wall
+from dashboard.components.layer_runs import Setting
+from dashboard.components.picture_grid import picture_grid
+from dashboard.figures import feature_maps as figures
+from dashboard.figures.ridgelines import histogram_bars
+from pgan_core.inspection import PointStatistics
+from pgan_core.unit_inspection import UnitMaps
+
+COLUMNS = 12
+SHOWN = [48, 96, 192, 512]
+SCALES = {"common": False, "each its own": True}
+
+
+@st.fragment
+def feature_browser(model: session.Model, setting: Setting, statistics: dict[str, PointStatistics]) -> None:
+    """Choose a point, a picture and a unit; only this part of the page runs again."""
+    point, picture, order, per_unit, shown = _controls(setting, list(statistics))
+    units, image = layer_runs.maps(model, setting, point, picture)
+    ordered = figures.unit_order(units, order)[:shown]
+    limits = figures.scale_limits(units, per_unit)
+    wall, detail = st.columns([3, 2], gap="medium")
+    key = f"activations_unit_{point}"
+    if "activations_clicked" in st.session_state:  # on the wall, in the run before
+        st.session_state[key] = st.session_state.pop("activations_clicked")
+    with detail:
+        unit = st.number_input("Unit", 0, len(units.maps) - 1, int(ordered[0]), key=key)
+    with wall:
+        _wall(units, ordered, limits, unit)
+        text = f"full colour at each unit's own largest magnitude, {units.largest[unit]:.3g} for unit {unit}"
+        if not per_unit:
+            text = f"full colour at ±{limits[0]:.3g} in all maps"
+        size = " × ".join(map(str, units.shape))
+        st.caption(f"{point}, {size}: {len(ordered)} units by {order}. Blue is below 0, orange above; {text}.")
+    with detail:
+        _unit(model, setting, statistics[point], units, image, limits, unit)
+
+
+def _controls(setting: Setting, points: list[str]) -> tuple[str, int, str, bool, int]:
+    bound = {"bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        default = next((p for p in points if p.startswith("16x16/conv") and ":" not in p), points[0])
+        point = st.selectbox(
+            "Layer", points, points.index(default), key=f"activations_point_{setting.part}", width=190, **bound
+        )
+        picture = st.number_input("Picture", 1, setting.count, 1, key="activations_picture", width=125, **bound)
+        order = st.segmented_control(
+            "Sorted by", figures.ORDERS, default="variance", required=True, key="activations_order", **bound
+        )
+        scale = st.segmented_control(
+            "Colour scale", list(SCALES), default=next(iter(SCALES)), required=True, key="activations_scale", **bound
+        )
+        shown = st.selectbox("Shown", SHOWN, 1, key="activations_shown", width=85, **bound)
+    return point, int(picture) - 1, order, SCALES[scale], shown
+
+
+def _wall(units: UnitMaps, ordered: np.ndarray, limits: np.ndarray, unit: int) -> None:
+    """The wall; a click on a map makes its unit the chosen one."""
+    columns = min(COLUMNS, len(ordered))
+    picture = figures.map_wall(units.maps[ordered], limits[ordered], columns)
+    place = np.flatnonzero(ordered == unit)
+    cell = picture_grid(
+        picture, columns, [f"unit {u}" for u in ordered], chosen=int(place[0]) if len(place) else None,
+        label=f"{len(ordered)} feature maps", key="activations_wall",
+    )  # fmt: skip
+    if cell is not None and cell < len(ordered) and int(ordered[cell]) != unit:
+        st.session_state["activations_clicked"] = int(ordered[cell])
+        st.rerun(scope="fragment")
+
+
+def _unit(model, setting: Setting, statistics: PointStatistics, units: UnitMaps, image, limits, unit: int) -> None:
+    """One unit: its map over the picture, its histogram over the sample, its highest pictures."""
+    found = layer_runs.units(model, setting, statistics.point, statistics.largest or 1.0)
+    over, numbers = st.columns(2)
+    with over:
+        laid = figures.overlay(image, units.maps[unit], float(limits[unit]))
+        image_wall(laid[None], key="activations-overlay", columns=1)
+    with numbers:
+        chart(histogram_bars({f"Unit {unit}": {"values": found.histograms[unit]}}, 200, True), key="activations_hist")
+        st.markdown(
+            f":small[mean {statistics.unit_mean[unit]:.3g} · σ {statistics.unit_std[unit]:.3g} · "
+            f"peak {statistics.unit_max[unit]:.3g}]"
+        )
+    count = min(4, setting.count)
+    best = found.highest(unit, count)
+    image_wall(
+        layer_runs.thumbnails(model, setting.untouched)[best], key="activations-highest", columns=4,
+        captions=[f"#{i + 1}: {found.peaks[i, unit]:.2g}" for i in best],
+    )  # fmt: skip
+    st.caption(f"Above: this unit's highest pictures among the {setting.count} of the sample.")
+    if setting.part == "generator" and (Path(__file__).parents[1] / "views" / "dissection.py").exists():
+        layer = statistics.point.partition(":")[0]
+        query = {"dissection_layer": layer, "dissection_unit": str(unit)}
+        st.page_link("views/dissection.py", label=f"What does unit {unit} mean?", query_params=query)

@@ -1,0 +1,62 @@
+"""Long work on a page: a bar while it runs, its result kept for all browsers, given up when the viewer moves on."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import streamlit as st
+
+
+class Results:
+    """The latest results by key, bounded; two browsers that ask for the same one have it made once."""
+
+    def __init__(self, max_entries: int):
+        self.max_entries = max_entries
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> tuple[bool, Any]:
+        """Whether there is a result, and the result."""
+        with self._lock:
+            if key not in self._values:
+                return False, None
+            self._values.move_to_end(key)
+            return True, self._values[key]
+
+    def put(self, key: Hashable, value: Any) -> None:
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self.max_entries:
+                self._values.popitem(last=False)
+
+    def making(self, key: Hashable) -> threading.Lock:
+        """The lock that whoever makes this result holds."""
+        with self._lock:
+            return self._making.setdefault(key, threading.Lock())
+
+
+@st.cache_resource
+def _results(max_entries: int = 64) -> Results:
+    return Results(max_entries)
+
+
+def with_progress(key: tuple, work: Callable[[Callable[[float], None]], Any], label: str) -> Any:
+    """The result of work(progress), from memory where it is there; else made under a bar with a label.
+
+    `progress` takes the share that is done. When the viewer changes a control or leaves, Streamlit stops the script
+    at the next call of it: nothing half-made is kept. `key` names everything that the result depends on.
+    """
+    results = _results()
+    there, value = results.get(key)
+    if there:
+        return value
+    bar = st.progress(0.0, text=label)
+    with results.making(key):
+        there, value = results.get(key)  # somebody else may have made it while we waited
+        if not there:
+            value = work(lambda share: bar.progress(min(share, 1.0), text=label))
+            results.put(key, value)
+    bar.empty()
+    return value

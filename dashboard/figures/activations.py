@@ -1,0 +1,56 @@
+"""Charts of activation statistics by layer: spread, largest magnitude, and their table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard.figures.ridgelines import COLORS, log_axis
+from pgan_core.inspection import PointStatistics
+
+CHARTS = {"Standard deviation": "std", "Largest magnitude": "largest"}
+
+
+def magnitudes(networks: Mapping[str, Mapping[str, PointStatistics]], height: int = 300) -> go.Figure:
+    """Spread and largest magnitude by layer on log axes: network title -> {layer: statistics}, one line a network."""
+    chart = make_subplots(1, 2, subplot_titles=list(CHARTS), horizontal_spacing=0.07)
+    for i, (name, layers) in enumerate(networks.items()):
+        for column, field in enumerate(CHARTS.values(), 1):
+            values = np.array([getattr(s, field) for s in layers.values()])
+            chart.add_scatter(
+                x=list(layers), y=np.where(values > 0, values, np.nan), name=name, legendgroup=name,
+                showlegend=column == 1 and len(networks) > 1, mode="lines+markers",
+                line={"color": COLORS[i], "dash": "solid" if i == 0 else "dash"},
+                marker={"symbol": "circle" if i == 0 else "diamond", "size": 7},
+                hovertemplate="%{x}: %{y:.3g}<extra>" + name + "</extra>", row=1, col=column,
+            )  # fmt: skip
+    for column, field in enumerate(CHARTS.values(), 1):
+        values = [[getattr(s, field) for s in layers.values()] for layers in networks.values()]
+        chart.update_yaxes(col=column, **log_axis(*values))
+    chart.update_layout(
+        height=height, margin={"l": 8, "r": 8, "t": 30, "b": 8},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
+    )  # fmt: skip
+    return chart
+
+
+def statistics_table(networks: Mapping[str, Mapping[str, PointStatistics]]) -> pd.DataFrame:
+    """One line a network and layer: mean, standard deviation, dead units in percent, largest magnitude, shape."""
+    rows = [
+        {
+            "network": name,
+            "layer": layer,
+            "mean": s.mean,
+            "std": s.std,
+            "dead units %": 100 * s.dead,
+            "largest": s.largest,
+            "shape": " × ".join(map(str, s.shape)),
+            "outside the axis %": 100 * (1 - s.histogram.counts.sum() / max(s.histogram.total, 1)),
+        }
+        for name, layers in networks.items()
+        for layer, s in layers.items()
+    ]
+    table = pd.DataFrame(rows)
+    return table if len(networks) > 1 else table.drop(columns="network")

@@ -1,0 +1,140 @@
+"""Histograms of many layers as ridgelines, and single ones as bars; several networks side by side on the same bins."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+from plotly.subplots import make_subplots
+
+from pgan_core.histograms import Bins, Histogram
+
+OVERLAP = 1.6  # how far a ridge reaches into the rows above it
+COLORS = ("#2f7dd1", "#e07b1a", "#2a9d6f", "#b4529b", "#8a7a3c", "#6a6fd4")
+
+
+def ridgelines(
+    columns: Mapping[str, Mapping[str, Histogram]],
+    *,
+    notes: Mapping[str, Sequence[str]] | None = None,
+    highlight: str | None = None,
+    height: int | None = None,
+) -> go.Figure:
+    """One column a network: title -> {layer: histogram}, the first layer at the top, all columns with the same layers.
+
+    Each ridge is as high as its fullest bin, so that shapes can be compared; `notes` are written at the right of each
+    ridge (title -> a text a layer). `highlight` marks a column's title.
+    """
+    layers = list(next(iter(columns.values())))
+    colors = sample_colorscale("Viridis", np.linspace(0.1, 0.85, len(layers)))
+    traces, annotations, layout = [], [], {}
+    for column, (title, histograms) in enumerate(columns.items()):
+        axis = str(column + 1) if column else ""
+        gap = 0.15 / (len(columns) + 2)
+        width = (1 - gap * (len(columns) - 1)) / len(columns)
+        domain = [column * (width + gap), column * (width + gap) + width]
+        bins = next(iter(histograms.values())).bins
+        layout[f"xaxis{axis}"] = _axis(bins, domain, room=(0.3 if len(columns) < 4 else 0.45) if notes else 0)
+        marked = f"<b>{title}</b> ◀" if title == highlight else title
+        annotations.append(_note(marked, sum(domain) / 2, 1, "center", "bottom") | {"font": {"size": 14}})
+        texts = (notes or {}).get(title, [""] * len(layers))
+        for row, (layer, counted) in enumerate(histograms.items()):
+            base = len(layers) - 1 - row
+            traces.append(_ridge(counted, base, colors[row], f"<b>{layer}</b><br>{texts[row]}") | {"xaxis": f"x{axis}"})
+            if texts[row]:
+                annotations.append(_note(texts[row], domain[1], base, "right", "middle") | {"yref": "y"})
+    layout["yaxis"] = {
+        "tickvals": list(range(len(layers)))[::-1], "ticktext": layers, "showgrid": False, "zeroline": False,
+        "range": [-0.5, len(layers) - 1 + OVERLAP + 0.2],
+    }  # fmt: skip
+    height = height or max(300, 30 * len(layers) + 90)
+    margin = {"l": 8, "r": 8, "t": 30, "b": 8}
+    layout |= {"annotations": annotations, "height": height, "showlegend": False, "margin": margin}
+    return go.Figure(traces, layout)
+
+
+def _ridge(counted: Histogram, base: float, color: str, label: str) -> dict:
+    """One histogram as a filled outline standing on `base`."""
+    x, y = _outline(counted)
+    red, green, blue = (int(v) for v in color.removeprefix("rgb(").rstrip(")").split(","))
+    outside = counted.below + counted.above + counted.not_finite
+    return {
+        "type": "scatter", "x": x, "y": base + OVERLAP * y, "mode": "lines", "fill": "toself",
+        "fillcolor": f"rgba({red},{green},{blue},0.75)", "line": {"color": "rgba(255,255,255,0.6)", "width": 1},
+        "hovertemplate": f"{label}<br>outside the axis: {outside / max(counted.total, 1):.1%}<extra></extra>",
+    }  # fmt: skip
+
+
+def _note(text: str, x: float, y: float, xanchor: str, yanchor: str) -> dict:
+    place = {"x": x, "xref": "paper", "y": y, "yref": "paper", "xanchor": xanchor, "yanchor": yanchor}
+    return {"text": text, "showarrow": False, "font": {"size": 12}, **place}
+
+
+def _outline(counted: Histogram) -> tuple[np.ndarray, np.ndarray]:
+    """The histogram's steps as a closed outline on the binned scale, its fullest bin at height 1."""
+    edges = np.linspace(*counted.bins.limits, counted.bins.count + 1)
+    heights = counted.counts / max(counted.counts.max(), 1)
+    return np.concatenate([edges[:1], edges.repeat(2)[1:-1], edges[-1:]]), np.concatenate([[0], heights.repeat(2), [0]])
+
+
+def _axis(bins: Bins, domain: list[float], room: float) -> dict:
+    """A column's axis; `room` is the share of its width left free for the notes."""
+    axis = axis_of(bins)
+    low, high = axis["range"]
+    return axis | {"range": [low, high + room * (high - low)], "tickangle": 0, "domain": domain, "anchor": "y"}
+
+
+def axis_of(bins: Bins) -> dict:
+    """An x axis for a binned scale: asinh bins get ticks at powers of ten."""
+    low, high = bins.limits
+    if bins.scale == "linear":
+        end = float(f"{high:.1g}") if float(f"{high:.1g}") <= high else float(f"{high:.1g}") / 2
+        texts = [f"−{end:g}", "0", f"{end:g}"]
+        return {"range": [low, high], "tickvals": [-end, 0, end], "ticktext": texts, "zeroline": True}
+    largest = int(np.log10(bins.high))
+    powers = [largest] if largest < 6 else [largest // 2, largest]
+    values = [-(10.0**p) for p in reversed(powers)] + [0.0] + [10.0**p for p in powers]
+    labels = [_power(p) for p in powers]
+    texts = [f"−{label}" for label in reversed(labels)] + ["0", *labels]
+    return {"range": [low, high], "tickvals": np.arcsinh(values), "ticktext": texts, "zeroline": True}
+
+
+def _power(exponent: int) -> str:
+    return "1" if exponent == 0 else f"10<sup>{exponent}</sup>"
+
+
+def histogram_bars(
+    panels: Mapping[str, Mapping[str, Histogram]], height: int = 260, log_counts: bool = False
+) -> go.Figure:
+    """Histograms as bars: panel title -> {series: histogram}; series of a panel share bins and lie over each other."""
+    chart = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.06)
+    names: dict[str, str] = {}
+    for column, series in enumerate(panels.values(), 1):
+        for name, counted in series.items():
+            first = name not in names
+            color = names.setdefault(name, COLORS[len(names) % len(COLORS)])
+            edges = np.linspace(*counted.bins.limits, counted.bins.count + 1)
+            shown = counted.bins.edges
+            chart.add_bar(
+                x=(edges[:-1] + edges[1:]) / 2, y=counted.counts, width=np.diff(edges), name=name, showlegend=first,
+                legendgroup=name, opacity=0.65, marker={"color": color, "line": {"width": 0}},
+                customdata=np.stack([shown[:-1], shown[1:]], axis=1),
+                hovertemplate="%{customdata[0]:.3g} to %{customdata[1]:.3g}: %{y:,} values<extra>" + name + "</extra>",
+                row=1, col=column,
+            )  # fmt: skip
+            chart.update_xaxes(row=1, col=column, **axis_of(counted.bins))
+    chart.update_yaxes(**({"type": "log", "dtick": 1} if log_counts else {"nticks": 4}))
+    chart.update_layout(
+        barmode="overlay", bargap=0, height=height, showlegend=any(len(series) > 1 for series in panels.values()),
+        legend={"orientation": "h", "y": 1.25, "x": 0.5, "xanchor": "center"}, margin={"l": 8, "r": 8, "t": 34, "b": 8},
+    )  # fmt: skip
+    return chart
+
+
+def log_axis(*curves: Sequence[float]) -> dict:
+    """A log axis with a tick a decade where the curves cover some, and plotly's own where they lie closer together."""
+    values = np.concatenate([np.asarray(curve, dtype=float).ravel() for curve in curves])
+    values = values[np.isfinite(values) & (values > 0)]
+    decades = np.log10(values.max() / values.min()) if len(values) else 0
+    ticks = {"dtick": max(1, round(decades / 5))} if decades > 1.2 else {"nticks": 5}
+    return {"type": "log", "exponentformat": "power", **ticks}

@@ -1,0 +1,237 @@
+"""Activations: what flows through the layers, and what would flow without pixel norm?"""
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.components import layer_runs
+from dashboard.components.charts import chart
+from dashboard.components.export import export_bar
+from dashboard.components.feature_browser import feature_browser
+from dashboard.components.layer_runs import NORM_NAMES, Setting
+from dashboard.components.page import formula_box, header
+from dashboard.figures.activations import magnitudes, statistics_table
+from dashboard.figures.ridgelines import histogram_bars, ridgelines
+from pgan_core.histograms import Bins
+from pgan_core.inspection import PointStatistics, WeightStatistics, weight_statistics
+
+VIEWS = ["All layers", "One layer", "Feature maps", "Weights"]
+POINTS = {"Before the non-linearity": ":pre", "After it": "", "After pixel norm": ":norm"}
+LINEAR = Bins(-4, 4, 80)
+AXES = ["automatic", "linear", "logarithmic"]
+LARGEST_FILE = 400 * 2**20  # bytes of activations before they are compressed
+Statistics = dict[str, PointStatistics]
+
+
+# ---- controls ----------------------------------------------------------------------------------------------------
+
+
+def controls(model: session.Model) -> tuple[str, Setting]:
+    """What is looked at, and the network and sample that it is looked at in."""
+    bound = {"bind": "query-params", "required": True}
+    parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
+    few = model.generator.resolution > 256
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        view = st.segmented_control(
+            "Show", VIEWS, default=VIEWS[0], key="activations_view", label_visibility="collapsed", **bound
+        )
+        part = st.segmented_control(
+            "Network", parts, default=parts[0], key="activations_network", format_func=str.capitalize,
+            label_visibility="collapsed", **bound,
+        )  # fmt: skip
+        st.markdown("Latents", width="content")
+        count = st.segmented_control(
+            "Latents", [1, 4, 16, 64], default=1 if few else 4, key="activations_count", label_visibility="collapsed",
+            **bound,
+        )  # fmt: skip
+    if view == "Weights":
+        return view, Setting(part, session.seed(), count)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        norm = "on"
+        if part == "generator":
+            st.markdown("Pixel norm", width="content", help="Off, or another normalisation in its place")
+            norm = st.segmented_control(
+                "Pixel norm", list(NORM_NAMES), default="on", key="activations_norm", format_func=NORM_NAMES.get,
+                label_visibility="collapsed", **bound,
+            )  # fmt: skip
+        equalized = st.toggle("Equalized scale", True, key="activations_equalized", bind="query-params")
+        setting = Setting(part, session.seed(), count, norm, equalized)
+    return view, setting
+
+
+def choose_bins(setting: Setting) -> Bins:
+    """The axis of all histograms: what escalates needs a logarithmic one, both sides of a comparison the same."""
+    name = st.session_state.get("activations_axis", AXES[0])
+    if name == "linear" or (name == "automatic" and not setting.changed):
+        return LINEAR
+    limit = 1e12 if setting.norm == "off" and not setting.equalized else 1e3
+    return Bins(-limit, limit, 80, "asinh")
+
+
+def display_controls() -> None:
+    """The charts' axis (read by `choose_bins`) and the kind of file that their buttons save."""
+    bound = {"bind": "query-params", "required": True}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.segmented_control("Histogram axis", AXES, default=AXES[0], key="activations_axis", **bound)
+        st.segmented_control(
+            "Charts are saved as", ["png", "svg"], default="png", key="activations_file", format_func=str.upper,
+            help="By the button at a chart's upper right corner", **bound,
+        )  # fmt: skip
+
+
+# ---- views -------------------------------------------------------------------------------------------------------
+
+
+def at(statistics: Statistics, suffix: str) -> Statistics:
+    """Layer -> statistics at one of its three points."""
+    wanted = {name: s for name, s in statistics.items() if name[len(name.partition(":")[0]) :] == suffix}
+    return {name.partition(":")[0]: s for name, s in wanted.items()}
+
+
+def available_points(statistics: Statistics) -> dict[str, str]:
+    return {title: suffix for title, suffix in POINTS.items() if at(statistics, suffix)}
+
+
+def all_layers(networks: dict[str, Statistics], file: str) -> None:
+    """Ridgelines, the two magnitudes by layer, the table."""
+    points = available_points(next(iter(networks.values())))
+    title = "After it"
+    if len(networks) > 1:
+        title = st.segmented_control(
+            "Point", list(points), default=title, required=True, key="activations_ridge", bind="query-params",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        columns = {name: at(statistics, points[title]) for name, statistics in networks.items()}
+    else:
+        columns = {name: at(statistics, suffix) for name, suffix in points.items() for statistics in networks.values()}
+        layers = [layer for layer in columns["After it"] if all(layer in c for c in columns.values())]
+        columns = {name: {layer: column[layer] for layer in layers} for name, column in columns.items()}
+    chart(
+        ridgelines(
+            {name: {layer: s.histogram for layer, s in column.items()} for name, column in columns.items()},
+            notes={name: [f"σ {s.std:.3g}" for s in column.values()] for name, column in columns.items()},
+            height=max(330, 30 * len(next(iter(columns.values()))) + 80),
+        ),
+        key="activations_ridges", download=file,
+    )  # fmt: skip
+    st.caption("All layers on the same bins, each ridge as high as its fullest bin. σ is the standard deviation.")
+    if len(networks) > 1 and st.session_state.get("activations_norm") in ("lrn", "batch"):
+        st.caption("The replacement stands where pixel norm stood; it was not there in training.")
+    chart(magnitudes(columns), key="activations_magnitudes", download=file)
+    table = statistics_table(columns).rename(columns={"network": "network" if len(networks) > 1 else "point"})
+    numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in ("mean", "std", "largest")}
+    shares = {n: st.column_config.NumberColumn(format="%.2f") for n in ("dead units %", "outside the axis %")}
+    st.dataframe(table, hide_index=True, column_config=numbers | shares, key="activations_table")
+    st.caption("A unit is dead when it is above 0 at no place of any picture of the sample.")
+    export_bar({"activations.csv": lambda: table.to_csv(index=False).encode()}, key="activations_table_file")
+
+
+def one_layer(networks: dict[str, Statistics], file: str) -> None:
+    """The histograms of one layer at its points, the networks over each other."""
+    points = available_points(next(iter(networks.values())))
+    layers = list(at(next(iter(networks.values())), ":pre"))
+    layer = st.select_slider("Layer", layers, layers[len(layers) // 2], key="activations_layer", bind="query-params")
+    panels = {
+        title: {name: at(statistics, suffix)[layer].histogram for name, statistics in networks.items()}
+        for title, suffix in points.items()
+    }
+    chart(histogram_bars(panels, height=330), key="activations_one", download=file)
+    chosen = {
+        f"{name} · {title.lower()}" if len(networks) > 1 else title: {layer: at(statistics, suffix)[layer]}
+        for name, statistics in networks.items()
+        for title, suffix in points.items()
+    }
+    numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in ("mean", "std", "largest")}
+    table = statistics_table(chosen).rename(columns={"network": "point"})
+    st.dataframe(table, hide_index=True, column_config=numbers, key="activations_one_table")
+
+
+@session.cached(max_entries=8)
+def all_weights(model: session.Model, part: str) -> list[WeightStatistics]:
+    """Every layer's weights; stored ones on one axis, used ones on another."""
+    network = getattr(model, part)
+    limit = 4 * max(layer.c for layer in network.layers.values())
+    stored, used = Bins(-4, 4, 80), Bins(-limit, limit, 80)
+    return [weight_statistics(network, name, stored, used) for name in network.layers]
+
+
+def weights(model: session.Model, part: str, file: str) -> None:
+    """Ridgelines of the weights as stored and as used."""
+    found = all_weights(model, part)
+    stored, used = "Stored, w", "Used, w · c"
+    figure = ridgelines(
+        {stored: {w.name: w.stored for w in found}, used: {w.name: w.effective for w in found}},
+        notes={
+            stored: [f"σ {w.stored_std:.3g}" for w in found],
+            used: [f"c {w.constant:.3g} · σ {w.effective_std:.3g}" for w in found],
+        },
+    )
+    chart(figure, key="activations_weights", download=file)
+    st.caption("Each column has its own axis, common to all layers. With equalized learning rate the file holds w.")
+
+
+def downloads(model: session.Model, setting: Setting, statistics: Statistics) -> None:
+    """The activations of chosen points as npz."""
+    default = [point for point in statistics if point.startswith("8x8/conv1") and ":" not in point]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kept = st.multiselect("Activations to save", list(statistics), default, key=f"activations_keep_{setting.part}")
+        size = sum(4 * setting.count * _numbers(statistics[point]) for point in kept)
+        if not kept or size > LARGEST_FILE:
+            st.caption(f"{size / 2**20:.0f} MiB: choose fewer than {LARGEST_FILE >> 20} MiB." if kept else "")
+        else:
+            files = {"activations.npz": lambda: layer_runs.activations_file(model, setting, kept)}
+            export_bar(files, key="activations_npz")
+            st.caption(f"{size / 2**20:,.1f} MiB")
+
+
+def _numbers(statistics: PointStatistics) -> int:
+    total = 1
+    for side in statistics.shape:
+        total *= side
+    return total
+
+
+def stddev_metric(model: session.Model, setting: Setting) -> None:
+    """The minibatch-stddev map of this batch: one number a group."""
+    numbers = layer_runs.stddev_numbers(model, setting)
+    if numbers is None:
+        st.caption("This discriminator has no minibatch-stddev layer.")
+        return
+    values = sorted({float(f"{n:.4g}") for n in numbers})
+    groups = f"{len(values)} groups" if len(values) > 1 else "one group"
+    shown = ", ".join(f"{v:.4g}" for v in values[:8])
+    st.markdown(
+        f"**Minibatch stddev** of this batch of {setting.count}: {shown} ({groups}). "
+        "It fills the extra map; pictures that are all alike give a number near 0, which the discriminator can hold "
+        "against them (section 3)."
+    )
+
+
+# ---- the page ----------------------------------------------------------------------------------------------------
+
+model = session.model()
+header("What flows through the layers?", "PGGAN, section 4.2")
+view, setting = controls(model)
+file = st.session_state.get("activations_file", "png")
+if view == "Weights":
+    weights(model, setting.part, file)
+else:
+    bins = choose_bins(setting)
+    networks = {"Untouched": layer_runs.statistics(model, setting.untouched, bins)}
+    if setting.changed:
+        networks[setting.title] = layer_runs.statistics(model, setting, bins)
+    current = networks[setting.title]
+    if setting.part == "discriminator":
+        stddev_metric(model, setting)
+    if view == "Feature maps":
+        feature_browser(model, setting, current)
+    else:
+        (one_layer if view == "One layer" else all_layers)(networks, file)
+    downloads(model, setting, current)
+display_controls()
+formula_box(
+    r"b_{x,y} = \frac{a_{x,y}}{\sqrt{\frac{1}{N}\sum_{j=0}^{N-1}\left(a_{x,y}^{j}\right)^2 + \epsilon}}",
+    "**Pixel norm** scales each pixel's feature vector to mean square 1 after every convolution of the generator: no "
+    "layer can hand on larger and larger signals, however generator and discriminator compete. Switch it off, or the "
+    "equalized scale, and watch the magnitudes escalate from layer to layer.",
+    "Karras et al. 2018, section 4.2, ε = 1e−8",
+)

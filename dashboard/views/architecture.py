@@ -1,0 +1,145 @@
+"""Architecture: what is inside a Progressive GAN?"""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+import torch
+
+from dashboard import session
+from dashboard.components.charts import chart
+from dashboard.components.export import export_bar
+from dashboard.components.page import formula_box, header
+from dashboard.figures import architecture as figures
+from dashboard.figures.architecture_paper import draw, save
+from dashboard.figures.ridgelines import histogram_bars
+from pgan_core.histograms import Bins, histogram
+from pgan_core.inspection import LayerRow, WeightStatistics, layer_table, weight_statistics
+from pgan_core.tables import COLUMNS, short_count, table_cells, table_csv, table_latex, table_markdown
+
+LAYER = "architecture_layer"
+WORDS = {  # what a block without weights does
+    "latent": "The input: a point on the unit sphere, for the latent is normalised before it enters.",
+    "image": "The input: a generated or a real picture, values from −1 to 1.",
+    "upsample": "Nearest neighbour: every pixel is repeated 2×2 times. It has no weights.",
+    "downsample": "Average pooling: every 2×2 pixels become one. It has no weights.",
+    "pixel_norm": "Each pixel's feature vector is scaled to mean square 1: b = a / √(mean(a²) + 1e−8). No weights.",
+    "minibatch_stddev": "One extra map: the standard deviation over a group of pictures, averaged over all.",
+    "blend": "The fade: (1 − α) times the old branch plus α times the new one. α grows from 0 to 1 in training.",
+}
+
+
+@session.cached(max_entries=64)
+def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
+    """Stored and effective weights of a layer on one axis."""
+    network = getattr(model, part)
+    limit = float(network.layers[name].weight.abs().max()) * max(1.0, network.layers[name].c)
+    return weight_statistics(network, name, Bins(-limit, limit, 81), Bins(-limit, limit, 81))
+
+
+@session.cached(max_entries=32)
+def paper_figure(model: session.Model, part: str, resolution: int, fading: bool, kind: str) -> bytes:
+    """The figure as a file."""
+    drawing = figures.network_drawing(getattr(model, part), resolution, fading)
+    return save(draw(drawing, part.capitalize()), kind)
+
+
+def controls(model: session.Model) -> tuple[str, int, bool]:
+    """Which network, grown to which size, with the fade's two branches or not."""
+    parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
+    bound = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        part = st.segmented_control(
+            "Network", parts, default=parts[0], key="architecture_network", format_func=str.capitalize, **bound
+        )
+        sizes = getattr(model, part).resolutions
+        st.markdown("grown to", width="content")
+        resolution = st.segmented_control("Grown to", sizes, default=sizes[-1], key="architecture_resolution", **bound)
+        can_fade = resolution // 2 in sizes
+        fading = st.toggle("while fading in", True, key="architecture_fade", bind="query-params", disabled=not can_fade)
+    return part, resolution, fading and can_fade
+
+
+def clicked() -> None:
+    """A click on a block chooses its layer."""
+    points = st.session_state["architecture_chart"].selection.points
+    if points and "customdata" in points[0]:
+        name = points[0]["customdata"]
+        st.session_state[LAYER] = name[0] if isinstance(name, list) else name
+
+
+def choose_layer(drawing: figures.Drawing, place) -> str:
+    """The chosen block's name: clicked in the figure or picked from the list."""
+    names = [p.block.name for p in drawing.placed]
+    first = next((name for name in names if name.endswith("8x8/conv0")), names[1])
+    if st.session_state.get(LAYER, first) not in names:
+        st.session_state[LAYER] = first
+    with place:
+        return st.selectbox(
+            "Block", names, names.index(first), key=LAYER, bind="query-params", label_visibility="collapsed", width=240
+        )
+
+
+def layer_detail(model: session.Model, part: str, row: LayerRow) -> None:
+    """A layer's weights as stored and as used, its constant, its bias."""
+    found = weights(model, part, row.name)
+    st.markdown(
+        f"Weights **{' × '.join(map(str, found.shape))}**, {short_count(row.parameters)} parameters with the bias, "
+        f"{short_count(row.multiply_adds)} multiply-adds a picture. Run-time constant **c = {found.constant:.4g}**; "
+        f"std. dev. stored **{found.stored_std:.3g}**, used **{found.effective_std:.3g}**."
+    )
+    panels = {"Stored, w": {"w": found.stored}, "Used, w · c": {"w · c": found.effective}}
+    if found.bias is not None:
+        limit = max(float(np.abs(found.bias).max()), 1e-3)
+        panels["Bias"] = {"bias": histogram(torch.from_numpy(found.bias), Bins(-limit, limit, 41))}
+    chart(histogram_bars(panels, height=230), key="architecture_weights")
+    st.caption("Stored and used weights are drawn on one axis, so that the constant can be seen at work.")
+
+
+def files(model: session.Model, part: str, resolution: int, fading: bool, rows: list[LayerRow]) -> dict:
+    """What can be saved: the figure for a paper and the table, by file name."""
+    texts = {
+        "tex": lambda: table_latex(rows, part.capitalize()).encode(),
+        "csv": lambda: table_csv(rows).encode(),
+        "md": lambda: table_markdown(rows).encode(),
+    }
+    pictures = {k: lambda kind=k: paper_figure(model, part, resolution, fading, kind) for k in ("svg", "pdf")}
+    return {f"{part}.{kind}": make for kind, make in (pictures | texts).items()}
+
+
+def table(rows: list[LayerRow], part: str) -> None:
+    """The paper's table 2 for this network."""
+    total = short_count(sum(row.parameters for row in rows))
+    work = short_count(sum(row.multiply_adds for row in rows))
+    st.subheader("Layer by layer")
+    st.markdown(f"As table 2 of the paper: **{total}** trainable parameters, **{work}** multiply-adds a picture.")
+    cells = pd.DataFrame(table_cells(rows), columns=list(COLUMNS))
+    st.dataframe(cells, hide_index=True, height=36 * min(len(rows) + 1, 14), key="architecture_table")
+
+
+model = session.model("none")
+header("What is inside a Progressive GAN?", "PGGAN, table 2 and figure 2")
+part, resolution, fading = controls(model)
+network = getattr(model, part)
+rows = layer_table(network, resolution, fading)
+drawing = figures.network_drawing(network, resolution, fading)
+figure_place = st.container()
+tools = st.container(horizontal=True, vertical_alignment="center")
+chosen = choose_layer(drawing, tools)
+with figure_place:
+    chart(figures.figure(drawing, chosen), key="architecture_chart", on_select=clicked, selection_mode="points")
+with tools:
+    export_bar(files(model, part, resolution, fading, rows), key="architecture")
+by_name = {row.name: row for row in rows}
+kind = next(p.block.kind for p in drawing.placed if p.block.name == chosen)
+if chosen in network.layers:
+    layer_detail(model, part, by_name[chosen])
+else:
+    st.markdown(WORDS.get(kind, ""))
+formula_box(
+    r"\hat w = w \cdot c, \qquad c = \frac{\sqrt 2}{\sqrt{n_{in}}}, \qquad w \sim \mathcal{N}(0, 1)",
+    "**Equalized learning rate.** The file holds w, drawn from N(0, 1) at the start; the network computes with w · c, "
+    "where c is He's constant for the layer's fan-in. All layers store numbers of one scale, so Adam moves them all at "
+    "one speed. Stored weights show what training did to N(0, 1), used ones what the layer does.",
+    "Karras et al. 2018, section 4.1",
+)
+table(rows, part)

@@ -1,0 +1,252 @@
+"""Initialization: why does PGGAN need no careful initialization?"""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import session
+from dashboard.components.charts import chart
+from dashboard.components.images import image_wall
+from dashboard.components.page import formula_box, header
+from dashboard.components.progress import with_progress
+from dashboard.figures import initialization as figures
+from dashboard.figures.ridgelines import ridgelines
+from pgan_core.generator import GeneratorConfig
+from pgan_core.histograms import Bins
+from pgan_core.initialization import (
+    NONLINEARITIES,
+    PRESETS,
+    PlainNetwork,
+    Preset,
+    compare,
+    initialized_generator,
+    strategies,
+)
+from pgan_core.inspection import generator_statistics
+from pgan_core.learning_speed import learning_speed
+from pgan_core.pictures import to_uint8
+
+WIDTHS = [16, 64, 128, 256, 500, 1000]
+SPEED_WIDTHS = (2, 512, 16, 256, 1)  # of the small network: layers of very different fan-in
+OWN_CASE = "a scale under which all layers look alike: the spread neither fades nor grows, forward and backward."
+NORMS = {"with pixel norm": "on", "without": "off"}
+
+# ---- the classical experiment ------------------------------------------------------------------------------------
+
+
+@session.cached(max_entries=32)
+def classical(network: PlainNetwork, custom_std: float | None) -> dict:
+    """All strategies on one plain network, by key."""
+    limit = 1.0 if network.nonlinearity == "tanh" else 3.0
+    return compare(network, strategies(custom_std), Bins(-limit, limit, 60), Bins(-3, 3, 60))
+
+
+def choose_preset(preset: Preset) -> None:
+    """A preset's button: set the controls to its case."""
+    st.session_state["initialization_nonlinearity"] = preset.nonlinearity
+    st.session_state["initialization_depth"] = 10
+    st.session_state["initialization_width"] = 500
+    session.remember("initialization_case", PRESETS.index(preset), default=0)
+
+
+def preset_buttons() -> Preset:
+    """One button a preset in a row; returns the chosen one."""
+    chosen = PRESETS[min(session.recall("initialization_case", 0), len(PRESETS) - 1)]
+    with st.container(horizontal=True, gap="small"):
+        for i, preset in enumerate(PRESETS):
+            st.button(
+                preset.title, on_click=choose_preset, args=(preset,), key=f"initialization_preset_{i}",
+                type="primary" if preset == chosen else "secondary",
+            )  # fmt: skip
+    return chosen
+
+
+def network_controls(seed: int) -> tuple[PlainNetwork, float | None, str]:
+    """Depth, width, non-linearity, a standard deviation of one's own, and what the histograms show."""
+    bound = {"bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        layers = st.slider("Layers", 1, 30, 10, key="initialization_depth", width=130, **bound)
+        units = st.select_slider("Width", WIDTHS, 500, key="initialization_width", width=120, **bound)
+        kind = st.segmented_control(
+            "Non-linearity", list(NONLINEARITIES), default=PRESETS[0].nonlinearity, required=True,
+            format_func=lambda key: NONLINEARITIES[key].name, key="initialization_nonlinearity", **bound,
+        )  # fmt: skip
+        custom = st.number_input(
+            "Own std. dev.", 0.0, 100.0, value=None, step=0.01, format="%.4g", placeholder="none", width=125,
+            key="initialization_std", on_change=std_changed, **bound,
+        )  # fmt: skip
+        what = st.segmented_control(
+            "Histograms of", ["activations", "gradients"], default="activations", required=True,
+            key="initialization_what", **bound,
+        )  # fmt: skip
+    return PlainNetwork(layers, units, kind, seed=seed), custom or None, what
+
+
+def std_changed() -> None:
+    """The typed standard deviation counts in two sections: both have to run again."""
+    st.session_state["initialization_rerun"] = True
+
+
+@st.fragment
+def classical_section(seed: int) -> None:
+    """Presets, controls, ridgelines by strategy, and the spread over depth against theory."""
+    if st.session_state.pop("initialization_rerun", False):
+        st.rerun(scope="app")
+    case = preset_buttons()
+    network, custom, what = network_controls(seed)
+    fits = case.nonlinearity == network.nonlinearity
+    st.markdown(f"**Look for:** {case.look_for if fits else OWN_CASE}")
+    runs = classical(network, custom)
+    columns, notes = {}, {}
+    for run in runs.values():
+        spread = run.activation_std if what == "activations" else run.gradient_std
+        layers = run.activations if what == "activations" else run.gradients
+        columns[run.strategy.name] = {f"layer {i + 1}": counted for i, counted in enumerate(layers)}
+        notes[run.strategy.name] = [f"σ {value:.2g}" for value in spread]
+    height = min(760, 22 * network.depth + 120)
+    marked = runs[case.strategy].strategy.name if fits else None
+    chart(ridgelines(columns, notes=notes, highlight=marked, height=height), key="initialization_ridges")
+    st.caption(
+        f"Input N(0, 1), {network.samples} samples; {what} by layer, all on the same bins, each ridge as high as its "
+        "fullest bin. All strategies scale the same noise: He and Equalized are one network at the start."
+    )
+    chart(figures.spread_over_depth(runs), key="initialization_spread")
+    st.caption("Markers are measured, lines are theory in the limit of infinite width.")
+    formula_box(
+        r"\begin{gathered} v_{l+1} = n\,\sigma_w^2\;\mathbb{E}\left[\phi(u)^2\right],\; u \sim \mathcal{N}(0, v_l) \\"
+        r"\hat w = w \cdot c,\quad c=\sqrt{2/n} \end{gathered}",
+        "v is the variance of what enters a layer's non-linearity φ. Each layer multiplies it by n σ² and by what φ "
+        "leaves of it; ten layers do it ten times over. Xavier makes the product 1 for the linear case, He for ReLU, "
+        "which cuts one half away. PGGAN stores w ~ N(0, 1) and multiplies by He's constant c at run time.",
+        "Karras et al. 2018, section 4.1; Glorot & Bengio 2010; He et al. 2015",
+    )
+
+
+# ---- the real generator ------------------------------------------------------------------------------------------
+
+
+def grown_to(config: GeneratorConfig, resolution: int) -> GeneratorConfig:
+    """The loaded configuration, grown to a resolution only, as training would start it."""
+    count = config.sizes.index(resolution) + 1
+    return replace(
+        config, resolution=resolution, channels=config.channels[:count], rgb_resolutions=None, stored_resolution=None,
+        stored_alpha=1.0,
+    )  # fmt: skip
+
+
+def fresh_generators(config: GeneratorConfig, custom: float | None, seed: int, z, labels, progress) -> dict:
+    """(strategy, norm) -> picture, its spread, and statistics of the layers' activations after the non-linearity."""
+    chosen, results = strategies(custom), {}
+    bins = Bins(-1e3, 1e3, 80, "asinh")
+    with torch.inference_mode():
+        for i, (key, strategy) in enumerate(chosen.items()):
+            generator = initialized_generator(config, strategy, seed).to(z.device)
+            for j, norm in enumerate(NORMS.values()):
+                network = generator.variant(pixel_norm=norm)
+                statistics = generator_statistics(network, z, bins, labels=labels)
+                images = network(z[:1], labels=None if labels is None else labels[:1])
+                layers = {name: statistics[name] for name in generator.layer_names}
+                results[key, norm] = to_uint8(images.nan_to_num(0))[0], float(images.std()), layers
+                progress((2 * i + j + 1) / (2 * len(chosen)))
+    return results
+
+
+@st.fragment
+def generator_section(model: session.Model, seed: int, custom: float | None) -> None:
+    """The same strategies on the loaded configuration, freshly initialized."""
+    st.subheader("The same on PGGAN's generator")
+    sizes = list(model.generator.config.sizes)
+    bound = {"bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        size = st.select_slider(
+            "Grown to", sizes, min(64, sizes[-1]), key="initialization_resolution", width=320, **bound
+        )
+        norm = st.segmented_control(
+            "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **bound
+        )
+    z, labels = session.latents(model, seed, 2), session.labels(model, 2)
+    config = grown_to(model.generator.config, size)
+    results = with_progress(
+        ("fresh", model.identity, size, custom, seed),
+        lambda progress: fresh_generators(config, custom, seed, z, labels, progress),
+        "Initializing generators",
+    )
+    names = {key: strategy.name for key, strategy in strategies(custom).items()}
+    picked = {names[key]: result for (key, n), result in results.items() if n == NORMS[norm]}
+    layers = list(next(iter(picked.values()))[2])
+    image_wall(
+        np.stack([picture for picture, _, _ in picked.values()]), key="initialization-pictures", columns=len(picked),
+        captions=[f"{name} · σ {spread:.2g}" for name, (_, spread, _) in picked.items()],
+    )  # fmt: skip
+    chart(
+        ridgelines(
+            {name: {layer: s.histogram for layer, s in stats.items()} for name, (_, _, stats) in picked.items()},
+            notes={name: [f"σ {s.std:.2g}" for s in stats.values()] for name, (_, _, stats) in picked.items()},
+        ),
+        key="initialization_generator_ridges",
+    )
+    curves = {name: [s.std for s in stats.values()] for name, (_, _, stats) in picked.items()}
+    chart(figures.layer_spread(curves, layers), key="initialization_generator_spread")
+    st.caption(
+        "Activations after the non-linearity, 2 latents, and the first picture (clamped to −1 … 1). With pixel norm "
+        "every layer's input has length 1 per feature, so nothing escalates from layer to layer whatever the scale; "
+        "without it each layer multiplies the error of the one before."
+    )
+
+
+# ---- why at run time ---------------------------------------------------------------------------------------------
+
+
+def run_experiment(place, rate: float, steps: int, seed: int) -> None:
+    """Train and redraw every few steps; what was reached stays in the session, also when it is stopped."""
+    done: list = []
+    st.session_state["initialization_steps"] = (done, rate, steps)
+    bar = st.progress(0.0, text="Training three small networks")
+    for step in learning_speed(steps, SPEED_WIDTHS, rate, seed=seed):
+        done.append(step)
+        if len(done) % 25 == 0 or len(done) == steps:
+            bar.progress(len(done) / steps, text=f"Step {len(done)} of {steps}")
+            with place:
+                chart(figures.learning_speed(done, SPEED_WIDTHS, steps), key=f"speed_{len(done)}")
+    bar.empty()
+
+
+@st.fragment
+def speed_section(seed: int) -> None:
+    """Adam on three ways of holding the same weights, run at a press of a button."""
+    st.subheader("Why at run time?")
+    bound = {"bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        rate = st.select_slider(
+            "Learning rate", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2], 1e-3, key="initialization_rate", width=280, **bound
+        )
+        steps = st.select_slider("Steps", [100, 200, 300, 500], 200, key="initialization_count", width=220, **bound)
+        start = st.button("Train", icon=":material/play_arrow:", type="primary", key="initialization_train")
+        st.button("Stop", icon=":material/stop:", key="initialization_stop", help="Keeps what was reached")
+    place = st.empty()
+    if start:
+        run_experiment(place, rate, steps, seed)
+    elif "initialization_steps" in st.session_state and st.session_state["initialization_steps"][0]:
+        done, _, total = st.session_state["initialization_steps"]
+        with place:
+            chart(figures.learning_speed(done, SPEED_WIDTHS, total), key="speed_kept")
+    else:
+        place.info("Press Train: three small networks learn to tell two spirals apart. It takes a few seconds.")
+    formula_box(
+        r"\Delta w \approx \pm\,\eta \;\Rightarrow\;"
+        r"\frac{\lVert\Delta \hat w\rVert}{\lVert\hat w\rVert} \approx \frac{\eta}{\sigma_{stored}}",
+        "Adam moves every stored number by about the learning rate η, whatever its scale. With He's initializer a "
+        "layer of large fan-in stores small numbers and changes by a large share of itself, one of small fan-in hardly "
+        "moves. Stored as N(0, 1) and scaled at run time all layers learn at one speed; weight normalization too.",
+        "Karras et al. 2018, section 4.1; Salimans & Kingma 2016",
+    )
+
+
+model = session.model()
+header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
+classical_section(session.seed())
+custom_std = st.session_state.get("initialization_std") or None
+generator_section(model, session.seed(), custom_std)
+speed_section(session.seed())
