@@ -110,9 +110,20 @@ def _load(path: str, device: str, options: tuple, identity: str) -> Any:
     return load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
 
 
+def prepared(model: Model) -> Generator:
+    """The generator's inference form: the same walk and pictures in about half the time, for pages that only look."""
+    return _prepare(model.identity, model.generator)
+
+
+@st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner=False)
+def _prepare(identity: str, _generator: Generator) -> Generator:
+    return _generator.prepared()
+
+
 def unload(model: Model) -> None:
     """Give the model's memory back, with everything computed from any model; it loads again when asked for."""
     _load.clear(str(model.path), model.device, model.options, model.identity)
+    _prepare.clear(model.identity, model.generator)
     st.cache_data.clear()
 
 

@@ -41,7 +41,8 @@ def final_growth(model: session.Model, seed: int, columns: int) -> tuple[Track, 
     """The loaded network at every moment of its growth: the track, and its sheets as addresses."""
     z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
     size = tile_size(model.generator.resolution, columns)
-    track = final_track(list(growth_frames(model.generator, z, labels, size=size)), model.generator.moment(), columns)
+    frames = list(growth_frames(session.prepared(model), z, labels, size=size))
+    track = final_track(frames, model.generator.moment(), columns)
     return track, track.addresses()
 
 
@@ -122,11 +123,9 @@ def picture_costs(model: session.Model | None) -> dict[str, dict[int, Cost]]:
         networks = {"generator": Generator(GeneratorConfig()), "discriminator": Discriminator(DiscriminatorConfig())}
     else:
         networks = {"generator": model.generator, "discriminator": model.discriminator}
-    return {
-        name: {r: image_cost(network, r) for r in network.resolutions}
-        for name, network in networks.items()
-        if network is not None
-    }
+    present = {name: network for name, network in networks.items() if network is not None}
+    sizes = set.intersection(*(set(network.resolutions) for network in present.values()))
+    return {name: {r: image_cost(network, r) for r in sorted(sizes)} for name, network in present.items()}
 
 
 def costs_section(model: session.Model, own: Schedule | None) -> None:
@@ -138,6 +137,8 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
     )
     costs = picture_costs(None if run == OFFICIAL else model)
     sizes = list(costs["generator"])
+    if not sizes:
+        return  # two files that share no size
     schedule = own if own and run != OFFICIAL else official_schedule(resolution=sizes[-1])
     chart(figures.picture_costs(costs), key="growth_picture_costs")
     small, large = ([by_size[size] for by_size in costs.values()] for size in (sizes[0], sizes[-1]))
