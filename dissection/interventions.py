@@ -1,0 +1,219 @@
+"""Edits of units: ablate, insert, scale, copy, everywhere or in a region (Bau et al. 2019, section 3.2).
+
+    from dissection import ablate, insert
+    result = generator.run(z, edits={"8x8/conv1": [ablate([3, 17]), insert([5], value=2.0, region=mask)]})
+
+An edit is x (1 - a) + v a on a layer's activation after its non-linearity, before pixel norm (which then amplifies what
+remains). a is the strength, 1 or less, times the region. A region at the picture's size is max-pooled to the layer, as
+the published tools do, so that a unit is switched wherever the brush touched its cell. Edits are composed in order.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MAX_EDITS = 1000  # of one file
+MAX_REGION = 1024  # pixels a side, of a region in a file
+
+
+class EditError(ValueError):
+    """An edit that cannot be made, or a file that describes none; one sentence says why."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit of some units of a layer; called with an activation N x C x h x w it returns the edited one.
+
+    units: indices, or None for all of the layer.  value: what they are set to, one number, one a unit (U), or maps
+    (U x h x w or N x U x h x w).  factor: they are multiplied by it instead of set.  strength: a, 0 to 1.  region:
+    H x W, or N x H x W for one a picture, 0 to 1, any size; None means everywhere.  pooling: how a region comes to
+    the layer's size, "max" or "mean".
+    """
+
+    units: tuple[int, ...] | None
+    value: Tensor | None = None
+    factor: float | None = None
+    strength: float = 1.0
+    region: Tensor | None = None
+    pooling: str = "max"
+
+    def __call__(self, x: Tensor) -> Tensor:
+        units = self._units_in(x)
+        old = x[:, units]
+        if self.factor is not None:
+            new = old * self.factor
+        else:
+            value = self.value.to(x)
+            new = value[:, None, None] if value.dim() == 1 else value
+        a = self._alpha(x)
+        edited = x.clone()
+        edited[:, units] = old * (1 - a) + new * a
+        return edited
+
+    def _units_in(self, x: Tensor) -> Tensor:
+        count = x.shape[1]
+        units = range(count) if self.units is None else self.units
+        if wrong := [unit for unit in units if not 0 <= unit < count]:
+            raise EditError(f"the layer has the units 0 to {count - 1}, there is no unit {wrong[0]}")
+        return torch.as_tensor(list(units), dtype=torch.long, device=x.device)
+
+    def _alpha(self, x: Tensor) -> Tensor | float:
+        if self.region is None:
+            return self.strength
+        region = self.region.to(x)
+        region = region[None, None] if region.dim() == 2 else region[:, None]
+        pool = F.adaptive_max_pool2d if self.pooling == "max" else F.adaptive_avg_pool2d
+        return self.strength * pool(region, x.shape[2:])
+
+
+def ablate(units: Sequence[int] | None, region: Tensor | None = None, *, strength: float = 1.0) -> Edit:
+    """Switch units off: their maps are set to 0, everywhere or in a region H x W in 0..1 at any size."""
+    return insert(units, 0.0, region, strength=strength)
+
+
+def insert(
+    units: Sequence[int] | None,
+    value: float | Sequence[float] | Tensor,
+    region: Tensor | None = None,
+    *,
+    strength: float = 1.0,
+    pooling: str = "max",
+) -> Edit:
+    """Set units to a value (one number, or one a unit), usually a high level for a concept; region H x W in 0..1."""
+    units = _checked_units(units)
+    value = torch.as_tensor(value, dtype=torch.float32)
+    value = value.reshape(1) if value.dim() == 0 else value
+    if not value.isfinite().all():
+        raise EditError("a unit is set to a number, not to a NaN or an infinity")
+    if value.dim() == 1 and units is not None and len(value) not in (1, len(units)):
+        raise EditError(f"{len(units)} units take one value or {len(units)} values, not {len(value)}")
+    return Edit(units, value, None, _checked_share("strength", strength), _checked_region(region), _checked(pooling))
+
+
+def scale(units: Sequence[int] | None, factor: float, region: Tensor | None = None, *, strength: float = 1.0) -> Edit:
+    """Multiply units by a factor: more of what they do where it is above 1, less where it is below."""
+    if not -1e6 < factor < 1e6:
+        raise EditError(f"a factor is a number between -1e6 and 1e6, not {factor}")
+    region = _checked_region(region)
+    return Edit(_checked_units(units), None, float(factor), _checked_share("strength", strength), region)
+
+
+def copy(
+    units: Sequence[int] | None, activation: Tensor, region: Tensor | None = None, *, strength: float = 1.0
+) -> Edit:
+    """Set units to their maps in another picture: activation C x h x w (or 1 x C x h x w) of the same layer as kept."""
+    activation = activation[0] if activation.dim() == 4 and activation.shape[0] == 1 else activation
+    if activation.dim() != 3:
+        raise EditError(f"one picture's activation C x h x w is copied, not {tuple(activation.shape)}")
+    chosen = activation if units is None else activation[list(_checked_units(units, len(activation)))]
+    return Edit(_checked_units(units), chosen, None, _checked_share("strength", strength), _checked_region(region))
+
+
+def _checked_units(units: Sequence[int] | None, count: int | None = None) -> tuple[int, ...] | None:
+    if units is None:
+        return None
+    units = tuple(int(unit) for unit in units)
+    if any(unit < 0 or (count is not None and unit >= count) for unit in units):
+        raise EditError(f"units are numbered from 0{f' to {count - 1}' if count else ''}, found {units}"[:200])
+    if len(set(units)) < len(units):
+        raise EditError("an edit names a unit twice")
+    return units
+
+
+def _checked_share(name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise EditError(f"{name} is a number from 0 to 1, not {value}")
+    return float(value)
+
+
+def _checked_region(region: Tensor | None) -> Tensor | None:
+    if region is None:
+        return None
+    region = torch.as_tensor(region, dtype=torch.float32)
+    if region.dim() == 3 and region.shape[0] == 1:
+        region = region[0]
+    if region.dim() not in (2, 3) or not region.numel():
+        raise EditError(f"a region is H x W (or N x H x W for one a picture), not {tuple(region.shape)}")
+    if not ((region >= 0) & (region <= 1)).all():
+        raise EditError("a region holds numbers from 0 to 1")
+    return region
+
+
+def _checked(pooling: str) -> str:
+    if pooling not in ("max", "mean"):
+        raise EditError(f"a region is pooled by max or mean, not {pooling!r}")
+    return pooling
+
+
+# ---- edits as JSON: saved, shared as a link, applied from the shell ----------------------------------------------
+
+
+def to_json(edits: Mapping[str, Sequence[Edit]]) -> str:
+    """Edits by layer as text; regions are stored in 256 steps. Copied maps are not a description: EditError."""
+    return json.dumps({"edits": [_plain(layer, edit) for layer, todo in edits.items() for edit in todo]})
+
+
+def from_json(text: str | bytes) -> dict[str, list[Edit]]:
+    """Edits by layer from what `to_json` wrote. Raises EditError for anything else."""
+    try:
+        records = json.loads(text)["edits"]
+        if not isinstance(records, list) or len(records) > MAX_EDITS:
+            raise EditError(f"an edit file holds a list of at most {MAX_EDITS} edits")
+        edits: dict[str, list[Edit]] = {}
+        for record in records:
+            edits.setdefault(str(record["layer"]), []).append(_edit(record))
+    except EditError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UnicodeDecodeError) as error:
+        raise EditError(f"this is no file of edits: {error or type(error).__name__}"[:200]) from error
+    return edits
+
+
+def _plain(layer: str, edit: Edit) -> dict:
+    record: dict = {"layer": layer, "units": None if edit.units is None else list(edit.units)}
+    if edit.factor is not None:
+        record["factor"] = edit.factor
+    elif edit.value.dim() == 1:
+        record["value"] = edit.value.tolist()
+    else:
+        raise EditError("an edit that copies another picture's maps cannot be written to a file")
+    record |= {"strength": edit.strength, "pooling": edit.pooling}
+    if edit.region is not None:
+        if edit.region.dim() != 2:
+            raise EditError("regions of their own for each picture cannot be written to a file")
+        steps = (edit.region * 255).round().to(torch.uint8)
+        record["region"] = {"size": list(steps.shape), "steps": base64.b64encode(steps.numpy().tobytes()).decode()}
+    return record
+
+
+def _edit(record: Mapping) -> Edit:
+    if unknown := set(record) - {"layer", "units", "value", "factor", "strength", "pooling", "region"}:
+        raise EditError(f"an edit has no property {min(unknown)[:40]}")
+    region = _region(record["region"]) if record.get("region") is not None else None
+    strength = float(record.get("strength", 1.0))
+    if "factor" in record:
+        edit = scale(record["units"], float(record["factor"]), region, strength=strength)
+        return replace(edit, pooling=_checked(record.get("pooling", "max")))
+    pooling = record.get("pooling", "max")
+    return insert(record["units"], record["value"], region, strength=strength, pooling=pooling)
+
+
+def _region(record: Mapping) -> Tensor:
+    height, width = (int(side) for side in record["size"])
+    if not (0 < height <= MAX_REGION and 0 < width <= MAX_REGION):
+        raise EditError(f"a region has 1 to {MAX_REGION} pixels a side, not {height} x {width}")
+    try:
+        steps = base64.b64decode(record["steps"], validate=True)
+    except binascii.Error as error:
+        raise EditError("a region's pixels are not base64") from error
+    if len(steps) != height * width:
+        raise EditError(f"a region of {height} x {width} has {height * width} pixels, not {len(steps)}")
+    return torch.frombuffer(bytearray(steps), dtype=torch.uint8).reshape(height, width).float() / 255
