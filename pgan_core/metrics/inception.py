@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 
 def inception_score(probabilities, splits=10):
@@ -28,3 +29,29 @@ def inception_score(probabilities, splits=10):
 def _score(p):
     divergence = torch.xlogy(p, p) - torch.xlogy(p, p.mean(dim=0, keepdim=True))
     return float(divergence.sum(dim=1).mean().exp())
+
+
+def thumbnail_classifier(pictures, classes=10, size=8):
+    """A stand-in for a real classifier, made of pictures alone: which of `classes` examples is a picture closest to?
+
+    pictures: uint8 N x 3 x H x W. The examples are chosen far from each other (each next one is the picture that is
+    farthest from those before), and a picture's probabilities are the softmax of its negative squared distances as
+    size x size thumbnails. Returns a function of a set of pictures to its N x classes probabilities.
+    """
+    known = _thumbnails(pictures, size)
+    chosen = [0]
+    while len(chosen) < min(classes, len(known)):
+        chosen.append(int(torch.cdist(known, known[chosen]).min(dim=1).values.argmax()))
+    examples = known[chosen]
+    unit = torch.cdist(known, examples).square().min(dim=1).values.mean().clamp_min(1e-6)
+
+    def classify(others):
+        distances = torch.cdist(_thumbnails(others, size), examples).square()
+        return torch.softmax(-10 * distances / unit, dim=1)
+
+    return classify
+
+
+def _thumbnails(pictures, size):
+    small = F.adaptive_avg_pool2d(torch.as_tensor(pictures).float(), size)
+    return small.flatten(1) / 255

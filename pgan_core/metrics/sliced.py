@@ -34,7 +34,7 @@ def sliced_wasserstein(
     Every set is normalised by its own statistics, so a global shift or gain of colour does not show. Few
     pictures give large distances even between equals: read it beside a floor (`swd_with_floor`).
     """
-    (distance,) = _distances(
+    found = distances_from(
         real,
         {"fake": fake},
         seed=seed,
@@ -44,7 +44,7 @@ def sliced_wasserstein(
         device=device,
         progress=progress,
     )
-    return distance
+    return found["fake"]
 
 
 def swd_with_floor(real, real_again, fake, **options):
@@ -54,17 +54,23 @@ def swd_with_floor(real, real_again, fake, **options):
     "floor": {...}}, each by level and with its average. The first set's patches are drawn, projected and sorted
     once for both.
     """
-    distance, floor = _distances(real, {"fake": fake, "real_again": real_again}, **options)
-    return {"distance": distance, "floor": floor}
+    found = distances_from(real, {"fake": fake, "real_again": real_again}, **options)
+    return {"distance": found["fake"], "floor": found["real_again"]}
 
 
-def _distances(real, others, *, seed=0, patches_per_image=128, repeats=4, directions=128, device=None, progress=None):
+def distances_from(
+    real, others, *, seed=0, patches_per_image=128, repeats=4, directions=128, device=None, progress=None
+):
+    """Several sets against one reference: `sliced_wasserstein` for each of `others`, a dict by name, in such a dict.
+
+    The reference's patches are drawn, projected and sorted once. Memory holds one level of all sets.
+    """
     sets = {"real": real, **others}
     sizes = _check_sets(sets, min(patches_per_image, repeats, directions))
     device = device or next((s.device for s in sets.values() if isinstance(s, torch.Tensor)), "cpu")
     random = torch.Generator().manual_seed(seed)
     report = _Progress(progress, steps=len(sizes) * (len(sets) + repeats))
-    results = [{} for _ in others]
+    results = {name: {} for name in others}
     for level, size in enumerate(sizes):
         clouds = []
         for name, pictures in sets.items():
@@ -77,9 +83,9 @@ def _distances(real, others, *, seed=0, patches_per_image=128, repeats=4, direct
             lines = random_directions(random, directions).to(device)
             totals += projected_distances(clouds[0], clouds[1:], lines)
             report.step()
-        for result, total in zip(results, totals, strict=True):
+        for result, total in zip(results.values(), totals, strict=True):
             result[size] = 1e3 * float(total) / repeats
-    for result in results:
+    for result in results.values():
         result["average"] = sum(result.values()) / len(result)
     return results
 
@@ -179,9 +185,10 @@ def sorted_projections(cloud, lines, out=None):
     values = torch.mm(lines, cloud.T, out=out)
     if values.device.type != "cpu":
         return values.copy_(values.sort(dim=1).values)
-    # numpy sorts a contiguous float32 row with vector instructions, several times as fast as torch.sort.
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(np.ndarray.sort, values.numpy()))
+    # numpy sorts contiguous float32 rows with vector instructions, several times as fast as torch.sort.
+    shares = np.array_split(values.numpy(), torch.get_num_threads())
+    with ThreadPoolExecutor(len(shares)) as pool:
+        list(pool.map(np.ndarray.sort, shares))
     return values
 
 

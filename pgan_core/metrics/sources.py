@@ -59,15 +59,17 @@ def real_pictures(path, size, *, at_most, seed=0):
     return to_size(chosen, size, name=str(path))
 
 
-def read_picture(file, size, *, name=None):
-    """One picture file (a path or a binary file) as uint8 3 x size x size; ValueError where it cannot be."""
+def read_picture(file, size=None, *, name=None):
+    """One picture file (a path or a binary file) as uint8 3 x size x size; ValueError where it cannot be.
+
+    Without `size` it stays 3 x H x W as it is."""
     name = name or str(file)
     try:
         with Image.open(file) as picture:
             pixels = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise ValueError(f"{name} is not a readable picture ({error}).") from error
-    return to_size(pixels[None], size, name=name)[0]
+    return to_size(pixels[None], size, name=name)[0] if size else pixels
 
 
 def to_size(pictures, size, *, name="pictures"):

@@ -1,0 +1,1 @@
+"""The parts of the Quality page, one file each; every part has `draw(model, seed)`."""

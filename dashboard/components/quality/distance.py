@@ -1,0 +1,168 @@
+"""How far are two sets of pictures apart, level by level, and what does "sliced" mean?"""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.charts import chart
+from dashboard.components.images import image_wall
+from dashboard.components.page import formula_box
+from dashboard.components.progress import with_progress
+from dashboard.components.quality import sources
+from dashboard.figures import quality as figures
+from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
+from pgan_core.metrics.slices import one_slice, pyramid_pictures
+from pgan_core.pictures import enlarge
+
+COUNTS = [64, 256, 1024, 4096]
+EQUATION = (
+    r"\mathrm{SWD} = 10^3 \cdot \mathbb{E}_{d}\; \tfrac{1}{M} \textstyle\sum_i"
+    r" \left|\, \mathrm{sort}(A d)_i - \mathrm{sort}(B d)_i \,\right|"
+)
+WORDS = (
+    "128 patches of 7×7 pixels are cut out of every picture at every level of a Laplacian pyramid. Along a random "
+    "direction d each patch is one number; sorting both lists pairs them up, and the mean gap is the distance on that "
+    "line. 512 lines are averaged. Coarse levels see layout, fine ones texture."
+)
+WHERE = "Karras et al. 2018, section 5. Each set is normalised by its own mean and deviation."
+
+
+def draw(model: session.Model, seed: int) -> None:
+    """Choose two sources; bars with the floor, pyramids, patches and one slice."""
+    real, fake, count = controls(model)
+    size = min(sources.native_size(real), sources.native_size(fake), sources.LARGEST)
+    if size < 16:
+        st.info(f"The distance needs pictures of 16 pixels or more; these have {size}.")
+        return
+    allowed = [most for most in (sources.most(real), sources.most(fake)) if most]
+    count = min([count, *allowed])
+    result = compare(real, fake, size, count, seed)
+    bars, side = st.columns([3, 1.15], gap="medium")
+    with bars:
+        chart(figures.distance_bars(result["distance"], result["floor"], f"{fake} against {real}"), key="quality_bars")
+    with side:
+        verdict(result, size, count)
+    formula_box(EQUATION, WORDS, WHERE)
+    few = min(count, 256)  # enough to look at
+    pyramids(real, fake, size, few, seed)
+    slice_section(real, fake, size, few, seed)
+
+
+def controls(model: session.Model) -> tuple[str, str, int]:
+    """The two sources and the number of pictures."""
+    names = sources.offered()
+    first, second, number, bring = st.columns([2.2, 2.2, 2.6, 1.5], vertical_alignment="bottom")
+    real = first.selectbox("Real pictures", names, 0, key="quality_real", bind="query-params")
+    # a key of its own for each model: the compared pictures are the sidebar's model until another source is chosen
+    fake = second.selectbox("Compared with", names, names.index(model.name), key=f"quality_fake_{model.identity}")
+    with number:
+        count = st.segmented_control(
+            "Pictures in a set", COUNTS, default=256, key="quality_count", bind="query-params", required=True
+        )
+    with bring:
+        sources.upload_control()
+    return real, fake, count
+
+
+def compare(real: str, fake: str, size: int, count: int, seed: int) -> dict:
+    """Distance, floor and MS-SSIM of two sources; made under a bar."""
+
+    def work(progress):
+        reals = sources.pictures(real, size, count, sources.REAL, seed, part(progress, 0.0, 0.1))
+        again = sources.pictures(real, size, count, sources.AGAIN, seed, part(progress, 0.1, 0.2))
+        fakes = sources.pictures(fake, size, count, sources.COMPARED, seed, part(progress, 0.2, 0.4))
+        found = swd_with_floor(reals, again, fakes, seed=seed, progress=part(progress, 0.4, 1.0))
+        return found | {"ms_ssim": [float(ms_ssim_of_pairs(x).mean()) for x in (reals, fakes)]}
+
+    key = ("quality", sources.identity(real), sources.identity(fake), size, count, seed)
+    return with_progress(key, work, f"Comparing {count} pictures at {size}×{size}")
+
+
+def part(progress: Callable[[float], None], begin: float, end: float) -> Callable[[float], None]:
+    """Progress of a part of the work, as shares of the whole."""
+    return lambda share: progress(begin + share * (end - begin))
+
+
+def verdict(result: dict, size: int, count: int) -> None:
+    """Two numbers beside the bars, and how to read them."""
+    distance, floor = result["distance"]["average"], result["floor"]["average"]
+    st.metric(
+        "Average distance", f"{distance:.1f}", f"{distance / max(floor, 1e-9):.1f} × the floor", delta_color="off"
+    )
+    real, fake = result["ms_ssim"]
+    st.metric(
+        "MS-SSIM of random pairs", f"{fake:.3f}", f"real: {real:.3f}", delta_color="off",
+        help="Multi-scale structural similarity, 0 to 1. Higher than among real pictures: too little variation.",
+    )  # fmt: skip
+    st.caption(
+        f"{count} pictures a set at {size}×{size}. Few pictures give a distance even between equals: that is the "
+        "floor, and only what stands above it is a difference. The paper uses 16,384."
+    )
+
+
+@session.cached(max_entries=32)
+def slices(key: tuple, size: int, seed: int, line: int, _real: np.ndarray, _fake: np.ndarray):
+    """One slice, by what the sets are."""
+    return one_slice(_real, _fake, size, seed=seed, line=line)
+
+
+def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
+    """The Laplacian pyramids of one real and one compared picture, side by side."""
+    st.subheader("The Laplacian pyramid")
+    number = st.slider("Picture", 1, min(count, 64), 1, key="quality_picture", bind="query-params") - 1
+    columns = st.columns(2, gap="large")
+    for column, source, role in zip(columns, (real, fake), (sources.REAL, sources.COMPARED), strict=True):
+        levels = pyramid_pictures(sources.pictures(source, size, number + 1, role, seed)[number])
+        with column:
+            st.markdown(f"**{source}**")
+            pictures = np.stack([enlarge(level, max(levels)) for level in levels.values()])
+            captions = [figures.level_name(level) for level in levels]
+            image_wall(pictures, f"quality-pyramid-{role}", len(pictures), captions, size=128)
+    st.caption(
+        "Every level but the coarsest holds what the next one lacks: grey is zero, contrast four times enlarged."
+    )
+
+
+@st.fragment
+def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> None:
+    """Patches as they are compared, and one random direction drawn."""
+    st.subheader("One slice")
+    levels = [size >> i for i in range(int(np.log2(size // 16)) + 1)]
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        level = st.segmented_control(
+            "Level",
+            levels,
+            default=levels[0],
+            format_func=figures.level_name,
+            key=f"quality_level_{size}",
+            required=True,
+        )
+    line = session.recall("quality_line", 0)
+    if right.button("Another direction", icon=":material/casino:", key="quality_turn"):
+        line += 1
+        session.remember("quality_line", line, default=0)
+    roles = ((real, sources.REAL), (fake, sources.COMPARED))
+    sets = [sources.pictures(source, size, count, role, seed) for source, role in roles]
+    key = (sources.identity(real), sources.identity(fake), count)
+    found = slices(key, level, seed, line, *sets)
+    chart(figures.slice_figure(found.sorted, found.positions, (real, fake)), key="quality_slice")
+    st.markdown(f"The shaded gap is the distance on this line: **{1e3 * found.distance:.0f}** (× 1000).")
+    shown = [found.direction[None], *found.patches]
+    columns = st.columns([1, 5, 5], gap="medium")
+    titles = ("Direction", f"Patches: {real}", f"Patches: {fake}")
+    for i, (column, patches, title) in enumerate(zip(columns, shown, titles, strict=True)):
+        with column:
+            st.markdown(f"**{title}**")
+            captions = [f"{place:+.1f}" for place in found.positions[i - 1]] if i else None
+            image_wall(
+                drawn(patches, 4.0 if i == 0 else 0.25), f"quality-patches-{i}", 6 if i else 1, captions, size=64
+            )
+    st.caption("Patches are normalised by their set; the number is the patch's place on the line.")
+
+
+def drawn(patches: np.ndarray, gain: float) -> np.ndarray:
+    """Patches around zero (N x 7 x 7 x 3) as pictures around grey; gain 0.25 shows two deviations each way."""
+    return np.rint(127.5 + 255 * gain * patches).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,87 @@
+"""What does pixel norm do to one place's feature vector, and what local response normalisation?"""
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import session
+from dashboard.components.charts import chart
+from dashboard.components.images import image_wall
+from dashboard.components.page import formula_box
+from dashboard.figures import variation as figures
+from pgan_core.layers import local_response_norm, pixel_norm
+from pgan_core.pictures import enlarge, to_uint8
+
+SCALES = [0.01, 0.1, 1, 10, 100, 1000]
+EQUATION = (
+    r"b_c = \frac{a_c}{\sqrt{\tfrac{1}{N}\sum_{j=1}^{N} a_j^2 + \epsilon}} \qquad"
+    r" b_c = \frac{a_c}{\bigl(k + \alpha \sum_{|j-c| \le 2} a_j^2\bigr)^{\beta}}"
+)
+WORDS = (
+    "Pixel norm (left) gives every place's feature vector the same length, whatever its size: multiply the activations "
+    "by 1000 and nothing changes. Local response normalisation (right) looks at five neighbouring features only, and "
+    "with its constants small activations pass it but for a common factor. Only pixel norm stops two networks from "
+    "shouting each other down."
+)
+WHERE = "Karras et al. 2018, section 4.2; Krizhevsky et al. 2012, section 3.3 (n = 5, k = 2, α = 1e-4, β = 0.75)"
+
+
+def draw(model: session.Model, seed: int) -> None:
+    """One layer, one place, one scale: the vector before and after both norms."""
+    names = [name for name in model.generator.layer_names if not name.endswith("/rgb")]
+    layer, place, scale = controls(names)
+    activation, picture = activations(model, seed, layer)
+    rows, columns = activation.shape[1:]
+    row, column = min(int(place[0] * rows), rows - 1), min(int(place[1] * columns), columns - 1)
+    vector = torch.from_numpy(scale * activation[:, row, column])[None]
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        image_wall(marked(picture, row, column, rows)[None], "quality-place", 1, size=256)
+        st.caption(f"{layer}, row {row + 1} and column {column + 1} of {rows}×{columns}: {vector.shape[1]} features")
+    named = {
+        "a: after the non-linearity": vector,
+        "Pixel norm": pixel_norm(vector),
+        "Local response norm": local_response_norm(vector[..., None])[..., 0],
+    }
+    with right:
+        titles = {f"{name} (root mean square {rms(v):.3g})": v[0].numpy() for name, v in named.items()}
+        chart(figures.feature_vectors(titles), key="quality_vectors")
+    formula_box(EQUATION, WORDS, WHERE)
+
+
+def controls(names: list[str]) -> tuple[str, tuple[float, float], float]:
+    """The layer, the place as shares of the picture's height and width, and a factor on the activations."""
+    which, down, across, by = st.columns([1.2, 1, 1, 1.6], gap="medium", vertical_alignment="bottom")
+    layer = which.selectbox(
+        "Layer", names, names.index("8x8/conv1") if "8x8/conv1" in names else 0, key="quality_layer"
+    )
+    row = down.slider("Down", 0, 100, 70, 5, format="%d%%", key="quality_row", bind="query-params")
+    column = across.slider("Across", 0, 100, 50, 5, format="%d%%", key="quality_column", bind="query-params")
+    scale = by.select_slider("Activations times", SCALES, 1, key="quality_scale", bind="query-params")
+    return layer, (row / 100, column / 100), float(scale)
+
+
+@session.cached(max_entries=64)
+def activations(model: session.Model, seed: int, layer: str) -> tuple[np.ndarray, np.ndarray]:
+    """C x H x W after the layer's non-linearity for the seed's first picture, and the picture."""
+    with torch.inference_mode():
+        z, labels = session.latents(model, seed, 1), session.labels(model, 1)
+        run = model.generator.run(z, labels=labels, resolution=model.generator.resolution, alpha=1.0, keep=[layer])
+    return run.activations[layer][0].float().cpu().numpy(), to_uint8(run.images)[0]
+
+
+def rms(vector: torch.Tensor) -> float:
+    return float(vector.square().mean().sqrt())
+
+
+def marked(picture: np.ndarray, row: int, column: int, places: int) -> np.ndarray:
+    """The picture enlarged, the chosen place of a grid of places x places framed."""
+    large = enlarge(picture, 256).copy()
+    step = large.shape[0] // places
+    top, left = row * step, column * step
+    edge = 3
+    frame = large[max(0, top - edge) : top + step + edge, max(0, left - edge) : left + step + edge]
+    inside = large[top : top + step, left : left + step].copy()
+    frame[:] = (255, 60, 60)
+    large[top : top + step, left : left + step] = inside
+    return large

@@ -1,0 +1,116 @@
+"""Where the compared pictures come from: Toy Town, a model that is offered, or pictures that were uploaded."""
+
+import hashlib
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dissection.town import SIZES, town
+from pgan_core.latents import MAX_SEED
+from pgan_core.metrics.sources import PICTURE_SUFFIXES, generated_pictures, read_picture, to_size
+
+TOWN, UPLOAD = "Toy Town scenes", "Uploaded pictures"
+REAL, AGAIN, COMPARED = range(3)  # the roles of sets: again are the pictures for the floor
+LARGEST = max(SIZES)  # comparisons are made at this many pixels or fewer
+TOWN_SEED = 2_000_000_000  # towns that no training set was drawn from
+CHUNK = 64  # pictures that are made and kept together
+
+
+def offered() -> list[str]:
+    """Names of all sources: Toy Town, every model of the sidebar, and this browser's uploads where there are any."""
+    uploads = [UPLOAD] if "quality_uploads" in st.session_state else []
+    return [TOWN, *session.offered(), *uploads]
+
+
+def identity(source: str) -> str:
+    """Differs whenever the pictures differ; part of the key of results."""
+    if source == UPLOAD:
+        return st.session_state["quality_uploads"][0]
+    return TOWN if source == TOWN else _model(source).identity
+
+
+def native_size(source: str) -> int:
+    """Side of the pictures as the source has them."""
+    if source == TOWN:
+        return LARGEST
+    if source == UPLOAD:
+        return st.session_state["quality_uploads"][1].shape[-1]
+    return _model(source).generator.resolution
+
+
+def pictures(source: str, size: int, count: int, role: int, seed: int = 0, progress=None) -> np.ndarray:
+    """uint8 count x 3 x size x size of a source; each role (REAL, AGAIN, COMPARED) has other pictures.
+
+    `seed` is the sidebar's: a model's compared pictures begin with it, as on every page. Asking for fewer gives the
+    first of them. Raises ValueError where there are no such pictures.
+    """
+    if source == UPLOAD:
+        uploaded = st.session_state["quality_uploads"][1]
+        half = len(uploaded) // 2
+        return to_size((uploaded[:half] if role == REAL else uploaded[half:])[:count], size)
+    chunks = []
+    for first in range(0, count, CHUNK):
+        if source == TOWN:
+            chunks.append(_town_chunk(size, role, first))
+        else:
+            own = (seed + first + (2_000_000 * (COMPARED - role))) % MAX_SEED
+            chunks.append(_model_chunk(_model(source), size, own))
+        if progress:
+            progress(min(1.0, (first + CHUNK) / count))
+    return np.concatenate(chunks)[:count]
+
+
+def most(source: str) -> int | None:
+    """How many pictures a set of this source can have: half of the uploads (the other half is the floor)."""
+    return len(st.session_state["quality_uploads"][1]) // 2 if source == UPLOAD else None
+
+
+@session.cached(max_entries=256)
+def _town_chunk(size: int, role: int, first: int) -> np.ndarray:
+    return next(town(CHUNK, size, TOWN_SEED + role, start=first))[0]
+
+
+@session.cached(max_entries=256)
+def _model_chunk(model: session.Model, size: int, seed: int) -> np.ndarray:
+    """Reduced to `size` before they are kept: at most 12 MB."""
+    return to_size(generated_pictures(model.generator.prepared(), CHUNK, seed=seed), size)
+
+
+def _model(name: str) -> session.Model:
+    model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
+    if model.generator is None:
+        raise ValueError(f"{name} has no generator to draw pictures from.")
+    return model
+
+
+def upload_control() -> None:
+    """Bring picture files, kept for this browser as one more source."""
+    with st.popover("Bring pictures", icon=":material/upload:"):
+        files = st.file_uploader(
+            "Square pictures of one size", [suffix.removeprefix(".") for suffix in sorted(PICTURE_SUFFIXES)],
+            accept_multiple_files=True, key="quality_files",
+        )  # fmt: skip
+        if not files:
+            return
+        digest = hashlib.sha256(b"".join(file.getvalue() for file in files)).hexdigest()[:16]
+        if st.session_state.get("quality_uploads", ("",))[0] != digest:
+            try:
+                st.session_state["quality_uploads"] = (digest, read_uploads(files))
+            except ValueError as error:
+                st.error(str(error))
+                return
+            st.rerun()
+        st.success(f"{len(st.session_state['quality_uploads'][1])} pictures; choose them as a source.")
+
+
+def read_uploads(files) -> np.ndarray:
+    """Uploaded picture files as uint8 N x 3 x R x R, R the largest power of two that the first one holds.
+
+    Raises ValueError with one sentence: fewer than 4, not square, sizes that do not divide, or no pictures at all.
+    """
+    if len(files) < 4:
+        raise ValueError(f"At least 4 pictures are needed, two to compare and two for the floor; got {len(files)}.")
+    side = min(LARGEST, *read_picture(files[0], name=files[0].name).shape[1:])
+    size = 2 ** int(np.log2(side))
+    return np.stack([read_picture(file, size, name=file.name) for file in files])

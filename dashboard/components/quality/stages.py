@@ -1,0 +1,82 @@
+"""How does the distance fall over the stages of training?"""
+
+import streamlit as st
+
+from dashboard import library, session
+from dashboard.components.charts import chart
+from dashboard.components.progress import with_progress
+from dashboard.components.quality import sources
+from dashboard.figures import quality as figures
+from pgan_core import CheckpointError, load_checkpoint
+from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
+from pgan_core.metrics.sources import generated_pictures
+
+COUNTS = [64, 256, 1024]
+
+
+def draw(model: session.Model, seed: int) -> None:
+    """Every snapshot of the model's run against Toy Town at that snapshot's size."""
+    paths = library.stages(model.path)
+    if len(paths) < 2:
+        st.info(f"{model.name} stands alone: there are no other snapshots of its run beside it.")
+        return
+    count = st.segmented_control(
+        "Pictures in a set", COUNTS, default=64, key="quality_stage_count", bind="query-params", required=True
+    )
+    key = ("quality-stages", tuple((str(path), path.stat().st_mtime_ns) for path in paths), count, seed)
+    try:
+        rows = with_progress(
+            key, lambda progress: measure(paths, count, seed, model.device, progress), "Measuring stages"
+        )
+    except (CheckpointError, ValueError) as error:
+        st.error(f"The stages cannot be compared: {error}")
+        return
+    if not rows:
+        st.info("No snapshot of this run makes pictures of 16 pixels or more.")
+        return
+    names = [row["name"] for row in rows]
+    chart(
+        figures.stage_lines(names, [row["distance"] for row in rows], [row["floor"] for row in rows]),
+        key="quality_stages",
+    )
+    st.caption(
+        f"{count} pictures of every snapshot against as many Toy Town scenes reduced to its size. A level begins when "
+        "the network has grown to it; the coarsest level, 16×16, sees layout and colours, the finer ones texture."
+    )
+    st.dataframe(
+        [
+            {
+                "stage": row["name"],
+                "kimg": row["kimg"],
+                **{figures.level_name(level): round(value, 1) for level, value in row["distance"].items()},
+                "floor (average)": round(row["floor"]["average"], 1),
+                "MS-SSIM": round(row["ms_ssim"], 3),
+                "MS-SSIM of real": round(row["ms_ssim_real"], 3),
+            }
+            for row in rows
+        ],
+        hide_index=True,
+    )
+
+
+def measure(paths: list, count: int, seed: int, device: str, progress) -> list[dict]:
+    """One row a snapshot of 16 pixels or more, oldest first."""
+    rows = []
+    for i, path in enumerate(paths):
+        checkpoint = load_checkpoint(path, device=device)
+        generator = checkpoint.generator
+        if generator is not None and 16 <= generator.resolution <= sources.LARGEST:
+            size = generator.resolution
+            real, again = (sources.pictures(sources.TOWN, size, count, role) for role in (sources.REAL, sources.AGAIN))
+            fake = generated_pictures(generator.prepared(), count, seed=seed)
+            rows.append(
+                {
+                    "name": path.stem,
+                    "kimg": checkpoint.info["metadata"].get("kimg"),
+                    "ms_ssim": float(ms_ssim_of_pairs(fake).mean()),
+                    "ms_ssim_real": float(ms_ssim_of_pairs(real).mean()),
+                    **swd_with_floor(real, again, fake, seed=seed),
+                }
+            )
+        progress((i + 1) / len(paths))
+    return rows

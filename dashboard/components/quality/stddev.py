@@ -1,0 +1,130 @@
+"""What does the discriminator see of a batch that lacks variation?"""
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import session
+from dashboard.components.charts import chart
+from dashboard.components.images import image_wall
+from dashboard.components.page import formula_box
+from dashboard.figures import variation as figures
+from pgan_core.metrics.variation import minibatch_discrimination, more_alike, stddev_input, stddev_steps
+from pgan_core.pictures import to_uint8
+
+SIMILARITIES = [round(0.1 * i, 1) for i in range(11)]
+FORMS = {"groups of 4": 4, "whole minibatch": None}
+EQUATION = r"s_{c,x,y} = \sqrt{\mathrm{Var}_{i \in \mathrm{group}}\,(f_{i,c,x,y})}, \quad m = \overline{s_{c,x,y}}"
+WORDS = (
+    "The stddev over the group of every feature at every place, averaged to one number m, tiled to one more feature "
+    "map before the last layers. If all pictures of the batch look alike, m is near 0, and the discriminator can tell "
+    "them from real batches. No parameters to learn, none to tune."
+)
+WHERE = "Karras et al. 2018, section 3. The official code takes groups of 4, the paper's text the whole minibatch."
+
+
+def draw(model: session.Model, seed: int) -> None:
+    """A batch made more and more alike; the layer opened up, and minibatch discrimination beside it."""
+    if model.discriminator is None or model.discriminator.config.stddev is None:
+        st.info(f"{model.name} has no discriminator with a minibatch-stddev layer.")
+        return
+    alike, batch, form = controls()
+    try:
+        steps, pictures = opened(model, seed, batch, alike, FORMS[form])
+        curves, top = over_similarity(model, seed, batch)
+    except ValueError as error:
+        st.error(f"This discriminator cannot judge these pictures: {error}")
+        return
+    groups = len(steps.average)
+    captions = [
+        f"D: {score:+.2f}" + (f", group {g + 1}" if groups > 1 else "")
+        for score, g in zip(steps.scores, steps.group, strict=True)
+    ]
+    image_wall(pictures, "quality-batch", max(8, batch) if batch <= 8 else 8, captions, size=64)
+    group = 0
+    if groups > 1:
+        group = st.segmented_control(
+            "Group",
+            range(groups),
+            default=0,
+            format_func=lambda g: f"{g + 1}",
+            key=f"quality_group_{groups}",
+            required=True,
+        )
+    member = int(np.argmax(steps.group == group))
+    chart(figures.stddev_maps(steps.stddev[group], steps.extra_map[member], top), key="quality_stddev")
+    st.markdown(
+        f"Average over all features and places: **{steps.average[group]:.3f}**"
+        f" (mean score of the batch: **{steps.scores.mean():+.2f}**)."
+    )
+    left, right = st.columns([1.9, 1], gap="medium")
+    with left:
+        st.subheader("As the batch becomes alike")
+        chart(figures.alike_curves(SIMILARITIES, curves, alike), key="quality_alike")
+    with right:
+        st.subheader("Minibatch discrimination")
+        others, matrix = discrimination(model, seed, batch, alike)
+        chart(figures.closeness(matrix), key="quality_closeness")
+    st.markdown(
+        "Salimans et al. (2016, section 3.2) compare **every pair**: c(i, j) = exp(−|Mᵢ − Mⱼ|₁) with learned "
+        f"projections M (random ones here). Each picture gets the sum over the others, now {others.mean():.2f} on "
+        f"average, at most {batch - 1}. It sees which pictures resemble each other; minibatch stddev gives one number "
+        "and needs no weights."
+    )
+    formula_box(EQUATION, WORDS, WHERE)
+
+
+def controls() -> tuple[float, int, str]:
+    """How alike, how many, and how they are grouped."""
+    slide, number, kind = st.columns([2, 1, 1.3], vertical_alignment="bottom", gap="medium")
+    alike = slide.slider(
+        "How alike the pictures are", 0, 100, 0, 10, format="%d%%", key="quality_alike_share", bind="query-params"
+    )
+    with number:
+        batch = st.segmented_control(
+            "Batch", [4, 8, 16], default=8, key="quality_batch", bind="query-params", required=True
+        )
+    with kind:
+        form = st.segmented_control(
+            "Stddev over", list(FORMS), default="groups of 4", key="quality_form", bind="query-params", required=True
+        )
+    return alike / 100, batch, form
+
+
+def batch_of(model: session.Model, seed: int, count: int, alike: float) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Pictures of `count` seeds whose latents were moved towards the first, and labels for a conditional model."""
+    z, labels = session.latents(model, seed, count), session.labels(model, count)
+    return model.generator(more_alike(z, alike), labels=labels), labels
+
+
+@session.cached(max_entries=64)
+def opened(model: session.Model, seed: int, count: int, alike: float, group_size: int | None):
+    """The layer's steps on a batch, and the batch as pictures."""
+    with torch.inference_mode():
+        images, labels = batch_of(model, seed, count, alike)
+        return stddev_steps(model.discriminator, images, group_size, labels), to_uint8(images)
+
+
+@session.cached(max_entries=16, spinner="Making the batch more and more alike")
+def over_similarity(model: session.Model, seed: int, count: int) -> tuple[dict, float]:
+    """Average stddev and mean score of both forms over SIMILARITIES, and the end of a common colour scale."""
+    curves = {}
+    for name, size in FORMS.items():
+        found = [opened(model, seed, count, alike, size)[0] for alike in SIMILARITIES]
+        curves[name] = {
+            "average": np.array([steps.average.mean() for steps in found]),
+            "score": np.array([steps.scores.mean() for steps in found]),
+        }
+    start, _ = opened(model, seed, count, 0.0, FORMS["whole minibatch"])
+    return curves, float(np.quantile(start.stddev, 0.98))
+
+
+@session.cached(max_entries=64)
+def discrimination(model: session.Model, seed: int, count: int, alike: float) -> tuple[np.ndarray, np.ndarray]:
+    """Minibatch discrimination on the features that enter the stddev layer, scaled by those of an unlike batch."""
+    with torch.inference_mode():
+        features, usual = (
+            stddev_input(model.discriminator, batch_of(model, seed, count, share)[0]).flatten(1)
+            for share in (alike, 0.0)
+        )
+        return minibatch_discrimination(features / usual.std(dim=0).mean().clamp_min(1e-8))

@@ -1,0 +1,139 @@
+"""Figures of the Quality page: distances beside their floor, one slice, stages, and what the measures answer."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+REAL, FAKE, FLOOR, GAP = "#2f7dd1", "#e07b1a", "#8b95a1", "rgba(224, 123, 26, 0.35)"
+LEVELS = ("#2f7dd1", "#e07b1a", "#2a9d6f", "#b4529b", "#8a7a3c", "#6a6fd4", "#c94a4a")
+TEXT_SIZE = 15
+MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
+
+
+def level_name(level: int | str) -> str:
+    """How a pyramid level is called on an axis."""
+    return "average" if level == "average" else f"{level}×{level}"
+
+
+def distance_bars(distance: Mapping, floor: Mapping, name: str) -> go.Figure:
+    """Distance x 1000 for each pyramid level and the average, the noise floor marked across each bar."""
+    levels = [level_name(level) for level in distance]
+    values, floors = list(distance.values()), [floor[level] for level in distance]
+    figure = go.Figure()
+    figure.add_bar(x=levels, y=values, name=name, marker_color=FAKE, width=0.55, texttemplate="%{y:.1f}")
+    figure.add_scatter(
+        x=levels, y=floors, name="noise floor: real against real", mode="markers+text",
+        marker={"symbol": "line-ew", "size": 74, "line": {"width": 4, "color": REAL}},
+        text=[f"{value:.1f}" for value in floors], textposition="middle right", textfont={"size": TEXT_SIZE - 1},
+    )  # fmt: skip
+    figure.update_traces(textposition="outside", cliponaxis=False, textfont_size=TEXT_SIZE, selector={"type": "bar"})
+    figure.update_traces(hovertemplate="%{x}: %{y:.2f}")
+    top = 1.15 * max(*values, *floors, 1e-9)
+    figure.update_yaxes(title="distance × 1000", range=[0, top], title_font_size=TEXT_SIZE)
+    figure.update_xaxes(tickfont_size=TEXT_SIZE, type="category")
+    legend = {"orientation": "h", "x": 0, "y": 1.14, "font": {"size": TEXT_SIZE}, "itemsizing": "constant"}
+    return figure.update_layout(height=320, margin=MARGIN, legend=legend)
+
+
+def slice_figure(sorted_pair: Sequence[np.ndarray], positions: Sequence[np.ndarray], names: Sequence[str]) -> go.Figure:
+    """One random line: where patches of both sets fall on it, and the two sorted lists whose gap is the distance.
+
+    sorted_pair: two ascending arrays of one length; positions: a few patches of each set, as places on the line.
+    """
+    figure = make_subplots(
+        1, 2, column_widths=[0.45, 0.55], horizontal_spacing=0.1,
+        subplot_titles=("Projections on the line (ticks: the patches below)", "Sorted, smallest to largest"),
+    )  # fmt: skip
+    a, b = (_thinned(values) for values in sorted_pair)
+    rank = np.linspace(0, 100, len(a))
+    low, high = np.quantile(np.concatenate([a, b]), [0.005, 0.995])
+    for values, name, colour in zip(sorted_pair, names, (REAL, FAKE), strict=True):
+        density, edges = np.histogram(values, bins=60, range=(low, high), density=True)
+        centres = (edges[1:] + edges[:-1]) / 2
+        figure.add_scatter(
+            x=centres, y=density, name=name, line={"color": colour, "width": 3, "shape": "hvh"}, row=1, col=1
+        )
+    ticks = zip(positions, names, (REAL, FAKE), (-0.06, -0.14), strict=True)
+    peak = max(trace.y.max() for trace in figure.data)
+    for places, name, colour, height in ticks:
+        marks = {"symbol": "line-ns", "size": 13, "line": {"width": 2, "color": colour}}
+        where = np.clip(places, low, high)
+        figure.add_scatter(
+            x=where, y=np.full(len(where), height * peak), mode="markers", marker=marks, name=name,
+            showlegend=False, hovertemplate="a patch at %{x:.2f}<extra></extra>", row=1, col=1,
+        )  # fmt: skip
+    figure.add_scatter(x=rank, y=a, name=names[0], line={"color": REAL, "width": 3}, showlegend=False, row=1, col=2)
+    figure.add_scatter(
+        x=rank, y=b, name=names[1], line={"color": FAKE, "width": 3}, fill="tonexty", fillcolor=GAP,
+        showlegend=False, row=1, col=2,
+    )  # fmt: skip
+    figure.update_xaxes(title="place on the line", range=[low, high], row=1, col=1)
+    figure.update_yaxes(showticklabels=False, row=1, col=1)
+    figure.update_xaxes(title="rank", ticksuffix="%", row=1, col=2)
+    figure.update_yaxes(title="place on the line", range=[low, high], row=1, col=2)
+    figure.update_annotations(font_size=TEXT_SIZE)
+    legend = {"orientation": "h", "x": 0, "y": -0.2, "font": {"size": TEXT_SIZE}}
+    return figure.update_layout(height=330, margin=MARGIN, legend=legend)
+
+
+def _thinned(values: np.ndarray, count: int = 400) -> np.ndarray:
+    """At most `count` values at even ranks: a curve needs no more."""
+    return values[np.linspace(0, len(values) - 1, min(count, len(values))).astype(int)]
+
+
+def stage_lines(stages: Sequence[str], distances: Sequence[Mapping], floors: Sequence[Mapping]) -> go.Figure:
+    """Distance x 1000 by level over the stages of a run; a level begins where the network has grown to it.
+
+    distances, floors: one for each stage, by resolution and with "average".
+    """
+    figure = go.Figure()
+    levels = sorted({level for found in distances for level in found if level != "average"}, reverse=True)
+    for level, colour in zip([*levels, "average"], [*LEVELS[: len(levels)], "#16202c"], strict=True):
+        x = [stage for stage, found in zip(stages, distances, strict=True) if level in found]
+        y = [found[level] for found in distances if level in found]
+        is_average = level == "average"
+        line = {"color": FLOOR if is_average else colour, "width": 4 if is_average else 3}
+        figure.add_scatter(
+            x=x, y=y, mode="lines+markers", name=level_name(level), line=line, marker={"size": 9},
+            hovertemplate=f"%{{x}}, {level_name(level)}: %{{y:.1f}}<extra></extra>",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=list(stages), y=[floor["average"] for floor in floors], name="floor of the average", mode="lines",
+        line={"color": FLOOR, "width": 3, "dash": "dot"}, hovertemplate="%{x}, floor: %{y:.1f}<extra></extra>",
+    )  # fmt: skip
+    figure.update_yaxes(title="distance × 1000", rangemode="tozero", title_font_size=TEXT_SIZE)
+    figure.update_xaxes(tickfont_size=TEXT_SIZE - 1, type="category", categoryarray=list(stages))
+    legend = {"orientation": "h", "x": 0, "y": 1.12, "font": {"size": TEXT_SIZE}}
+    return figure.update_layout(height=340, margin=MARGIN, legend=legend)
+
+
+def answers(rows: Sequence[str], columns: Sequence[str], values: np.ndarray, chosen: int) -> go.Figure:
+    """What every measure says of every set: numbers in a grid, coloured by how far they moved from the first row.
+
+    values: rows x columns, the first row untouched. Columns whose values differ in scale are coloured each by the
+    ratio to their first entry; `chosen` is the row drawn bold.
+    """
+    values = np.asarray(values, float)
+    moved = np.abs(np.log2(np.maximum(values, 1e-3) / np.maximum(values[:1], 1e-3)))
+    text = [[_cell(value, values[0, j], i == 0) for j, value in enumerate(row)] for i, row in enumerate(values)]
+    labels = [f"<b>▸ {row}</b>" if i == chosen else row for i, row in enumerate(rows)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=moved, x=list(columns), y=labels, text=text, texttemplate="%{text}", zmin=0, zmax=2.5, xgap=3, ygap=3,
+            colorscale=[[0, "#e9eef4"], [0.12, "#e9eef4"], [1, "#e8842c"]], showscale=False, hoverinfo="skip",
+            textfont={"size": TEXT_SIZE + 1, "color": "#16202c"},
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", tickfont_size=TEXT_SIZE, showgrid=False)
+    figure.update_xaxes(side="top", tickfont_size=TEXT_SIZE, showgrid=False)
+    return figure.update_layout(height=64 + 46 * len(rows), margin={"l": 10, "r": 10, "t": 54, "b": 6})
+
+
+def _cell(value: float, untouched: float, is_first: bool) -> str:
+    number = f"{value:.3f}" if value < 1 else f"{value:.1f}"
+    if is_first or not untouched:
+        return number
+    ratio = value / untouched
+    return f"{number}  <i>×{ratio:.1f}</i>" if abs(ratio - 1) >= 0.05 else f"{number}  ="

@@ -1,0 +1,26 @@
+"""Quality: how good are the pictures, how varied, and what do the measures of it see?"""
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.page import header
+from dashboard.components.quality import damages, distance, norms, stages, stddev
+
+PARTS = {
+    "Distance": distance,
+    "Over training": stages,
+    "What measures see": damages,
+    "Minibatch stddev": stddev,
+    "Pixel norm": norms,
+}
+
+model = session.model()
+header("How good are the pictures, and how varied?", "PGGAN, sections 3 to 5")
+part = st.segmented_control(
+    "Part", list(PARTS), default="Distance", key="quality_part", bind="query-params", required=True,
+    label_visibility="collapsed",
+)  # fmt: skip
+try:
+    PARTS[part].draw(model, session.seed())
+except ValueError as error:  # pictures or files that a measure cannot take; each says why in one sentence
+    st.error(str(error))

@@ -1,0 +1,80 @@
+"""What a discriminator can see of missing variation: minibatch stddev opened up, and minibatch discrimination.
+
+PGGAN, section 3, replaces the learned layer of Salimans et al. (2016), section 3.2, by one without parameters.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from pgan_core.layers import StddevConfig, downsample, group_stddev, minibatch_stddev
+
+MAP = "4x4/minibatch_stddev"
+
+
+@dataclass(frozen=True)
+class StddevSteps:
+    """The layer from inside, for one batch; plain arrays. Groups are numbered as `group` tells for each picture."""
+
+    group: np.ndarray  # N: the group of each picture
+    stddev: np.ndarray  # groups x C x 4 x 4: over the group, for every feature and place
+    average: np.ndarray  # groups: over features and places
+    extra_map: np.ndarray  # N x 4 x 4: what is appended to the features
+    scores: np.ndarray  # N: the discriminator's answer
+
+
+def more_alike(z, similarity):
+    """Latents N x D moved towards the first one: 0 leaves them, 1 makes them all equal to it."""
+    return torch.lerp(z, z[:1].expand_as(z), float(similarity))
+
+
+def stddev_input(discriminator, images):
+    """What enters the minibatch-stddev layer: N x C x 4 x 4 features of the pictures (N x 3 x R x R in -1..1)."""
+    names = discriminator.layer_names
+    if MAP not in names:
+        raise ValueError("this discriminator has no minibatch-stddev layer")
+    before = names[names.index(MAP) - 1]
+    features = discriminator.run(images, resolution=discriminator.resolution, alpha=1.0, stop=before).activations[
+        before
+    ]
+    return downsample(features, features.shape[-1] // 4)
+
+
+def stddev_steps(discriminator, images, group_size, labels=None):
+    """The minibatch-stddev layer on one batch, in groups of `group_size` (None: the whole minibatch).
+    labels: class indices, for a discriminator that judges pictures with them.
+
+    Raises ValueError where the batch cannot be divided.
+    """
+    config = replace(discriminator.config.stddev or StddevConfig(), group_size=group_size, source="features")
+    features = stddev_input(discriminator, images)
+    stddev = group_stddev(features, config)
+    groups, count = len(stddev), len(images)
+    strided = config.grouping == "strided"
+    verdict = discriminator.variant(stddev=config).run(
+        images, labels=labels, resolution=discriminator.resolution, alpha=1.0
+    )
+    return StddevSteps(
+        group=np.arange(count) % groups if strided else np.arange(count) // (count // groups),
+        stddev=stddev.cpu().numpy(),
+        average=stddev.mean(dim=(1, 2, 3)).cpu().numpy(),
+        extra_map=minibatch_stddev(features, config)[:, 0].cpu().numpy(),
+        scores=verdict.scores.reshape(count, -1)[:, 0].cpu().numpy(),
+    )
+
+
+def minibatch_discrimination(features, *, kernels=16, dims=5, seed=0):
+    """How close each picture is to the others of its batch (Salimans et al. 2016, section 3.2).
+
+    features: N x A. M = features T with a tensor T of A x kernels x dims, c(i, j) = exp(-|M_i - M_j|_1) and
+    o(i) = sum of c(i, j) over the other pictures j. In a trained discriminator T is learned; here it is drawn from
+    N(0, 1 / A), so give features of unit scale. Returns (o: N x kernels, c averaged over kernels: N x N).
+    """
+    count, width = features.shape
+    random = torch.Generator().manual_seed(seed)
+    tensor = torch.randn(width, kernels * dims, generator=random).to(features) / width**0.5
+    rows = (features @ tensor).view(count, kernels, dims)
+    closeness = torch.exp(-(rows[:, None] - rows[None]).abs().sum(dim=-1))  # N x N x kernels
+    others = closeness.sum(dim=1) - 1  # a picture is always close to itself
+    return others.cpu().numpy(), closeness.mean(dim=-1).cpu().numpy()
