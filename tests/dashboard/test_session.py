@@ -1,0 +1,86 @@
+"""What pages share: identities, caches, options carried by links, values no widget holds."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import session
+
+
+def test_a_models_identity_follows_file_options_and_device(model_folder, tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes((model_folder / "first" / "8x8-end.safetensors").read_bytes())
+    first = session.open_model("a", path)
+    assert session.open_model("renamed in the list", path).identity == first.identity
+    assert session.open_model("a", path, options=(("output", "tanh"),)).identity != first.identity
+    os.utime(path, ns=(1, 1))
+    assert session.open_model("a", path).identity != first.identity
+
+
+def test_a_loaded_model_is_shared_and_unloading_forgets_it(model_folder):
+    path = model_folder / "first" / "8x8-end.safetensors"
+    first = session.open_model("a", path)
+    assert session.open_model("a", path).checkpoint is first.checkpoint
+    assert session.prepared(first) is session.prepared(first)
+    session.unload(first)
+    assert session.open_model("a", path).checkpoint is not first.checkpoint
+
+
+def test_cached_functions_are_keyed_by_the_models_identity():
+    calls = []
+
+    @session.cached(max_entries=4)
+    def work(model, number):
+        calls.append(number)
+        return number
+
+    def model(identity):
+        return session.Model("m", None, "cpu", (), identity, SimpleNamespace())
+
+    for identity, number in (("a", 1), ("a", 1), ("b", 1), ("a", 2)):
+        work(model(identity), number)
+    assert len(calls) == 3
+
+
+def test_latents_of_neighbouring_seeds_overlap(model_folder):
+    model = session.open_model("a", model_folder / "first" / "8x8-end.safetensors")
+    assert session.latents(model, 5, 3)[1:].equal(session.latents(model, 6, 2))
+
+
+def remembering_page():
+    import streamlit as st
+
+    from dashboard import session
+
+    at = session.recall("page_at", 1.5)
+    session.remember("page_at", at + 1, default=1.5)
+    st.write(f"{type(at).__name__} {at}")
+
+
+@pytest.mark.parametrize(("link", "shown"), [(None, "float 1.5"), ("2", "float 2.0"), ("nonsense", "float 1.5")])
+def test_values_of_no_widget_come_from_the_link_and_go_back_into_it(link, shown):
+    app = AppTest.from_function(remembering_page)
+    if link:
+        app.query_params["page_at"] = link
+    app.run()
+    assert app.markdown[0].value == shown
+    written = app.query_params["page_at"]
+    assert float(written[0] if isinstance(written, list) else written) == float(shown.split()[1]) + 1
+    assert app.run().markdown[0].value == f"float {float(shown.split()[1]) + 1}"
+
+
+def options_page():
+    import streamlit as st
+
+    from dashboard import session
+
+    st.write(str(session.options("a model")))
+
+
+def test_a_link_carries_known_options_only():
+    app = AppTest.from_function(options_page)
+    app.query_params["read"] = "output:tanh,alpha:0.25,path:/etc/passwd"
+    app.run()
+    assert app.markdown[0].value == str((("alpha", 0.25), ("output", "tanh")))
