@@ -35,10 +35,8 @@ CASES = {
     "insert_region_max": lambda r, u: insert(u, r["insert_values"], r["mask_image_res"]),
     "insert_region_mean": lambda r, u: insert(u, r["insert_values"], r["mask_image_res"], pooling="mean"),
     "insert_region_alpha0.5": lambda r, u: insert(u, r["insert_values"], r["mask_image_res"], strength=0.5),
-    # a replacement without an ablation replaces every unit, those that it does not name by 0
-    "replacement_only_default_ablation_1": lambda r, u: insert(
-        None, torch.zeros(32).scatter(0, r["units"], r["insert_values"])
-    ),
+    # a replacement without an ablation replaces all; this one is the batch's own activation, last picture first
+    "replacement_only_default_ablation_1": lambda r, u: insert(None, r["feat_base/layer4"].flip(0)),
 }
 
 
