@@ -33,7 +33,9 @@ def read_legacy(data: memoryview) -> object:
         raise CheckpointError("its magic number or protocol is another")
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise CheckpointError("it was written on a big-endian machine")
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+    if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
+        raise CheckpointError("its list of storages is none")
+    if sorted(map(str, keys)) != sorted(storages):
         raise CheckpointError("its list of storages is not that of its tensors")
     for key in keys:
         position = _fill(storages[str(key)], data, position)

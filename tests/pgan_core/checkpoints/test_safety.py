@@ -187,6 +187,12 @@ def test_a_doubling_tree_in_a_setting_is_not_printed():
     refused(pickled(tf_network("Gs", made, label_size=value)), "its setting label_size is a tuple")
 
 
+def test_a_doubling_tree_among_the_keys_of_storages():
+    blob = b"\x80\x02](N" + b"2\x86" * 60 + b"e."
+    for content in in_every_container(blob):
+        refused(content)
+
+
 def test_names_and_modules_that_multiply():
     """A long name before every key, and a tree of modules in which every branch is the same."""
     many = {f"v{i}": np.float32(i) for i in range(1000)}
