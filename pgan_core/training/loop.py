@@ -30,7 +30,7 @@ from pgan_core.growth import Moment, Schedule
 from . import losses
 from .data import RealImages
 from .records import Log, Progress, activation_magnitudes, write_samples
-from .settings import Settings, TrainingError, check_same_run
+from .settings import Settings, TrainingError, check_minibatches, check_same_run
 from .state import load_state, save_stage, save_state
 from .streams import stream
 
@@ -76,8 +76,7 @@ class Trainer:
     ):
         self.settings, self.reals, self.out, self.device = settings, reals, Path(out), torch.device(device)
         self.workers = workers
-        if any(stage.minibatch % workers or stage.minibatch // workers % 4 for stage in settings.schedule.stages):
-            raise TrainingError(f"A minibatch must give each of {workers} workers a multiple of 4 images.")
+        check_minibatches(settings.schedule, workers)
         self._map = map if workers == 1 else ThreadPoolExecutor(workers).map
         self.snapshot_seconds = 60 * snapshot_minutes
         self.every = {"log": log_kimg, "probe": probe_kimg, "sample": sample_kimg}

@@ -49,11 +49,6 @@ class Settings:
             raise TrainingError(
                 f"Feature maps are one number for each of the sizes {sizes}, found {len(self.feature_maps)}."
             )
-        for stage in self.schedule.stages:
-            if stage.minibatch % 4 and stage.minibatch > 4:
-                raise TrainingError(
-                    f"A minibatch must divide into groups of 4 for the stddev layer, not {stage.minibatch}."
-                )
 
     def generator_config(self) -> GeneratorConfig:
         return GeneratorConfig(
@@ -76,6 +71,17 @@ class Settings:
         values = {field.name: plain[field.name] for field in fields(cls) if field.name in plain}
         values["schedule"] = Schedule(tuple(Stage(**stage) for stage in plain["schedule"]))
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def check_minibatches(schedule: Schedule, workers: int) -> None:
+    """Raises TrainingError unless every worker's part fits the stddev layer: groups of 4, or one smaller group."""
+    for stage in schedule.stages:
+        part = stage.minibatch / workers
+        if part % 4 and part not in (1, 2, 3):
+            raise TrainingError(
+                f"A minibatch of {stage.minibatch} does not divide into groups of 4, the stddev layer's, "
+                f"for {workers} {'worker' if workers == 1 else 'workers'}."
+            )
 
 
 def check_same_run(stored: Mapping, asked: Settings) -> None:

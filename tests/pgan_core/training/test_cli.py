@@ -52,8 +52,8 @@ def test_bfloat16_only_where_the_cpu_multiplies_it(monkeypatch):
     [
         ("--resolution 32", "cannot train 32 pixels"),
         ("--feature-maps 8,8,4", "one number for each of the sizes 4, 8"),
-        ("--minibatch 6", "groups of 4"),
-        ("--minibatch 8 --workers 4", "each of 4 workers a multiple of 4"),
+        ("--minibatch 6", "minibatch of 6 does not divide into groups of 4"),
+        ("--minibatch 8 --workers 3", "groups of 4, the stddev layer's, for 3 workers"),
         ("--minibatch 8:16", "must start at 4"),
     ],
 )
