@@ -8,35 +8,25 @@ from plotly.subplots import make_subplots
 from pgan_core.costs import Cost
 from pgan_core.growth import Schedule
 
-GENERATOR, DISCRIMINATOR, GROWN, FULL = "#3f83cf", "#d9730d", "#2a9d6f", "#8b95a1"
+BAR, GROWN, FULL = "#3f83cf", "#2a9d6f", "#8b95a1"
 TEXT_SIZE = 15
 
 
-def picture_costs(costs: Mapping[str, Mapping[int, Cost]]) -> go.Figure:
-    """Multiply-adds and activation memory of one picture by resolution; `costs` by network, then by resolution."""
-    figure = make_subplots(
-        1, 2, subplot_titles=("Multiply-adds a picture", "Activation memory a picture"), horizontal_spacing=0.1
-    )
-    for (name, by_resolution), colour in zip(costs.items(), (GENERATOR, DISCRIMINATOR), strict=False):
-        sizes = [f"{r}×{r}" for r in by_resolution]
-        values = [cost.multiply_adds for cost in by_resolution.values()]
-        memory = [cost.activation_bytes for cost in by_resolution.values()]
-        for column, heights in ((1, values), (2, memory)):
-            bar = go.Bar(x=sizes, y=heights, name=name, marker_color=colour, legendgroup=name, showlegend=column == 1)
-            bar.update(
-                texttemplate="%{y:.2s}",
-                textposition="outside",
-                cliponaxis=False,
-                textfont_size=TEXT_SIZE - 2,
-            )
-            bar.hovertemplate = "%{x}: %{y:.3s}" + ("B" if column == 2 else "") + f"<extra>{name}</extra>"
-            figure.add_trace(bar, 1, column)
-    figure.update_yaxes(type="log", dtick=1, exponentformat="SI", tickfont_size=TEXT_SIZE - 1)
-    figure.update_yaxes(ticksuffix="B", col=2)
-    figure.update_xaxes(tickfont_size=TEXT_SIZE - 1, type="category")
+def picture_costs(costs: Mapping[int, Cost]) -> go.Figure:
+    """Multiply-adds and activation memory of one picture by its size, on logarithmic scales."""
+    titles = ("Multiply-adds a picture", "Activation memory a picture")
+    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.1)
+    quantities = ([c.multiply_adds for c in costs.values()], [c.activation_bytes for c in costs.values()])
+    for column, (heights, unit) in enumerate(zip(quantities, ("", "B"), strict=True), start=1):
+        bar = go.Bar(x=[str(size) for size in costs], y=heights, marker_color=BAR)
+        bar.update(texttemplate=f"%{{y:.2s}}{unit}", textposition="outside", textfont_size=TEXT_SIZE, cliponaxis=False)
+        bar.hovertemplate = f"%{{x}}×%{{x}}: %{{y:.3s}}{unit}<extra></extra>"
+        figure.add_trace(bar, 1, column)
+        figure.update_yaxes(ticksuffix=unit, col=column)
+    figure.update_yaxes(type="log", dtick=2, exponentformat="SI", tickfont_size=TEXT_SIZE - 1)
+    figure.update_xaxes(type="category", tickangle=0, tickfont_size=TEXT_SIZE - 1, title="pixels", title_standoff=4)
     figure.update_annotations(font_size=TEXT_SIZE + 1)
-    legend = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.16, "font": {"size": TEXT_SIZE}}
-    return figure.update_layout(height=310, margin={"l": 10, "r": 10, "t": 36, "b": 10}, legend=legend)
+    return figure.update_layout(height=300, margin={"l": 10, "r": 10, "t": 40, "b": 10}, showlegend=False)
 
 
 def run_cost(schedule: Schedule, corners: Sequence[tuple[float, float]], full_size: float) -> go.Figure:

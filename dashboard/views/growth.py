@@ -17,6 +17,7 @@ from pgan_core.pictures import encode, encode_gif, encode_mp4, enlarge
 
 FINAL, SNAPSHOTS = "Final network at lower resolutions", "Snapshots from training"
 OFFICIAL = "the official 1024×1024 run"
+GPU_MEMORY = 16 * 10**9  # of the cards of 2018
 ABOUT_FINAL = (
     "The weights of the loaded file at every moment. A coarse to-RGB layer learns no more once its fade is over while "
     "the layers below it go on, so its colours drift: compare the snapshots."
@@ -117,15 +118,14 @@ def film(track: Track) -> list:
 
 
 @session.cached(max_entries=8)
-def picture_costs(model: session.Model | None) -> dict[str, dict[int, Cost]]:
-    """The cost of a picture by network and resolution; without a model, of the official 1024x1024 networks."""
+def picture_costs(model: session.Model | None) -> dict[int, Cost]:
+    """What a picture costs generator and discriminator together, by size; without a model, the official networks."""
     if model is None:
-        networks = {"generator": Generator(GeneratorConfig()), "discriminator": Discriminator(DiscriminatorConfig())}
+        networks = [Generator(GeneratorConfig()), Discriminator(DiscriminatorConfig())]
     else:
-        networks = {"generator": model.generator, "discriminator": model.discriminator}
-    present = {name: network for name, network in networks.items() if network is not None}
-    sizes = set.intersection(*(set(network.resolutions) for network in present.values()))
-    return {name: {r: image_cost(network, r) for r in sorted(sizes)} for name, network in present.items()}
+        networks = [network for network in (model.generator, model.discriminator) if network is not None]
+    sizes = set.intersection(*(set(network.resolutions) for network in networks))
+    return {size: sum((image_cost(network, size) for network in networks), Cost(0, 0)) for size in sorted(sizes)}
 
 
 def costs_section(model: session.Model, own: Schedule | None) -> None:
@@ -136,32 +136,33 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
         "Costs of", runs, default=runs[0], key="growth_costs", bind="query-params", required=True
     )
     costs = picture_costs(None if run == OFFICIAL else model)
-    sizes = list(costs["generator"])
-    if not sizes:
+    if not costs:
         return  # two files that share no size
-    schedule = own if own and run != OFFICIAL else official_schedule(resolution=sizes[-1])
     chart(figures.picture_costs(costs), key="growth_picture_costs")
-    small, large = ([by_size[size] for by_size in costs.values()] for size in (sizes[0], sizes[-1]))
+    small, large = min(costs), max(costs)
+    held = {size: thousands(pictures_that_fit([costs[size]], GPU_MEMORY)) for size in (small, large)}
     st.markdown(
-        f"The layer outputs of one {sizes[-1]}×{sizes[-1]} picture take **{mebibytes(large)} MiB** (training needs a "
-        f"multiple of that), those of a {sizes[0]}×{sizes[0]} one {mebibytes(small)} MiB. One GiB holds "
-        f"**{thousands(pictures_that_fit(large, 2**30))}** of the large and "
-        f"{thousands(pictures_that_fit(small, 2**30))} of the small: this is why full size forces small minibatches."
+        f"The layer outputs of one {large}×{large} picture take **{costs[large].activation_bytes / 1e6:.1f} MB** in "
+        f"both networks together, and training keeps a multiple of that. A GPU of 16 GB holds **{held[large]}** of "
+        f"these and {held[small]} of {small}×{small}: this is why full size forces small minibatches."
     )
-    if not set(sizes) >= {stage.resolution for stage in schedule.stages}:
-        return  # a file with its finest to-RGB only never grew here
-    multiply_adds = {size: sum(by_size[size].multiply_adds for by_size in costs.values()) for size in sizes}
+    schedule = own if own and run != OFFICIAL else official_schedule(resolution=large)
+    if set(costs) >= {stage.resolution for stage in schedule.stages}:
+        run_section(schedule, {size: cost.multiply_adds for size, cost in costs.items()})
+    else:
+        st.markdown("What the whole run saves is shown for a network that holds every size of its schedule.")
+
+
+def run_section(schedule: Schedule, multiply_adds: dict[int, int]) -> None:
+    """What the run costs against full size all the way."""
     full_size = 1000 * schedule.total_kimg * multiply_adds[schedule.resolution]
-    chart(figures.run_cost(schedule, cumulative_cost(schedule, multiply_adds), full_size), key="growth_run_cost")
+    corners = cumulative_cost(schedule, multiply_adds)
+    chart(figures.run_cost(schedule, corners, full_size), key="growth_run_cost")
     st.markdown(
         f"The discriminator sees {thousands(schedule.total_kimg)} thousand pictures. Grown, the run spends "
         f"**{saving(schedule, multiply_adds):.1f} times less** than at full size all the way. The paper reports "
         "comparable quality 2 to 6 times faster, depending on the final size (section 2)."
     )
-
-
-def mebibytes(costs: list[Cost]) -> str:
-    return f"{sum(cost.activation_bytes for cost in costs) / 2**20:,.2f}"
 
 
 # ---- the page ----------------------------------------------------------------------------------------------------
