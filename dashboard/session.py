@@ -14,6 +14,7 @@ pages and stands in the address, so that a link restores it. Values that are no 
 """
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,7 @@ import streamlit as st
 import torch
 
 from dashboard import library
+from dashboard.components.page import plain
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
 from pgan_core.latents import MAX_SEED, latents_from_seeds
 
@@ -86,7 +88,7 @@ def model(require: str = "generator") -> Model:
     try:
         chosen = open_model(name, files[name], device(), options(name))
     except (CheckpointError, ValueError, OSError) as error:
-        st.error(f"{name}: {error}")
+        st.error(plain(f"{name}: {error}"))
         st.stop()
     needed = ("generator", "discriminator") if require == "both" else (require,)
     for part in needed:
@@ -135,15 +137,18 @@ def choose(name: str, **options: Any) -> None:
     st.rerun()
 
 
-def upload(files: dict[str, bytes]) -> str:
-    """Keep uploaded files for this browser; the name under which `choose` finds them is returned.
+def upload(files: list[tuple[str, bytes]]) -> str:
+    """Keep uploaded files (name, content) for this browser; the name under which `choose` finds them is returned.
 
     Several files belong together (a generator and its discriminator). An `expected.npz` among them is put beside.
     """
-    folder = Path(tempfile.mkdtemp(prefix="pggan-lab-"))
-    paths = [folder / Path(name).name for name in files]
-    for path, data in zip(paths, files.values(), strict=True):
+    folder, paths = Path(tempfile.mkdtemp(prefix="pggan-lab-")), []
+    for name, data in files:
+        path = folder / (re.sub(r"[^\w.+ -]", "_", Path(name).name).lstrip(".")[-100:] or "upload")
+        if path.exists():
+            path = folder / f"{len(paths)}-{path.name}"
         path.write_bytes(data)
+        paths.append(path)
     return offer([path for path in paths if path.name != library.EXPECTED])
 
 

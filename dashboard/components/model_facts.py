@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import session
+from dashboard.components.page import plain
 from pgan_core import DiscriminatorConfig, GeneratorConfig
 
 SIZE_FIELDS = {  # what every network has its own of: no departure from the paper
@@ -26,6 +27,7 @@ def card(model: session.Model) -> str:
         "Stored moment": moment(info),
         "Feature maps": ", ".join(map(str, info["channels"])),
         "Latent": _latent(info),
+        "Labels": ", ".join(map(str, info["attributes"])) if "attributes" in info else "",
         **{name.capitalize(): f"{count:,} parameters" for name, count in info["parameters"].items()},
         "Weights": WEIGHTS.get(info["weights"], "the file does not say"),
         "Name, licence": _licence(info.get("metadata", {})),
@@ -83,7 +85,7 @@ def explain(model: session.Model) -> None:
     info = model.info
     if info["assumed"]:
         st.markdown("**Assumed**, because the file leaves it open (say otherwise below):")
-        st.markdown("\n".join(f"- {_plain(sentence)}" for sentence in info["assumed"].values()))
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in info["assumed"].values()))
     else:
         st.markdown("**Assumed**: nothing. The file says everything.")
     with st.expander(f"Keys: {len(info['used'])} used, {len(info['unused'])} not used"):
@@ -92,11 +94,6 @@ def explain(model: session.Model) -> None:
         st.markdown(
             f"**Other than in the paper:** {words}." if differs else "**The paper's networks**, in every option."
         )
-        st.markdown(f"Layout: {_plain(info['layout'])}. Published by: {_plain(str(info['source']))}.")
+        st.markdown(f"Layout: {plain(info['layout'])}. Published by: {plain(str(info['source']))}.")
         for label, keys in (("used", info["used"]), ("not used", info["unused"])):
             st.text_area(f"Keys {label}", "\n".join(keys) or "none", height=140, key=f"models_keys_{label}")
-
-
-def _plain(text: str) -> str:
-    """Text out of a file or about one, so that markdown shows it as it is."""
-    return text.translate({ord(mark): f"\\{mark}" for mark in "*_[]<>$#~|"})

@@ -23,3 +23,9 @@ def formula_box(latex: str, words: str, where: str = "") -> None:
         equation, text = st.columns([2, 3], vertical_alignment="center")
         equation.latex(latex)
         text.markdown(words + (f"  \n:small[:gray[{where}]]" if where else ""))
+
+
+def plain(text: object) -> str:
+    """Text from outside (a file's keys, an error about them) as markdown shows it: no link, picture or formula."""
+    marks = {ord(mark): f"\\{mark}" for mark in "*_[]<>$#~|"}
+    return str(text).translate(marks | {ord("`"): "'"})

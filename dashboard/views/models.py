@@ -3,28 +3,16 @@
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
-import torch
 
 from dashboard import catalogue, library, session
 from dashboard.components import model_facts
-from dashboard.components.images import image_wall
-from dashboard.components.page import header
+from dashboard.components.model_check import self_check
+from dashboard.components.page import header, plain
 from pgan_core import CheckpointError
 from pgan_core.checkpoints.conversion import convert
-from pgan_core.checkpoints.selfcheck import (
-    Agreement,
-    OutputStatistics,
-    agreement,
-    output_statistics,
-    read_expected,
-    shuffled,
-)
-from pgan_core.pictures import to_uint8
 
 UNREADABLE = (CheckpointError, ValueError, OSError)
-SAMPLES = 12
 AS_STORED = "as stored"
 CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> its values
     "weights": ("ema", "raw"),
@@ -74,8 +62,8 @@ def upload_section() -> None:
     if not uploads:
         return
     st.session_state["models_uploads"] = count + 1
-    files = {upload.name: upload.getvalue() for upload in uploads}
-    if set(files) == {library.EXPECTED}:
+    files = [(upload.name, upload.getvalue()) for upload in uploads]
+    if all(name == library.EXPECTED for name, _ in files):
         st.session_state["models_refused"] = f"{library.EXPECTED} belongs to a checkpoint: choose both at once."
         st.rerun()
     open_new(session.upload(files))
@@ -92,95 +80,6 @@ def open_new(name: str) -> None:
         st.rerun()
     st.session_state.pop("models_refused", None)
     session.choose(name)
-
-
-# ---- the self-check ----------------------------------------------------------------------------------------------
-
-
-@session.cached(max_entries=8, spinner="Drawing samples")
-def samples(model: session.Model, seed: int) -> tuple[np.ndarray, OutputStatistics, tuple | None]:
-    """Pictures as uint8, their statistics, and the discriminator's scores for them and for their shuffled pixels."""
-    z, labels = session.latents(model, seed, SAMPLES), session.labels(model, SAMPLES)
-    with torch.inference_mode():
-        images = model.generator.run(z, labels=labels).images
-        return to_uint8(images), output_statistics(images), _judged(model, images, labels)
-
-
-def _judged(model: session.Model, images: torch.Tensor, labels: torch.Tensor | None) -> tuple | None:
-    """Mean scores of the pictures and of the same ones shuffled; None where they cannot be judged."""
-    judge = model.discriminator
-    if judge is None or images.shape[-1] not in judge.resolutions:
-        return None
-    labels = labels if judge.embedding is not None else None
-    size, alpha = model.generator.moment()
-    scores = [judge(x, labels, resolution=size, alpha=alpha) for x in (images, shuffled(images))]
-    return tuple(float(score.reshape(len(images), -1)[:, 0].mean()) for score in scores)
-
-
-@session.cached(max_entries=8, spinner="Comparing with expected.npz")
-def parity(model: session.Model, expected: str, changed: int) -> list[Agreement]:
-    """Ours against what the published code gave, array by array."""
-    return agreement(model.checkpoint, read_expected(expected))
-
-
-def self_check(model: session.Model) -> None:
-    """Samples, their statistics, parity where numbers are known, and what a person should look at."""
-    statistics = None
-    if model.generator is None:
-        st.info("The file holds a discriminator only. Join it with its generator's file to see pictures.")
-    else:
-        images, statistics, scores = samples(model, session.seed())
-        image_wall(images, key="models-wall", columns=6, size=128)
-        st.html(_numbers(statistics, scores))
-    agrees = parity_check(model)
-    odd = " ".join(statistics.complaints) if statistics else ""
-    if odd and agrees:
-        st.caption(f"{odd} Yet these are the pictures that the published code makes of it.")
-    elif odd:
-        st.warning(odd, icon=":material/visibility:")
-    elif statistics:
-        st.success("The pictures are smooth, varied and in range: not noise.", icon=":material/check:")
-
-
-def _numbers(statistics: OutputStatistics, scores: tuple | None) -> str:
-    rows = {
-        "Mean ± spread": f"{statistics.mean:.2f} ± {statistics.std:.2f}",
-        "Neighbours correlate": f"{statistics.neighbours:.2f}",
-        "Range": f"{statistics.smallest:.2f} to {statistics.largest:.2f}",
-        "From picture to picture": f"{statistics.between:.2f}",
-        "Beyond −1 and 1": f"{statistics.outside:.1%}",
-    }
-    if scores:
-        rows["Score; shuffled pixels"] = f"{scores[0]:.2f}; {scores[1]:.2f}"
-    cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
-    pairs = "grid-template-columns:auto 1fr auto 1fr;column-gap:1.2rem"
-    return f'<dl class="lab-card" style="{pairs}" data-testid="models-statistics">{cells}</dl>'
-
-
-def parity_check(model: session.Model) -> bool:
-    """The comparison with an expected.npz beside the file, and whether it came out right."""
-    beside = library.expected(model.path)
-    if beside is None:
-        st.caption(f"No {library.EXPECTED} lies beside the file: there are no published numbers to compare with.")
-        return False
-    try:
-        found = parity(model, str(beside), beside.stat().st_mtime_ns)
-    except UNREADABLE as error:
-        st.error(str(error))
-        return False
-    rows = "; ".join(f"`{a.name}` {'✓' if a.holds else '✗'} {a.error:.1e} (up to {a.allowed:.1e})" for a in found)
-    holds = all(any(a.holds for a in found if kind in a.name) for kind in ("images", "scores") if _has(found, kind))
-    if not found:
-        st.caption(f"{library.EXPECTED} holds nothing that can be compared with this network.")
-    elif holds:
-        st.success(f"**Agrees with the published code.** Largest differences: {rows}.", icon=":material/verified:")
-    else:
-        st.error(f"**Differs from the published code.** Say below what the file leaves open. Differences: {rows}.")
-    return bool(found) and holds
-
-
-def _has(found: list[Agreement], kind: str) -> bool:
-    return any(kind in a.name for a in found)
 
 
 # ---- what can be said, kept, given back --------------------------------------------------------------------------
@@ -274,12 +173,12 @@ def fetch(release: catalogue.Release) -> None:
     try:
         fetched = catalogue.fetch(release, lambda done, total: bar.progress(min(1.0, done / max(total, done))))
     except CheckpointError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     finally:
         bar.empty()
     st.session_state["models_fetched"] = fetched.words
-    open_new(session.upload({fetched.name: fetched.data}))
+    open_new(session.upload([(fetched.name, fetched.data)]))
 
 
 # ---- the page ----------------------------------------------------------------------------------------------------
@@ -287,13 +186,13 @@ def fetch(release: catalogue.Release) -> None:
 header("Which network is in this file, and is it read right?")
 choose_section()
 if refused := st.session_state.get("models_refused"):
-    st.error(refused)
+    st.error(plain(refused))
 name = st.session_state.get("model")
 try:
     files = session.offered()
     model = session.open_model(name, files[name], session.device(), session.options(name)) if name in files else None
 except UNREADABLE as error:
-    st.error(f"{name}: {error}")
+    st.error(plain(f"{name}: {error}"))
     model = None
 if model is not None:
     left, right = st.columns([2, 3], gap="medium")

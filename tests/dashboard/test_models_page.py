@@ -1,12 +1,15 @@
 """The Models page, run by Streamlit's own test runner on published files; uploads are in tests/browser."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
-from dashboard import catalogue
+from dashboard import catalogue, session
 from dashboard.components import model_facts
+from dashboard.components.page import plain
 from pgan_core import CheckpointError, load_checkpoint
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/checkpoints"
@@ -104,6 +107,47 @@ def test_the_catalogue_is_text_with_links():
         assert release.page in table and release.licence in table and (release.url or "") in table
         assert (release.url or "https://").startswith("https://")
     assert table.count("\n") == 2 + len({(r.page, r.licence, r.format) for r in catalogue.CATALOGUE}) - 1
+
+
+def fetched(app):
+    app.button(key="models_fetch").click().run()
+    assert not app.exception
+    return app
+
+
+def test_a_fetched_file_is_opened_and_its_hash_shown(open_app, monkeypatch):
+    data = (FIXTURES / "ganzoo_fade/checkpoint.pth").read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    file = catalogue.Fetched("celeba-12345678.pth", data, digest, "12345678")
+    monkeypatch.setattr(catalogue, "fetch", lambda release, progress: file)
+    app = fetched(open_app("models", model="akanimax_v1/GAN_GEN_4.pth"))
+    assert digest in said(app) and f"{len(data):,} bytes" in said(app) and "promises another" in said(app)
+    assert app.selectbox(key="model").value == "celeba-12345678.pth" and "pytorch-gan-zoo" in html(app.main)
+
+
+def test_a_file_that_cannot_be_fetched_is_one_sentence(open_app, monkeypatch):
+    def refuse(release, progress):
+        raise CheckpointError(f"{release.url} cannot be fetched: no route to host")
+
+    monkeypatch.setattr(catalogue, "fetch", refuse)
+    app = fetched(open_app("models", model="akanimax_v1/GAN_GEN_4.pth"))
+    assert any("cannot be fetched" in error.value for error in app.error)
+    assert app.selectbox(key="model").value == "akanimax_v1/GAN_GEN_4.pth"
+
+
+def test_uploads_keep_to_their_folder_and_their_names_apart(monkeypatch):
+    monkeypatch.setattr(st, "session_state", {})
+    name = session.upload([("../../etc/passwd", b"a"), ("..", b"b"), ("x![i](http://y).pth", b"c"), ("passwd", b"d")])
+    folder = session.offered()[name]
+    assert sorted(path.name for path in folder.iterdir()) == ["3-passwd", "passwd", "upload", "y_.pth"]
+    assert session.upload([("passwd", b"e")]) == "passwd" and session.upload([("passwd", b"e")]) == "passwd (2)"
+    for uploaded in list(st.session_state["uploads"]):
+        session.forget(uploaded)
+    assert not folder.exists() and not st.session_state["uploads"]
+
+
+def test_text_from_a_file_is_no_markup():
+    assert plain("![x](http://y) `key` $a$ :red[b]") == r"!\[x\](http://y) 'key' \$a\$ :red\[b\]"
 
 
 def test_fetching_gives_size_and_hash(tmp_path):

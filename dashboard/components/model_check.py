@@ -1,0 +1,142 @@
+"""The self-check beside a model's card: sample pictures and their statistics, scores, parity with published numbers."""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import library, session
+from dashboard.components.images import image_wall
+from dashboard.components.page import plain
+from dashboard.components.progress import with_progress
+from pgan_core import CheckpointError
+from pgan_core.checkpoints.selfcheck import (
+    Agreement,
+    OutputStatistics,
+    agreement,
+    output_statistics,
+    read_expected,
+    shuffled,
+)
+from pgan_core.layers import downsample
+from pgan_core.pictures import to_uint8
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pictures for the wall (uint8), their statistics, and what the discriminator says."""
+
+    pictures: np.ndarray
+    statistics: OutputStatistics
+    scores: str
+
+
+def samples(model: session.Model, seed: int) -> Samples:
+    """A dozen pictures of consecutive seeds; two where one takes seconds."""
+    key = ("models", model.identity, seed)
+    return with_progress(key, lambda progress: _draw(model, seed, progress), "Drawing samples")
+
+
+@torch.inference_mode()
+def _draw(model: session.Model, seed: int, progress: Callable[[float], None]) -> Samples:
+    size = model.generator.moment()[0]
+    count = 12 if size <= 128 else 8 if size <= 256 else 2
+    z, labels = session.latents(model, seed, count), session.labels(model, count)
+    step, drawn = max(1, (256 // size) ** 2), []
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        drawn.append(model.generator.run(z[part], labels=None if labels is None else labels[part]).images)
+        progress(0.8 * (start + step) / count)
+    images = torch.cat(drawn)
+    small = to_uint8(downsample(images, max(1, size // 256)))
+    return Samples(small, output_statistics(images), _scores(model, images, labels))
+
+
+def _scores(model: session.Model, images: torch.Tensor, labels: torch.Tensor | None) -> str:
+    """Mean scores of the pictures and of the same ones with shuffled pixels; empty where there is no discriminator."""
+    judge = model.discriminator
+    if judge is None:
+        return ""
+    labels = labels if judge.embedding is not None else None
+    size, alpha = model.generator.moment()
+    try:
+        scores = [judge(x, labels, resolution=size, alpha=alpha) for x in (images, shuffled(images))]
+    except ValueError as error:
+        return f"none: {error}"
+    return "; ".join(f"{float(score.reshape(len(images), -1)[:, 0].mean()):.2f}" for score in scores)
+
+
+@session.cached(max_entries=8, spinner="Comparing with expected.npz")
+def parity(model: session.Model, expected: str, changed: int) -> list[Agreement]:
+    """Ours against what the published code gave, array by array."""
+    return agreement(model.checkpoint, read_expected(expected))
+
+
+def self_check(model: session.Model) -> None:
+    """Samples, their statistics, parity where numbers are known, and what a person should look at."""
+    statistics = None
+    if model.generator is None:
+        st.info("The file holds a discriminator only. Join it with its generator's file to see pictures.")
+    else:
+        drawn = samples(model, session.seed())
+        statistics = drawn.statistics
+        image_wall(drawn.pictures, key="models-wall", columns=6 if len(drawn.pictures) > 8 else 4, size=128)
+        st.html(_numbers(statistics, drawn.scores))
+    agrees = parity_check(model)
+    odd = " ".join(statistics.complaints) if statistics else ""
+    if odd and agrees:
+        st.markdown(f":small[{odd} Yet these are the pictures that the published code makes of it.]")
+    elif odd:
+        st.warning(odd, icon=":material/visibility:")
+    elif statistics:
+        st.success("The pictures are smooth, varied and in range: not noise.", icon=":material/check:")
+
+
+def _numbers(statistics: OutputStatistics, scores: str) -> str:
+    rows = {
+        "Mean ± spread": f"{statistics.mean:.2f} ± {statistics.std:.2f}",
+        "Neighbours correlate": f"{statistics.neighbours:.2f}",
+        "Range": f"{statistics.smallest:.2f} to {statistics.largest:.2f}",
+        "From picture to picture": f"{statistics.between:.2f}",
+        "Beyond −1 and 1": f"{statistics.outside:.1%}",
+    }
+    if scores:
+        rows["Score; shuffled pixels"] = html.escape(scores)
+    cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
+    pairs = "grid-template-columns:auto 1fr auto 1fr;column-gap:1.2rem"
+    return f'<dl class="lab-card" style="{pairs}" data-testid="models-statistics">{cells}</dl>'
+
+
+def parity_check(model: session.Model) -> bool:
+    """The comparison with an expected.npz beside the file, and whether it came out right."""
+    beside = library.expected(model.path)
+    if beside is None:
+        st.markdown(
+            f":small[No {library.EXPECTED} lies beside the file: there are no published numbers to compare with.]"
+        )
+        return False
+    try:
+        found = parity(model, str(beside), beside.stat().st_mtime_ns)
+    except (CheckpointError, OSError) as error:
+        st.error(plain(error))
+        return False
+    right = "; ".join(f"`{a.name}` {a.error:.1e} (up to {a.allowed:.1e})" for a in found if a.holds) or "none"
+    wrong = "; ".join(f"`{a.name}` {a.error:.1e} (more than {a.allowed:.1e})" for a in found if not a.holds)
+    holds = all(any(a.holds for a in found if kind in a.name) for kind in ("images", "scores") if _has(found, kind))
+    if not found:
+        st.caption(f"{library.EXPECTED} holds nothing that can be compared with this network.")
+    elif holds:
+        other = f" What the file does not store may explain the others: {wrong}." if wrong else ""
+        st.success(
+            f"**Agrees with the published code.** Largest differences: {right}.{other}", icon=":material/verified:"
+        )
+    else:
+        st.error(f"**Differs from the published code:** {wrong}. Say below what the file leaves open. Right: {right}.")
+    return bool(found) and holds
+
+
+def _has(found: list[Agreement], kind: str) -> bool:
+    return any(kind in a.name for a in found)
