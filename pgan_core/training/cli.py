@@ -65,9 +65,14 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
 
 
 def choose_device(name: str) -> str:
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """`auto` is CUDA where there is one. Raises ValueError for a device that this machine does not have."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"There is no device {name} here ({str(error).splitlines()[0][:80]}).") from error
+    return name
 
 
 def has_bfloat16(device: str) -> bool:
@@ -123,8 +128,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    device = choose_device(args.device)
     try:
+        device = choose_device(args.device)
         reals = RealImages.open(args.data, mirror=not args.no_mirror)
         trainer = Trainer(
             make_settings(args, reals.resolution, device),

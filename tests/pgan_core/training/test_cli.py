@@ -54,6 +54,7 @@ def test_bfloat16_only_where_the_cpu_multiplies_it(monkeypatch):
         ("--feature-maps 8,8,4", "one number for each of the sizes 4, 8"),
         ("--minibatch 6", "minibatch of 6 does not divide into groups of 4"),
         ("--minibatch 8 --workers 3", "groups of 4, the stddev layer's, for 3 workers"),
+        ("--device toaster", "There is no device toaster here"),
         ("--minibatch 8:16", "must start at 4"),
     ],
 )
