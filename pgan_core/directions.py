@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression, RidgeCV
 from torch import Tensor
 
 from pgan_core.generator import Generator
-from pgan_core.latents import check_latents, latents_from_seeds
+from pgan_core.latents import check_latents, latents_from_seeds, orthogonalize
 
 MAX_FEATURES = 2**15  # numbers of an activation that enter the principal components; larger maps are averaged down
 BATCH = 32
@@ -44,6 +44,17 @@ class Directions:
         if len(amounts) > len(self.vectors) or not torch.isfinite(amounts).all():
             raise ValueError(f"give up to {len(self.vectors)} finite numbers, one a direction")
         return z + amounts @ self.vectors[: len(amounts)].to(z)
+
+    def only(self, k: int) -> "Directions":
+        """Direction k alone."""
+        return Directions(self.vectors[k : k + 1], self.shares[k : k + 1], self.kind, self.layer)
+
+    def orthogonal(self) -> "Directions":
+        """Each made orthogonal to all before it, at its own length. ValueError where nothing of one is left."""
+        rows = [self.vectors[0]]
+        for row in self.vectors[1:]:
+            rows.append(row.norm() * orthogonalize(row, torch.stack(rows)))
+        return Directions(torch.stack(rows), self.shares, self.kind, self.layer)
 
 
 def principal_directions(

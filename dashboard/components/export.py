@@ -1,17 +1,19 @@
 """The export bar: downloads that are made only when they are asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
 MIME = {
     "png": "image/png", "gif": "image/gif", "mp4": "video/mp4", "json": "application/json", "csv": "text/csv",
-    "html": "text/html", "npz": "application/octet-stream", "zip": "application/zip",
+    "webm": "video/webm", "html": "text/html", "npz": "application/octet-stream", "zip": "application/zip",
 }  # fmt: skip
 
 
-def export_bar(files: dict[str, Callable[[], bytes]], key: str) -> None:
+def export_bar(files: dict[str, Callable[[], bytes]], key: str, labels: Mapping[str, str] | None = None) -> None:
     """One download button for each file name; its function is called on the click, not before.
+
+    `labels` names the buttons of some files otherwise than by their ending.
 
     export_bar({"wall.png": lambda: encode(sheet), "growth.mp4": lambda: encode_mp4(frames)}, key="growth")
     """
@@ -19,6 +21,6 @@ def export_bar(files: dict[str, Callable[[], bytes]], key: str) -> None:
         for name, make in files.items():
             ending = name.rsplit(".", 1)[-1]
             st.download_button(
-                ending.upper(), make, name, MIME.get(ending), icon=":material/download:", on_click="ignore",
-                key=f"{key}_{name}", help=f"Download {name}",
+                (labels or {}).get(name, ending.upper()), make, name, MIME.get(ending), icon=":material/download:",
+                on_click="ignore", key=f"{key}_{name}", help=f"Download {name}",
             )  # fmt: skip

@@ -42,13 +42,14 @@ def _results(max_entries: int = 64) -> Results:
     return Results(max_entries)
 
 
-def with_progress(key: tuple, work: Callable[[Callable[[float], None]], Any], label: str) -> Any:
+def with_progress(key: tuple, work: Callable[[Callable[[float], None]], Any], label: str, *, entries: int = 64) -> Any:
     """The result of work(progress), from memory where it is there; else made under a bar with a label.
 
     `progress` takes the share that is done. When the viewer changes a control or leaves, Streamlit stops the script
     at the next call of it: nothing half-made is kept. `key` names everything that the result depends on.
+    `entries`: how many results are kept; give large ones a small number, they then have a store of their own.
     """
-    results = _results()
+    results = _results(entries)
     there, value = results.get(key)
     if there:
         return value

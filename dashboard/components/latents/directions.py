@@ -1,0 +1,176 @@
+"""Directions on the Latents page: principal ones of a layer, of the first layer's weights, and of concepts."""
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import session
+from dashboard.components.export import export_bar
+from dashboard.components.latents.directions_view import STEPS, Dial, directions_view, strip_latents
+from dashboard.components.latents.key_points import KeyPoints
+from dashboard.components.latents.points import keep
+from dashboard.components.latents.runs import Look, pictures
+from dashboard.components.page import formula_box
+from dashboard.components.progress import with_progress
+from dashboard.components.sprites import Sheet, sprite_sheet
+from dissection.concept_directions import concept_directions
+from dissection.segmenters.toytown import load_toytown
+from pgan_core.directions import Directions, principal_directions, sefa_directions
+from pgan_core.latent_points import latent_text, point_latent, to_json, to_npz
+from pgan_core.latents import truncate
+from pgan_core.pictures import contact_sheet, encode_png
+
+SOURCES = ["GANSpace", "SeFa", "Concepts"]
+SHOWN, EDGE = 6, 192  # sliders at most; pixels of a picture at most
+CONCEPTS = ("more foliage", "night instead of day", "more cloud", "more window", "more road", "more mountain")
+WORDS = {
+    "GANSpace": (
+        r"u_k=\arg\min_u\sum_j\lVert z_j-\mu-\textstyle\sum_k u_k\,x_{jk}\rVert^2",
+        "Principal components of the layer's activations over 1,000 latents, each **pulled back to the latent** by "
+        "regression, because this network has no mapping network to move in. The percentage is its share of the "
+        "layer's variance; one σ is one standard deviation along it.",
+        "Härkönen et al. 2020 (GANSpace), section 3.2",
+    ),
+    "SeFa": (
+        r"A^{\mathsf T}A\,n=\lambda\,n",
+        "No samples at all: the directions that the **first layer's weight** A lengthens most, which is its "
+        "eigenvectors. The percentage is each one's share of all eigenvalues.",
+        "Shen & Zhou 2021 (SeFa), section 3.2",
+    ),
+    "Concepts": (
+        r"\mathrm{rank}\,s(z)\approx w\cdot\frac{z}{\lVert z\rVert}+b",
+        "A segmenter counts each concept's pixels in 1,000 pictures, and a **linear model** of the counts gives the "
+        "direction. The percentage is how much of the counts' order it explains. Made orthogonal, a direction leaves "
+        "alone what the ones above it change.",
+        "Shen et al. 2020 (InterFaceGAN), section 3, with a segmenter in the place of a classifier",
+    ),
+}
+
+
+def found_directions(model: session.Model, source: str, layer: str, look: Look) -> dict[str, Directions]:
+    """The directions by name, one vector each, from memory or under a bar."""
+    if source == "Concepts":
+        return with_progress(
+            ("concepts", model.identity, look.label),
+            lambda progress: concept_directions(
+                model.generator.prepared(), load_toytown(), look.labels, samples=1000, progress=progress
+            ),
+            "Segmenting 1,000 pictures",
+        )
+    if source == "SeFa":
+        found = sefa_directions(model.generator, count=SHOWN)
+    else:
+        found = with_progress(
+            ("ganspace", model.identity, layer, look.label),
+            lambda progress: principal_directions(
+                model.generator.prepared(), layer, count=SHOWN, labels=look.labels, progress=progress
+            ),
+            f"Principal components of {layer}",
+        )
+    return {f"direction {k + 1}": found.only(k) for k in range(len(found.vectors))}
+
+
+def dial(found: dict[str, Directions], names: list[str], orthogonal: bool) -> Dial:
+    """The chosen directions together, each orthogonal to those before it if that is wanted."""
+    together = Directions(
+        torch.cat([found[name].vectors for name in names]), np.concatenate([found[name].shares for name in names]),
+        found[names[0]].kind,
+    )  # fmt: skip
+    together = together.orthogonal() if orthogonal else together
+    notes = tuple(f"{100 * share:.1f}% explained" for share in together.shares)
+    return Dial(together, tuple(names), notes)
+
+
+@session.cached(max_entries=32)
+def strips(
+    model: session.Model, text: str, look: Look, dial: Dial, sigmas: tuple[float, ...]
+) -> tuple[Sheet, np.ndarray]:
+    """The pictures of all sliders as a sheet, and as they are."""
+    z = truncate(point_latent(text, model.info["latent_dim"]), look.truncation)
+    made = pictures(model.generator.prepared(), strip_latents(dial, z, sigmas), look)
+    return sprite_sheet(made, EDGE), made
+
+
+def controls(model: session.Model) -> tuple[str, str, bool]:
+    """Where directions come from, at which layer, and whether they are made orthogonal."""
+    bound, plain = {"bind": "query-params"}, {"label_visibility": "collapsed"}
+    source = st.segmented_control(
+        "Source", SOURCES, default=SOURCES[0], key="latents_source", required=True, **plain, **bound
+    )  # fmt: skip
+    layer = ""
+    if source == "GANSpace":
+        names = model.generator.layer_names
+        layer = st.selectbox(
+            "Layer", names, min(3, len(names) - 1), key="latents_layer", width=140, **plain, **bound
+        )  # fmt: skip
+    orthogonal = st.toggle(
+        "Orthogonal", key="latents_orthogonal", help="Each direction keeps only what those above it lack", **bound
+    )
+    return source, layer, orthogonal
+
+
+def directions_section(model: session.Model, points: KeyPoints, look: Look, place) -> None:
+    """Sliders along directions from the chosen key point. `place` is where the controls go."""
+    with place:
+        source, layer, orthogonal = controls(model)
+    try:
+        found = found_directions(model, source, layer, look)
+        names = list(found)
+        if source == "Concepts":
+            start = [name for name in CONCEPTS if name in names] or names[:SHOWN]
+            names = st.multiselect(
+                "Concepts", names, start, max_selections=SHOWN, key="latents_concepts", label_visibility="collapsed"
+            )
+        if not names:
+            st.info("Choose a concept.")
+            return
+        chosen = dial(found, names, orthogonal)
+    except ValueError as error:
+        st.error(f"There are no directions: {error}.")
+        return
+    sliders(model, points, look, chosen, f"{source} {layer}")
+    formula_box(*WORDS[source])
+
+
+@st.fragment
+def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, source: str) -> None:
+    """The sliders and what can be done with the point that they reach; only this runs again when one is let go."""
+    sigmas = read_sigmas(len(dial.names))
+    point = points.points[points.chosen]
+    sheet, made = strips(model, point.text, look, dial, sigmas)
+    names = "/".join(dial.names)
+    identity = f"{model.identity}/{look}/{point.text}/{source}/{names}/{dial.notes}/{sigmas}"
+    directions_view(dial, sheet, sigmas, identity=identity, key="latents_directions", changed=keep_sigmas)
+    z = dial.directions.move(point_latent(point.text, model.info["latent_dim"]), sigmas)
+    moves = [[name, sigma] for name, sigma in zip(dial.names, sigmas, strict=True)]
+    settings = {**look.settings(model), "point": point.text, "directions": source, "sigmas": moves}
+    with st.container(horizontal=True, gap="small"):
+        if st.button("All to 0", icon=":material/restart_alt:", key="latents_zero"):
+            keep_sigmas([])
+            st.rerun(scope="fragment")
+        if st.button("Take as key point", icon=":material/add_location:", key="latents_take", disabled=not any(sigmas)):
+            keep(points.put(latent_text(z[0])))
+            keep_sigmas([])
+            st.rerun()
+        files = {
+            "directions.png": lambda: encode_png(contact_sheet(made[:-2], STEPS), settings),
+            "directions.npz": lambda: to_npz(dial.directions.vectors, settings),
+            "latent.json": lambda: to_json(z, settings),
+        }
+        labels = {"directions.png": "PNG strips", "directions.npz": "Directions, npz", "latent.json": "Latent, JSON"}
+        export_bar(files, key="latents_directions", labels=labels)
+
+
+def read_sigmas(count: int) -> tuple[float, ...]:
+    """Where the sliders stand: of this session, else of the link."""
+    text = session.recall("latents_sigmas", "")
+    try:
+        values = [min(max(float(part), -3.0), 3.0) for part in text.split(",") if part]
+    except ValueError:
+        values = []
+    return tuple((values + [0.0] * count)[:count])
+
+
+def keep_sigmas(values: list[float]) -> None:
+    """Into the session and the address."""
+    session.remember("latents_sigmas", ",".join(f"{value:g}" for value in values), "")

@@ -1,0 +1,74 @@
+"""Sliders along directions of the latent space: pictures follow the hand in the browser, strips from the server."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from dashboard.components.browser import load
+from dashboard.components.sprites import Sheet, sprite_sheet
+from pgan_core.directions import Directions
+
+REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
+EDGE = 192  # pixels of a picture at most
+
+_component = st.components.v2.component(
+    "lab_directions",
+    html=load("directions.html"),
+    css=load("directions.css"),
+    js=load("directions.js"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Directions with a name and a line of words each."""
+
+    directions: Directions
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def strip_latents(dial: Dial, z: Tensor, sigmas: Sequence[float]) -> Tensor:
+    """All pictures that the sliders need, in order: each slider's strip with the others where they are, before, now."""
+    places = np.linspace(-REACH, REACH, STEPS)
+    rows = []
+    for k in range(len(dial.names)):
+        for place in places:
+            rows.append(dial.directions.move(z, [*sigmas[:k], float(place), *sigmas[k + 1 :]]))
+    return torch.cat([*rows, z, dial.directions.move(z, sigmas)])
+
+
+def strip_sheet(pictures: np.ndarray) -> Sheet:
+    return sprite_sheet(pictures, EDGE)
+
+
+def directions_view(
+    dial: Dial,
+    sheet: Sheet,
+    sigmas: Sequence[float],
+    *,
+    identity: str,
+    key: str,
+    changed: Callable[[list[float]], None],
+) -> None:
+    """Show the sliders at `sigmas`; `changed` gets where they stand when the hand lets go, before the page runs again.
+
+    `sheet` holds the pictures of `strip_latents`; identity differs when they do.
+    """
+    data = {
+        "identity": identity, "names": list(dial.names), "notes": list(dial.notes), "values": list(sigmas),
+        "low": -REACH, "high": REACH, "steps": STEPS,
+        "sheet": sheet.address, "columns": sheet.columns, "edge": sheet.edge,
+    }  # fmt: skip
+
+    def moved() -> None:
+        values = st.session_state[key].sigmas
+        if values:
+            changed([float(value) for value in values])
+
+    _component(data=data, key=key, on_sigmas_change=moved)

@@ -1,0 +1,55 @@
+"""The plane of seeds on the Latents page: whole places are seeds, between them their latents are blended."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.latents.key_points import KeyPoints
+from dashboard.components.latents.plane_view import EDGE, corner, map_places, plane_view
+from dashboard.components.latents.points import keep
+from dashboard.components.latents.runs import Look, pictures
+from dashboard.components.page import formula_box
+from dashboard.components.progress import with_progress
+from dashboard.components.sprites import Sheet, sprite_sheet
+from pgan_core.latents import PLANE_STRIDE, seed_plane, truncate
+
+EQUATION = r"z(x,y)=(1-a)(1-b)\,z_{00}+a(1-b)\,z_{10}+(1-a)\,b\,z_{01}+ab\,z_{11}"
+WORDS = (
+    f"At whole x and y stands the picture of seed x + {PLANE_STRIDE} y, as in NVIDIA's visualizer of StyleGAN 3. "
+    "Between them the four latents around are blended, a and b the fractions of x and y. A blend is shorter than its "
+    "corners; a network that normalises its latents does not see that."
+)
+
+
+def map_sheet(model: session.Model, x0: int, y0: int, look: Look) -> Sheet:
+    """The pictures of a map, from memory or under a bar."""
+
+    def work(progress) -> Sheet:
+        z = truncate(seed_plane(*map_places(x0, y0), model.info["latent_dim"]), look.truncation)
+        return sprite_sheet(pictures(model.generator.prepared(), z, look, progress), EDGE)
+
+    return with_progress(("plane", model.identity, x0, y0, look), work, "Drawing the map", entries=16)
+
+
+@st.fragment
+def plane_section(model: session.Model, points: KeyPoints, look: Look) -> None:
+    """A map to drag over; only this runs again when it is let go."""
+    x, y = session.recall("latents_x", float(session.seed() % PLANE_STRIDE) + 0.5), session.recall("latents_y", 0.5)
+    x, y = (float(np.clip(v, -(10**6), 10**6)) if np.isfinite(v) else 0.5 for v in (x, y))
+    try:
+        sheet = map_sheet(model, *corner(x, y), look)
+    except ValueError as error:
+        st.error(f"{error}.")
+        return
+    identity = f"{model.identity}/{look}/{corner(x, y)}"
+    plane_view(sheet, x, y, identity=identity, key="latents_plane", changed=keep_place)
+    if st.button("Take as key point", icon=":material/add_location:", key="latents_take_place"):
+        keep(points.put(f"@{x:.3f}:{y:.3f}"))
+        st.rerun()
+    formula_box(EQUATION, WORDS)
+
+
+def keep_place(x: float, y: float) -> None:
+    """Into the session and the address."""
+    session.remember("latents_x", x)
+    session.remember("latents_y", y)

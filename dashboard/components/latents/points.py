@@ -1,0 +1,180 @@
+"""The list of key points on the Latents page: thumbnails, a wall to pick from, the list as text, and import."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.latents.key_points import MOST, KeyPoint, KeyPoints, key_points_row
+from dashboard.components.latents.runs import Look, candidate_wall, thumbnails
+from dashboard.components.picture_grid import picture_grid
+from pgan_core.latent_points import from_file, latent_text, points_latents, settings_in
+from pgan_core.walk_recipe import WalkRecipe
+
+KINDS = {"Key points": "points", "Random": "random", "Circle": "circle"}
+CANDIDATES, CANDIDATE_COLUMNS = 24, 6
+
+
+def key_points(seed: int) -> KeyPoints:
+    """The list: of this session, else of the link, else the seeds from the sidebar's on."""
+    text = session.recall("latents_points", "")
+    try:
+        points = KeyPoints.read(text, session.recall("latents_chosen", 0)) if text else KeyPoints.of_seed(seed)
+    except ValueError as error:
+        st.session_state["latents_error"] = f"The link's key points are left out: {error}."
+        points = KeyPoints.of_seed(seed)
+    if st.session_state.setdefault("latents_seed", seed) != seed:
+        points = points.rolled(seed)
+    st.session_state["latents_seed"] = seed
+    keep(points)
+    return points
+
+
+def keep(points: KeyPoints) -> None:
+    """Into the session and the address."""
+    seed = st.session_state.get("latents_seed", 0)
+    session.remember("latents_points", points.text, default=KeyPoints.of_seed(seed).text)
+    session.remember("latents_chosen", points.chosen, default=0)
+
+
+def current() -> KeyPoints:
+    """The list, inside a callback."""
+    text = st.session_state.get("latents_points", "")
+    chosen = st.session_state.get("latents_chosen", 0)
+    return KeyPoints.read(text, chosen) if text else KeyPoints.of_seed(st.session_state.get("latents_seed", 0))
+
+
+def roll_all() -> None:
+    """Other seeds for all points that are not pinned: the sidebar's dice does the same with a seed of its own."""
+    points = current()
+    keep(points.rolled(int(np.random.default_rng().integers(10_000))))
+
+
+def typed(latent_dim: int) -> None:
+    """Take over the text field; with bad text nothing changes, and one sentence is said."""
+    try:
+        points = KeyPoints.read(st.session_state["latents_typed"], current().chosen)
+        points_latents(points.texts, latent_dim)
+        keep(points)
+    except ValueError as error:
+        st.session_state["latents_error"] = f"The points stay as they were: {error}."
+
+
+def imported(latent_dim: int) -> None:
+    """Take over an uploaded file: our own walks with all settings, else its latents as key points."""
+    upload = st.session_state["latents_import"]
+    if upload is None:
+        return
+    data = upload.getvalue()
+    try:
+        z = from_file(data, upload.name, latent_dim)
+        recipe = WalkRecipe(**settings_in(data).get("walk", {})) if settings_in(data).get("walk") else None
+        if recipe and recipe.kind != "random":
+            restore(recipe)
+        elif recipe is None and len(z) > 1:
+            chosen = z[np.linspace(0, len(z) - 1, min(len(z), MOST)).round().astype(int)]
+            keep(KeyPoints(tuple(KeyPoint(latent_text(row)) for row in chosen)))
+        elif recipe is None:
+            keep(current().put(latent_text(z[0])))
+        else:
+            restore(recipe)
+    except (ValueError, TypeError) as error:
+        st.session_state["latents_error"] = f"Nothing was imported: {error}."
+
+
+def restore(recipe: WalkRecipe) -> None:
+    """Set the page to a walk out of a file."""
+    if recipe.kind != "circle" and len(recipe.points) > 1:
+        keep(KeyPoints.read(",".join(recipe.points[:MOST])))
+    elif recipe.kind == "circle":
+        keep(current().put(recipe.points[0]))
+    st.session_state["latents_kind"] = next(name for name, kind in KINDS.items() if kind == recipe.kind)
+    st.session_state["latents_frames"], st.session_state["latents_loop"] = recipe.frames, recipe.closed
+    st.session_state["latents_psi"] = recipe.truncation
+
+
+def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
+    """A wall to pick the chosen point from: other seeds, or its neighbours."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        sort = st.segmented_control(
+            "Candidates", ["New seeds", "Neighbours"], default="New seeds", key="latents_wall", required=True,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        page = st.number_input("Page", 1, 10_000, 1, key="latents_page", label_visibility="collapsed", width=130)
+    first, chosen = (page - 1) * CANDIDATES, points.points[points.chosen]
+    base = chosen.text if chosen.text.replace("~", "").isdigit() else None
+    if sort == "Neighbours" and base is None:
+        st.info("Only seeds and their neighbours have numbered neighbours: choose such a point.")
+        return
+    texts = [f"{base}~{i}" if sort == "Neighbours" else str(1000 + i) for i in range(first, first + CANDIDATES)]
+    wall = candidate_wall(model, tuple(texts), look, CANDIDATE_COLUMNS)
+    names = [f"seed {text}" for text in texts]
+    cell = picture_grid(wall, CANDIDATE_COLUMNS, names, chosen=None, label="Candidates", key="latents_candidates")
+    if cell is not None:
+        keep(points.put(texts[cell]))
+        st.rerun()
+    st.caption(f"A click puts the picture in the place of point {points.chosen + 1} ({chosen.name}).")
+
+
+def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
+    """Thumbnails with their buttons, the wall of candidates, the list as text, import, and how pictures are made."""
+    latent_dim, points = model.info["latent_dim"], key_points(session.seed())
+    row, side = st.columns([3, 1], gap="small", vertical_alignment="center")
+    with side:
+        left, right = st.columns(2, gap="xxsmall")
+        with right.popover("Look", icon=":material/tune:", width="stretch"):
+            look = picture_controls(model)
+        left.button(
+            "Roll", icon=":material/casino:", on_click=roll_all, key="latents_roll", width="stretch",
+            help="Other seeds for all points that are not pinned",
+        )  # fmt: skip
+        with left.popover("Pick", icon=":material/grid_view:", width="stretch"):
+            candidates(model, points, look)
+        with right.popover("Edit", icon=":material/edit:", width="stretch"):
+            edit(points, latent_dim)
+    error = st.session_state.pop("latents_error", None)
+    try:
+        with row:
+            key_points_row(points, thumbnails(model, points.texts, look), "latents_row", keep)
+    except ValueError as wrong:  # a link's points that are none, or are of another network
+        error = f"The key points are left out: {wrong}."
+        points = KeyPoints.of_seed(session.seed())
+        keep(points)
+        with row:
+            key_points_row(points, thumbnails(model, points.texts, look), "latents_row", keep)
+    if error:
+        st.error(error)
+    return points, look
+
+
+def edit(points: KeyPoints, latent_dim: int) -> None:
+    """The list as text, and import."""
+    st.session_state["latents_typed"] = points.text
+    st.text_input(
+        "Points", key="latents_typed", on_change=typed, args=(latent_dim,),
+        help="With commas: a seed `17`, its third neighbour `17~3`, a sum `3-7+12`, a place in the plane of seeds "
+        "`@2.5:0.5`. `!` pins a point.",
+    )  # fmt: skip
+    st.file_uploader(
+        "Import latents", ["npz", "npy", "json"], key="latents_import", on_change=imported, args=(latent_dim,)
+    )
+
+
+def picture_controls(model: session.Model) -> Look:
+    """The moment of the fade, the class and the truncation."""
+    generator = model.generator
+    stored, stored_alpha = generator.moment()
+    sizes = list(generator.resolutions)
+    size = stored
+    if len(sizes) > 1:
+        size = st.select_slider("Resolution", sizes, stored, key="latents_size", bind="query-params")
+    alpha = 1.0
+    if size // 2 in sizes:
+        start = stored_alpha if size == stored else 1.0
+        alpha = st.slider("α, weight of the newer resolution", 0.0, 1.0, start, 0.05, key="latents_alpha",
+                          bind="query-params")  # fmt: skip
+    psi = st.slider("Truncation ψ", 0.0, 1.5, 1.0, 0.05, key="latents_psi", bind="query-params")
+    classes = model.info.get("label_dim", 0)
+    label = None
+    if classes:
+        label = st.number_input("Class", 0, classes - 1, 0, key="latents_class", bind="query-params")
+    return Look(size, alpha, label, psi)

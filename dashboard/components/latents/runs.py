@@ -1,0 +1,130 @@
+"""What the Latents page computes: walks as sheets, a layer's film, distances in the network. No controls here."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dashboard import session
+from dashboard.components.progress import with_progress
+from dashboard.components.sprites import Sheet, sprite_sheet
+from pgan_core.generator import Generator
+from pgan_core.latent_points import points_latents
+from pgan_core.latents import truncate
+from pgan_core.pictures import contact_sheet
+from pgan_core.walk_recipe import WalkRecipe
+from pgan_core.walks import check_frames, estimate, layer_film, layer_travel, perceptual_steps, render
+
+THUMB = 96  # pixels of a thumbnail
+ENTRIES = 8  # walks in memory, all browsers together
+FILM_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Look:
+    """How every picture of the page is made: the moment of the fade, the class, the truncation."""
+
+    resolution: int
+    alpha: float = 1.0
+    label: int | None = None
+    truncation: float = 1.0
+
+    @property
+    def labels(self) -> Tensor | None:
+        return None if self.label is None else torch.tensor([self.label])
+
+    def settings(self, model: session.Model) -> dict:
+        """For a file's metadata."""
+        class_ = {} if self.label is None else {"label": self.label}
+        return {"model": model.name, "resolution": self.resolution, "alpha": self.alpha, **class_}
+
+
+@dataclass(frozen=True)
+class Film:
+    """A walk's pictures uint8 N x r x r x 3, and the same as a sheet for the browser."""
+
+    frames: np.ndarray
+    sheet: Sheet
+
+
+def pictures(generator: Generator, z: Tensor, look: Look, progress=None) -> np.ndarray:
+    """Latents to uint8 N x r x r x 3 in the given look; truncation is the latents' own matter."""
+    return render(generator, z, look.labels, resolution=look.resolution, alpha=look.alpha, progress=progress)
+
+
+@session.cached(max_entries=32)
+def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
+    """The pictures of points. ValueError for a text that is no point."""
+    z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
+    return sprite_sheet(pictures(model.generator.prepared(), z, look), THUMB)
+
+
+@session.cached(max_entries=16)
+def candidate_wall(model: session.Model, texts: tuple[str, ...], look: Look, columns: int) -> np.ndarray:
+    """The pictures of points as one picture, rows of `columns`."""
+    z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
+    return contact_sheet(pictures(model.generator.prepared(), z, look), columns)
+
+
+@session.cached(max_entries=32)
+def cost_of_100(model: session.Model, look: Look) -> tuple[float, int]:
+    """Seconds and bytes of 100 frames, measured."""
+    cost = estimate(model.generator.prepared(), 100, resolution=look.resolution, alpha=look.alpha)
+    return cost.seconds, cost.bytes
+
+
+def walk_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
+    """The walk's pictures, from memory or under a bar. ValueError for too many frames and for points that are none."""
+    check_frames(recipe.frames, look.resolution)
+    z = recipe.latents(model.info["latent_dim"])
+
+    def work(progress) -> Film:
+        frames = pictures(model.generator.prepared(), z, look, progress)
+        return Film(frames, sprite_sheet(frames))
+
+    key = ("walk", model.identity, recipe, look)
+    return with_progress(key, work, f"Rendering {recipe.frames} frames", entries=ENTRIES)
+
+
+def layer_sheet(model: session.Model, recipe: WalkRecipe, look: Look, layer: str) -> tuple[Sheet, list[int]]:
+    """A layer's most changing units along the walk as grey maps, four a row, and their numbers."""
+
+    def work(progress) -> tuple[Sheet, list[int]]:
+        z = recipe.latents(model.info["latent_dim"])
+        maps, units = layer_film(model.generator.prepared(), z, layer, look.labels, progress=progress)
+        grids = [contact_sheet(frame[..., None].repeat(3, axis=-1), FILM_COLUMNS) for frame in maps]
+        return sprite_sheet(np.stack(grids)), units
+
+    key = ("film", model.identity, recipe, look.label, layer)
+    return with_progress(key, work, f"Filming {layer}", entries=ENTRIES)
+
+
+def travel(model: session.Model, recipe: WalkRecipe, look: Look) -> dict[str, np.ndarray]:
+    """Each layer's relative distance from frame to frame; the latent first, the pictures last."""
+
+    def work(progress) -> dict[str, np.ndarray]:
+        z = recipe.latents(model.info["latent_dim"])
+        generator = model.generator.prepared()
+        return layer_travel(
+            generator, z, look.labels, resolution=look.resolution, alpha=look.alpha, progress=progress
+        )  # fmt: skip
+
+    return with_progress(("travel", model.identity, recipe, look), work, "Measuring every layer", entries=64)
+
+
+def perceptual(model: session.Model, film: Film, recipe: WalkRecipe, look: Look) -> np.ndarray | None:
+    """The perceptual distance from frame to frame by the model's own discriminator; None where it cannot judge."""
+    discriminator = model.discriminator
+    if discriminator is None or look.resolution not in discriminator.resolutions or recipe.frames < 2:
+        return None
+    return with_progress(
+        ("perceptual", model.identity, recipe, look),
+        lambda progress: perceptual_steps(discriminator, film.frames, progress=progress),
+        "Comparing neighbouring frames",
+        entries=64,
+    )
+
+
+def on_lerp(recipe: WalkRecipe) -> WalkRecipe:
+    return replace(recipe, method="lerp")

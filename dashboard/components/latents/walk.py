@@ -1,0 +1,168 @@
+"""The walk on the Latents page: its controls, its player, its exports, and what it does inside the network."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.charts import chart
+from dashboard.components.export import export_bar
+from dashboard.components.latents.key_points import KeyPoints
+from dashboard.components.latents.points import KINDS
+from dashboard.components.latents.runs import (
+    Film,
+    Look,
+    cost_of_100,
+    layer_sheet,
+    on_lerp,
+    perceptual,
+    travel,
+    walk_film,
+)
+from dashboard.components.latents.walk_view import FPS, Curve, Place, walk_view
+from dashboard.components.page import formula_box
+from dashboard.figures import latents as figures
+from pgan_core.latents import norms_and_angles
+from pgan_core.walk_recipe import WalkRecipe, walk_file
+from pgan_core.walks import path_length
+
+LERP, NOTHING = "Lerp beside it", "Nothing beside it"
+LONG = 2**21  # pixels of a walk beyond which its cost is measured and said beforehand
+EQUATION = (
+    r"\mathrm{slerp}(a,b,t)=\frac{\sin((1-t)\,\omega)}{\sin\omega}\,a+\frac{\sin(t\,\omega)}{\sin\omega}\,b,"
+    r"\qquad \cos\omega=\frac{a\cdot b}{\lVert a\rVert\,\lVert b\rVert}"
+)
+WHY = (
+    "Almost all latents of N(0, I) have a length close to √{dim}: they lie on a shell. The straight line (lerp) cuts "
+    "through its inside, where training never was; slerp stays on it and turns by the same angle in every frame. "
+)
+NORMALISED = (
+    "**This network normalises its latents**, so it sees only their direction: both ways go through the same pictures, "
+    "lerp only faster in the middle of each leg. Truncation towards 0 changes nothing here."
+)
+NOT_NORMALISED = "This network does not normalise its latents: the length reaches the pictures."
+
+
+def walk_controls(model: session.Model, points: KeyPoints, look: Look) -> tuple[WalkRecipe, str]:
+    """The walk, and what is shown beside it: LERP, NOTHING or a layer's name."""
+    bound = {"bind": "query-params", "label_visibility": "collapsed"}
+    kind = st.segmented_control("Way", list(KINDS), default="Key points", key="latents_kind", required=True, **bound)
+    frames = st.number_input(
+        "Frames", 1, 10**6, 120, 30, key="latents_frames", width=125, icon=":material/movie:", **bound,
+    )  # fmt: skip
+    closed, smooth, degrees = True, 30, 30
+    if kind == "Key points":
+        closed = st.toggle("Closed", True, key="latents_loop", help="Back to the first point", bind="query-params")
+    elif kind == "Random":
+        smooth = st.slider("Smoothing", 5, 90, 30, 5, format="%d frames", key="latents_smooth", width=140, **bound)
+    else:
+        degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=140, **bound)
+    offered = [LERP, NOTHING] if kind == "Key points" else [NOTHING]
+    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=170, **bound)
+    texts = points.texts if kind != "Circle" else (points.texts[points.chosen],)
+    recipe = WalkRecipe(
+        KINDS[kind], texts, int(frames), closed, "slerp", float(smooth), float(np.deg2rad(degrees)), session.seed(),
+        look.truncation,
+    )  # fmt: skip
+    return recipe, beside
+
+
+# ---- the walk ----------------------------------------------------------------------------------------------------
+
+
+def curves(recipe: WalkRecipe, latent_dim: int) -> list[Curve]:
+    """Norm and turned angle of z along the walk; through key points for both ways of interpolating."""
+    lines = {"slerp": recipe} | ({"lerp": on_lerp(recipe)} if recipe.kind == "points" else {})
+    measured = {name: norms_and_angles(walk.latents(latent_dim)) for name, walk in lines.items()}
+    norms = {name: norm for name, (norm, _) in measured.items()}
+    angles = {name: turned for name, (_, turned) in measured.items()}
+    shown = [Curve("Length of z", norms)]
+    return [*shown, Curve("Angle per frame, degrees", angles)] if recipe.frames > 1 else shown
+
+
+def tracks(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> tuple[dict, Film]:
+    """The films to show by caption, and the walk's own."""
+    film = walk_film(model, recipe, look)
+    name = "Slerp: on the shell" if recipe.kind == "points" else recipe.kind.capitalize()
+    shown = {name: film.sheet}
+    if beside == LERP:
+        shown["Lerp: straight through the inside"] = walk_film(model, on_lerp(recipe), look).sheet
+    elif beside != NOTHING:
+        sheet, units = layer_sheet(model, recipe, look, beside)
+        shown[f"{beside}: {len(units)} units that change most"] = sheet
+    return shown, film
+
+
+def ticks(recipe: WalkRecipe) -> list[tuple[float, str]]:
+    """The key points on the scrubber."""
+    if recipe.kind != "points":
+        return []
+    legs = len(recipe.points) - (not recipe.closed)
+    end = recipe.frames - (not recipe.closed)
+    return [(i * end / legs, str(i + 1)) for i in range(len(recipe.points))]
+
+
+@st.fragment
+def play(shown: dict, recipe: WalkRecipe, latent_dim: int, identity: str) -> None:
+    """The player; only this runs again when the dial is let go."""
+    start = Place(
+        session.recall("latents_at", 0.0), session.recall("latents_speed", "1"), session.recall("latents_mode", "loop")
+    )
+    place = walk_view(
+        shown, curves(recipe, latent_dim), place=start, ticks=ticks(recipe), identity=identity, key="latents_walk"
+    )
+    session.remember("latents_at", place.moment, 0.0)
+    session.remember("latents_speed", place.speed, "1")
+    session.remember("latents_mode", place.mode, "loop")
+
+
+def exports(model: session.Model, recipe: WalkRecipe, look: Look, film: Film) -> None:
+    """The walk as films, pictures and latents, each with the settings that made it."""
+    names = {"walk.gif": "GIF", "walk.mp4": "MP4", "walk.webm": "WebM", "walk-strip.png": "PNG strip",
+             "walk-grid.png": "PNG grid", "walk.npz": "Latents, npz", "walk.json": "Latents, JSON"}  # fmt: skip
+    z, settings = recipe.latents(model.info["latent_dim"]), recipe.settings(**look.settings(model))
+
+    def make(name: str) -> bytes:
+        columns = int(np.ceil(len(film.frames) ** 0.5)) if name == "walk-grid.png" else 0
+        return walk_file(name, film.frames, z, settings, fps=FPS, columns=columns)
+
+    export_bar({name: lambda name=name: make(name) for name in names}, key="latents", labels=names)
+
+
+def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) -> None:
+    """The walk, its exports, and what it does inside the network. `controls` is where its controls go."""
+    with controls:
+        recipe, beside = walk_controls(model, points, look)
+    latent_dim = model.info["latent_dim"]
+    if recipe.frames * look.resolution**2 > LONG:
+        seconds, size = (number * recipe.frames / 100 for number in cost_of_100(model, look))
+        st.caption(f"{recipe.frames:,} frames: about {seconds:,.0f} s, {size / 1e6:,.0f} MB of pictures.")
+    try:
+        shown, film = tracks(model, recipe, look, beside)
+    except ValueError as error:
+        st.error(f"{error}.")
+        return
+    play(shown, recipe, latent_dim, f"{model.identity}/{recipe}/{look}/{beside}")
+    exports(model, recipe, look, film)
+    normalises = model.generator.config.latent_norm != "off"
+    words = WHY.format(dim=latent_dim) + (NORMALISED if normalises else NOT_NORMALISED)
+    formula_box(EQUATION, words, "Shoemake 1985; White 2016. PGGAN's official videos use a smoothed random walk.")
+    if recipe.frames > 1:
+        inside_section(model, recipe, look, film)
+
+
+def inside_section(model: session.Model, recipe: WalkRecipe, look: Look, film: Film) -> None:
+    """Where in the network the walk changes things."""
+    st.subheader("Where the change happens")
+    steps = perceptual(model, film, recipe, look)
+    chart(figures.layer_distances(travel(model, recipe, look), steps), key="latents_travel")
+    words = (
+        "Each row is a layer: how far its activation moves from one frame to the next, relative to its size. "
+        "Frames on which all rows are bright are where the picture changes fast."
+    )
+    if steps is not None:
+        length = path_length(steps, recipe.latents(model.info["latent_dim"]))
+        words += (
+            f" The curve is what an eye would see: distances between features of this run's own discriminator. "
+            f"**Perceptual path length {length:.3g}** (distance per squared angle; lower is smoother)."
+        )
+    st.markdown(words)

@@ -1,0 +1,79 @@
+"""A walk that plays in the browser: one or two films in step, curves of z beside them, one scrubber."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import streamlit as st
+
+from dashboard.components.browser import load
+from dashboard.components.sprites import Sheet
+
+FPS = 30
+SPEEDS, MODES = ("0.125", "0.25", "0.5", "1", "2", "4"), ("once", "loop", "ping-pong")
+COLOURS = ("#2f7dd1", "#e07b1a")  # of the theme's chart colours
+
+_component = st.components.v2.component(
+    "lab_walk",
+    html=load("walk.html"),
+    css=load("player.css", "walk.css"),
+    js=load("player.js", "walk.js"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how a walk is watched."""
+
+    moment: float = 0.0
+    speed: str = "1"
+    mode: str = "loop"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Something drawn over the frames of a walk from 0 up, one line a name."""
+
+    title: str
+    lines: Mapping[str, np.ndarray]  # N numbers, or N - 1 from frame to frame
+
+
+def walk_view(
+    tracks: Mapping[str, Sheet],
+    curves: Sequence[Curve],
+    *,
+    place: Place,
+    ticks: Sequence[tuple[float, str]],
+    identity: str,
+    key: str,
+) -> Place:
+    """Play sheets of equally many frames in step; returns where the viewer last let go.
+
+    tracks: caption -> frames, one or two.  ticks: (frame, text) below.  identity: another for another walk.
+    """
+    data = {
+        "identity": identity,
+        "frames": next(iter(tracks.values())).count,
+        "fps": FPS,
+        "tracks": [
+            {"sheet": sheet.address, "columns": sheet.columns, "edge": sheet.edge, "name": name}
+            for name, sheet in tracks.items()
+        ],
+        "curves": [_curve(curve) for curve in curves],
+        "ticks": [{"t": frame, "label": text} for frame, text in ticks],
+        "start": place.moment,
+        "speed": place.speed if place.speed in SPEEDS else "1",
+        "mode": place.mode if place.mode in MODES else "loop",
+        "play": place.moment == 0,
+    }
+    view = _component(data=data, key=key, default={"view": asdict(place)}, on_view_change=lambda: None).view
+    return Place(float(view["moment"]), view["speed"], view["mode"]) if view else place
+
+
+def _curve(curve: Curve) -> dict:
+    lines = [
+        {"name": name if len(curve.lines) > 1 else "", "colour": colour, "values": np.round(values, 4).tolist()}
+        for (name, values), colour in zip(curve.lines.items(), COLOURS, strict=False)
+    ]
+    return {"title": curve.title, "lines": lines}

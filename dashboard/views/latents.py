@@ -1,0 +1,28 @@
+"""Latents: what lies between two pictures?"""
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.latents.directions import directions_section
+from dashboard.components.latents.plane import plane_section
+from dashboard.components.latents.points import points_section
+from dashboard.components.latents.walk import walk_section
+from dashboard.components.page import header
+
+VIEWS = ["Walk", "Directions", "Plane"]
+
+model = session.model()
+header("What lies between two pictures?", "PGGAN, section 6 and figure 5")
+controls = st.container(horizontal=True, vertical_alignment="center", gap="small")
+with controls:
+    view = st.segmented_control(
+        "View", VIEWS, default="Walk", key="latents_view", bind="query-params", required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+points, look = points_section(model)
+if view == "Directions":
+    directions_section(model, points, look, controls)
+elif view == "Plane":
+    plane_section(model, points, look)
+else:
+    walk_section(model, points, look, controls)
