@@ -10,6 +10,7 @@ content itself (names, shapes, strides, numbers), which is then saved anew. The 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import resource
 import sys
 import tempfile
@@ -72,6 +73,9 @@ def main() -> int:
     torch.set_num_threads(1)
     files, tally, slowest, failures = seeds(options.files), Counter(), (0.0, -1), []
     for case in range(options.start, options.start + options.count):
+        faulthandler.dump_traceback_later(20 * SECONDS, exit=True)  # a case without an end shows where it stands
+        if case % 1000 == 0:
+            print(f"case {case}", flush=True)
         kind, data = forge(options.seed, case, files)
         try:
             outcome, seconds = open_forged(data)

@@ -1,0 +1,113 @@
+"""Opening an official 1024x1024 triple: ours against Python's own unpickler, which builds the arrays and no network.
+
+    OMP_NUM_THREADS=2 python -m benchmarks.opening [--resolution 1024] [--rounds 3]
+
+Writes a pickle of random weights in the layout of the official code, opens it in fresh processes, and prints times,
+peak memory above the start in units of the file's size, and the ratio to plain `pickle.load`.
+"""
+
+import argparse
+import pickle
+import statistics
+import subprocess
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+import numpy as np
+
+from pgan_core import feature_maps
+
+OPEN = """
+import sys, time, types
+peak = lambda: int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) / 1024  # of this process alone
+if sys.argv[2] == "ours":
+    from pgan_core import load_checkpoint as load
+else:
+    import pickle
+    import numpy
+    sys.modules["tfutil"] = types.SimpleNamespace(Network=type("Network", (), {}))
+    load = lambda path: pickle.load(open(path, "rb"))
+before, begin = peak(), time.perf_counter()
+kept = load(sys.argv[1])
+print(time.perf_counter() - begin, peak() - before)
+"""
+
+
+def official_variables(resolution: int, discriminator: bool, random: np.random.Generator) -> list[tuple]:
+    """Random variables with the names and shapes of G_paper or D_paper (fused)."""
+    widths = feature_maps(resolution)
+    found = [("lod", np.float32(0))]
+
+    def add(name: str, *shape: int) -> None:
+        outputs = shape[-2] if name.endswith("_up") else shape[-1]
+        outputs = outputs // 16 if name == "4x4/Dense" else outputs
+        found.append((f"{name}/weight", random.standard_normal(shape, dtype=np.float32)))
+        found.append((f"{name}/bias", np.zeros(outputs, np.float32)))
+
+    for level, width in enumerate(widths):
+        size, below, lod = f"{4 << level}x{4 << level}", widths[max(level - 1, 0)], len(widths) - 1 - level
+        if discriminator:
+            add(f"FromRGB_lod{lod}", 1, 1, 3, width)
+        else:
+            add(f"ToRGB_lod{lod}", 1, 1, width, 3)
+        if level and discriminator:
+            add(f"{size}/Conv0", 3, 3, width, width)
+            add(f"{size}/Conv1_down", 3, 3, width, below)
+        elif level:
+            add(f"{size}/Conv0_up", 3, 3, width, below)
+            add(f"{size}/Conv1", 3, 3, width, width)
+    first = widths[0]
+    add("4x4/Conv", 3, 3, first + discriminator, first)
+    if discriminator:
+        add("4x4/Dense0", first * 16, first)
+        add("4x4/Dense1", first, 1)
+    else:
+        add("4x4/Dense", first, first * 16)
+    return found
+
+
+def write_triple(path: Path, resolution: int) -> None:
+    """(G, D, Gs) as the official code pickles them."""
+    members = {"__getstate__": lambda self: self.state, "__module__": "tfutil"}
+    network = type("Network", (), members)
+    sys.modules["tfutil"] = types.SimpleNamespace(Network=network)
+    random, triple = np.random.default_rng(0), []
+    for name in ("G", "D", "Gs"):
+        made = network()
+        made.state = {"version": 2, "name": name, "static_kwargs": {"num_channels": 3, "resolution": resolution}}
+        made.state |= {"build_module_src": "", "build_func_name": f"{name[0]}_paper"}
+        made.state["variables"] = official_variables(resolution, name == "D", random)
+        triple.append(made)
+    with open(path, "wb") as file:
+        pickle.dump(tuple(triple), file, protocol=4)
+
+
+def opened(path: Path, how: str) -> tuple[float, float]:
+    """(seconds, MiB above the start) of opening the file in a fresh process."""
+    output = subprocess.run([sys.executable, "-c", OPEN, path, how], check=True, capture_output=True, text=True)
+    seconds, mebibytes = map(float, output.stdout.split())
+    return seconds, mebibytes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--resolution", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "triple.pkl")
+        write_triple(path, options.resolution)
+        size = path.stat().st_size / 2**20
+        rounds = [(opened(path, "ours"), opened(path, "pickle")) for _ in range(options.rounds)]
+    ours, theirs = zip(*rounds, strict=True)
+    ratio = statistics.median(a[0] / b[0] for a, b in rounds)
+    for name, measured in (("ours", ours), ("pickle", theirs)):
+        seconds, peak = (statistics.median(column) for column in zip(*measured, strict=True))
+        print(f"{name:7} {seconds:6.2f} s   {peak:6.0f} MiB = {peak / size:.2f} of the file's {size:.0f} MiB")
+    print(f"ours takes {ratio:.2f} of the time of pickle.load, which builds no network")
+
+
+if __name__ == "__main__":
+    main()
