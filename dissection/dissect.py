@@ -143,7 +143,7 @@ def find_levels(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> Non
             group = f"levels-{layer}-{start:05d}"
             if not spool.has(group):
                 maps = [spool.read(name, f"maps-{layer}", mapped=True) for name in groups]
-                maps = [torch.from_numpy(part[:, start : start + UNIT_BLOCK].copy()) for part in maps]
+                maps = [np.ascontiguousarray(part[:, start : start + UNIT_BLOCK]) for part in maps]
                 spool.write(group, **block_levels(job, list(zip(maps, labels, strict=True)), label_pixels, pool.map))
             step()
     barrier()
@@ -161,7 +161,7 @@ def block_levels(job: Job, batches: list, label_pixels: np.ndarray, parallel: le
         batches, job.num_concepts, fraction=rule.fraction, border=rule.border, parallel=parallel
     )
     if rule.raw:
-        values = np.concatenate([maps.numpy() for maps, _ in batches]).swapaxes(0, 1)
+        values = np.concatenate([maps for maps, _ in batches]).swapaxes(0, 1)
         thresholds = [levels.fraction_level(unit, rule.fraction) for unit in values]
     elif rule.fraction is not None:
         thresholds = [curve.level for curve in curves]

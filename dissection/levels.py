@@ -11,14 +11,12 @@ stands at (i + 0.5) / n. A second pass collects the values of the one or two bin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
-import torch
 
-from dissection.tally import information_quality, upsample
+from dissection.tally import information_quality, interpolation_matrix
 
 FRACTIONS = np.logspace(-3, 0, 100)  # of a unit's values above its candidate levels (GAN Dissection, first release)
 BINS = 4096
@@ -27,7 +25,7 @@ RANGE_VALUES = 1 << 15  # raw values of a unit from which that range is estimate
 CHUNK_PIXELS = 1 << 18  # pixels of one unit enlarged at a time: 1 MB
 HISTOGRAM_BINS = 64
 Map = Callable[..., Iterable]  # the built-in `map`, or that of a pool of threads
-Batches = Iterable[tuple[torch.Tensor, np.ndarray]]
+Batches = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -54,29 +52,26 @@ def level_curves(
     batches: pairs of maps N x U x h x w of a few units and labels N x M x H x W, iterated over several times.
     `parallel` maps a function over units. Memory does not grow with the sample.
     """
-    num_maps = next(labels.shape[1] for _, labels in batches)
-    counters = [UnitCounter(low, high, num_maps, num_concepts) for low, high in value_ranges(batches, border)]
-    for values, labels in enlarged_chunks(batches, border):
-        list(parallel(UnitCounter.count, counters, values, repeat(labels)))
-    if fraction is not None:
-        for counter in counters:
-            counter.seek(fraction)
-        for values, _ in enlarged_chunks(batches, border):
-            list(parallel(UnitCounter.collect, counters, values))
+    ranges = value_ranges(batches, border)
+    counters = list(
+        parallel(
+            lambda unit: count_unit(batches, unit, ranges[unit], num_concepts, fraction, border), range(len(ranges))
+        )
+    )
     bins = np.stack([counter.level_bins for counter in counters])
-    return list(parallel(UnitCounter.curve, counters, bins, upper_borders(counters, bins)))
+    return [counter.curve(*pair) for counter, *pair in zip(counters, bins, upper_borders(counters, bins), strict=True)]
 
 
 def value_ranges(batches: Batches, border: str) -> list[list[float]]:
     """Where the bins of each unit begin and end: quantiles of its raw values, for enlarging stays in their range."""
-    numbers = sum(maps.shape[0] * maps[0, 0].numel() for maps, _ in batches)
+    numbers = sum(maps.shape[0] * maps[0, 0].size for maps, _ in batches)
     stride = numbers // RANGE_VALUES | 1  # odd, to meet every column of the maps
     parts = []
     for maps, _ in batches:
-        flat = maps.flatten(2)
+        flat = maps.reshape(*maps.shape[:2], -1)
         images = -(-stride // flat.shape[2])
-        parts.append(flat[::images, :, :: min(stride, flat.shape[2])].transpose(0, 1).flatten(1))
-    values = np.sort(torch.cat(parts, dim=1).numpy(), axis=1)
+        parts.append(flat[::images, :, :: min(stride, flat.shape[2])].swapaxes(0, 1).reshape(maps.shape[1], -1))
+    values = np.sort(np.concatenate(parts, axis=1), axis=1)
     skipped = int(TAIL * values.shape[1])
     low, high = values[:, skipped], values[:, -1 - skipped]
     flat = low == high
@@ -86,16 +81,38 @@ def value_ranges(batches: Batches, border: str) -> list[list[float]]:
     return np.stack([low, high], axis=1).tolist()
 
 
-def enlarged_chunks(batches: Batches, border: str) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-    """Enlarged values and labels of a few images at a time: U arrays of p values, and M x p."""
+def count_unit(
+    batches: Batches, unit: int, bounds: list[float], num_concepts: int, fraction: float | None, border: str
+) -> UnitCounter:
+    """One unit, counted in one pass, and in two if a fraction is to be met exactly."""
+    counter = UnitCounter(*bounds, next(labels.shape[1] for _, labels in batches), num_concepts)
+    for values, labels in enlarged_chunks(batches, unit, border):
+        counter.count(values, labels)
+    if fraction is not None:
+        counter.seek(fraction)
+        for values, _ in enlarged_chunks(batches, unit, border):
+            counter.collect(values)
+    return counter
+
+
+def enlarged_chunks(batches: Batches, unit: int, border: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """A unit's enlarged values (p) and their labels (M x p), a few images at a time.
+
+    By numpy: torch's own threads would wait for each other beside ours.
+    """
     for maps, labels in batches:
         height, width = labels.shape[-2:]
+        rows, columns = (
+            interpolation_matrix(size, target, border).numpy()
+            for size, target in zip(maps.shape[-2:], (height, width), strict=True)
+        )
         step = max(1, CHUNK_PIXELS // (height * width))
         for start in range(0, len(maps), step):
-            chunk = maps[start : start + step].transpose(0, 1).contiguous()
-            values = upsample(chunk, (height, width), border).flatten(1).numpy()
+            values = maps[start : start + step, unit]
+            if values.shape[1:] != (height, width):
+                values = rows @ (values @ columns.T)
             flat = labels[start : start + step].swapaxes(0, 1).reshape(labels.shape[1], -1)
-            yield list(values), flat.astype(np.int64)
+            yield values.reshape(-1), flat.astype(np.int64)
 
 
 class UnitCounter:

@@ -40,9 +40,9 @@ class Material:
         place = {index: row for row, index in enumerate(self.indexes)}
         return [place[int(index)] for index in indexes]
 
-    def values(self, unit: int, rows: list[int], side: int) -> np.ndarray:
-        """A unit's enlarged maps, N x side x side, float32."""
-        return upsample(self.maps[rows, unit], (side, side), self.border).numpy()
+    def values(self, unit: int, rows: list[int], size: tuple[int, int]) -> np.ndarray:
+        """A unit's enlarged maps, N x H x W, float32."""
+        return upsample(self.maps[rows, unit], size, self.border).numpy()
 
 
 @torch.inference_mode()

@@ -174,7 +174,7 @@ def strip_image(layer: LayerDissection, unit: int, material: Material, pictures:
     """The unit's top pictures side by side, dimmed outside its mask, as an <img> that carries its data."""
     rows = material.rows(layer.scores.top_images[unit, :pictures])
     side = material.pictures.shape[1]
-    masks = material.values(unit, rows, side) > layer.scores.thresholds[unit]
+    masks = material.values(unit, rows, (side, side)) > layer.scores.thresholds[unit]
     shown = lit_region(material.pictures[rows], masks)[:, :: max(1, side // SIDE), :: max(1, side // SIDE)]
     data = base64.b64encode(encode(np.concatenate(list(shown), axis=1), "WEBP", quality=82)).decode()
     return f'<img alt="top pictures of unit {unit}" src="data:image/webp;base64,{data}">'

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dissection.tally import UnitScores
+from dissection.tally import UnitScores, overlap_ceiling
 
 FORMAT = "pggan-lab dissection 1"
 ARRAYS, SETTINGS = "dissection.npz", "dissection.json"
@@ -51,25 +52,17 @@ class LayerDissection:
     histogram: np.ndarray  # U x B, int64: enlarged values, there, in bins of equal width
     histogram_span: np.ndarray  # U x 2, float64: where the first bin begins and the last one ends
 
-    @property
-    def level_iou(self) -> np.ndarray:
-        """IoU of every unit at every candidate level with every concept, U x L x C, on the level images."""
-        union = self.lit[:, :, :1] + self.level_label_pixels - self.lit
-        iou = self.lit / np.maximum(union, 1)
-        iou[:, :, 0] = 0
+    def unit_level_iou(self, unit: int) -> np.ndarray:
+        """IoU of one unit at every candidate level with every concept, L x C, on the level images."""
+        lit = self.lit[unit]
+        iou = lit / np.maximum(lit[:, :1] + self.level_label_pixels - lit, 1)
+        iou[:, 0] = 0
         return iou
 
-    def ceiling(self, fraction: float | None = None) -> np.ndarray:
-        """The IoU that a mask of `fraction` of the pixels cannot exceed with each concept, C.
-
-        None: of each unit's own share of lit pixels, U x C. A mask inside a concept of share p > f has IoU f / p.
-        """
+    def ceiling(self) -> np.ndarray:
+        """The IoU that each unit's share of lit pixels cannot exceed with each concept, U x C."""
         pixels = np.maximum(self.scores.pixels, 1)
-        share = self.scores.label_pixels / pixels
-        lit = self.scores.active / pixels if fraction is None else fraction
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.minimum(lit / share, share / lit)
-        return np.where((share > 0) & (np.asarray(lit) > 0), ratio, 0.0)
+        return overlap_ceiling(self.scores.active / pixels, self.scores.label_pixels / pixels)
 
     def concept_counts(self, num_concepts: int) -> np.ndarray:
         """How many interpretable units have each concept as their best, C."""
@@ -93,9 +86,6 @@ class Dissection:
         """Write both files into `folder`, each whole or not at all; the same dissection gives the same bytes."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {}
-        for number, layer in enumerate(self.layers.values()):
-            arrays |= {f"{number}/{name}": value for name, value in layer_arrays(layer).items()}
         settings = {
             "format": FORMAT,
             "concepts": list(self.concepts),
@@ -106,11 +96,19 @@ class Dissection:
             "info": self.info,
         }
         temporary = folder / f".{ARRAYS}.{os.getpid()}"
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
+        temporary.write_bytes(self.npz_bytes())
         os.replace(temporary, folder / ARRAYS)
         temporary.write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(temporary, folder / SETTINGS)
+
+    def npz_bytes(self) -> bytes:
+        """Every array, as the content of an npz."""
+        arrays = {}
+        for number, layer in enumerate(self.layers.values()):
+            arrays |= {f"{number}/{name}": value for name, value in layer_arrays(layer).items()}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        return buffer.getvalue()
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> Dissection:

@@ -106,7 +106,9 @@ def choose_thresholds(rule: Rule, maps: torch.Tensor, labels: np.ndarray, num_co
     if rule.raw:
         return np.array([levels.fraction_level(maps[:, u].numpy(), rule.fraction) for u in units], np.float32)
     curves = [
-        levels.level_curves([(maps[:, u : u + 1], labels)], num_concepts, fraction=rule.fraction, border=rule.border)[0]
+        levels.level_curves(
+            [(maps[:, u : u + 1].numpy(), labels)], num_concepts, fraction=rule.fraction, border=rule.border
+        )[0]
         for u in units
     ]
     if rule.fraction is not None:

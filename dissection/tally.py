@@ -213,6 +213,15 @@ def _x_log_ratio(weight, ratio):
     return np.where(positive, weight * np.log(np.where(positive, ratio, 1)), 0.0)
 
 
+def overlap_ceiling(lit, share) -> np.ndarray:
+    """The IoU that a mask of the share `lit` of the pixels cannot exceed with a concept of `share`; 0 if either is 0.
+
+    The smaller lies inside the larger at best: a mask of 1% has at most IoU 0.025 with a sky of 40%.
+    """
+    small, large = np.minimum(lit, share), np.maximum(lit, share)
+    return np.where(small > 0, small / np.where(large > 0, large, 1), 0.0)
+
+
 def top_images(maxima: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
     """The images of the highest maxima (N x U): indexes and values, U x min(top, N); ties by index."""
     order = np.argsort(-maxima.T, axis=1, kind="stable")[:, :top]

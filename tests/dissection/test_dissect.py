@@ -95,8 +95,9 @@ def test_intervals_hold_the_iou_and_curves_their_thresholds(whole):
         assert (layer.iou_high > layer.iou_low)[found].any()
         assert np.isin(layer.scores.thresholds, layer.levels).all()
         assert layer.histogram.sum(axis=1).tolist() == [layer.level_pixels] * len(layer.mean)
-        assert layer.level_iou.shape == (*layer.levels.shape, 5)
-        assert layer.level_iou.max() <= 1
+        iou = layer.unit_level_iou(3)
+        assert iou.shape == (layer.levels.shape[1], 5)
+        assert 0 < iou.max() <= 1
         assert (layer.scores.iou <= layer.ceiling() + 1e-12).all()
 
 

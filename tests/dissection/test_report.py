@@ -87,7 +87,7 @@ def test_material_makes_the_sample_again(dissection, generator):
         maxima = material.maps[rows, unit].amax(dim=(1, 2)).numpy()
         np.testing.assert_allclose(maxima, layer.scores.top_values[unit, :2], rtol=1e-4, atol=1e-6)
     assert material.labels.shape == (len(material.indexes), 1, 16, 16)
-    assert material.values(0, [0, 1], 32).shape == (2, 32, 32)
+    assert material.values(0, [0, 1], (32, 32)).shape == (2, 32, 32)
 
 
 def test_report_from_a_shell(dissection, generator, tmp_path, capsys):

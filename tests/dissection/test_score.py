@@ -17,6 +17,7 @@ from dissection.tally import (
     image_counts,
     information_quality,
     label_counts,
+    overlap_ceiling,
     total_counts,
     upsample,
 )
@@ -236,7 +237,7 @@ def test_fixed_fractions_equal_numpy_quantiles(values, shape, fraction):
     if shape == "subnormal":
         values = values * np.float32(1e-42)
     labels = (np.arange(len(values)) % 3).reshape(-1, 1, 1, 1)
-    (curve,) = level_curves([(torch.from_numpy(values).view(-1, 1, 1, 1), labels)], 3, fraction=fraction)
+    (curve,) = level_curves([(values.reshape(-1, 1, 1, 1), labels)], 3, fraction=fraction)
     want = np.quantile(values.astype(np.float64), 1 - fraction, method="hazen")
     np.testing.assert_allclose([curve.level, fraction_level(values, fraction)], want, rtol=1e-6, atol=1e-6)
     assert curve.histogram.sum() == len(values)
@@ -249,7 +250,7 @@ def test_fixed_fractions_equal_numpy_quantiles(values, shape, fraction):
 def test_candidate_levels_are_exceeded_by_the_fractions_to_a_bin():
     values = torch.randn(2000, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     values[7, 0, 1, 2] = 1e6  # an outlier costs no resolution
-    (curve,) = level_curves([(values, np.zeros((2000, 1, 4, 4), np.uint8))], 1)
+    (curve,) = level_curves([(values.numpy(), np.zeros((2000, 1, 4, 4), np.uint8))], 1)
     np.testing.assert_allclose(curve.lit[:, 0] / values.numel(), FRACTIONS, atol=2e-3)
 
 
@@ -259,7 +260,7 @@ def test_level_curves_count_what_masks_count(monkeypatch, border):
     labels = np.stack([scenes(), scenes(seed=1)], axis=1)
     maps = torch.randn(24, 3, 8, 8, generator=torch.Generator().manual_seed(3))
     maps = torch.where(maps < 0, 0.0, maps)  # many ties at 0
-    curves = level_curves([(maps[:13], labels[:13]), (maps[13:], labels[13:])], 5, border=border)
+    curves = level_curves([(maps[:13].numpy(), labels[:13]), (maps[13:].numpy(), labels[13:])], 5, border=border)
     for k in (0, 40, 80, 99):
         level = np.array([curve.levels[k] for curve in curves])
         counts = image_counts(maps, concept_columns(labels, 5), (32, 32), level, 5, border)
@@ -293,6 +294,13 @@ def test_information_quality_of_known_tables():
     assert information_quality(25, 50, 50, 100) == pytest.approx(0.0, abs=1e-12)
     assert information_quality(0, 0, 0, 10) == 0
     assert information_quality(0, 0, 0, 0) == 0
+
+
+def test_a_fixed_fraction_sets_a_ceiling():
+    assert overlap_ceiling(0.01, 0.4) == pytest.approx(0.025)
+    assert overlap_ceiling(0.4, 0.01) == pytest.approx(0.025)
+    assert overlap_ceiling(0.3, 0.3) == 1
+    np.testing.assert_array_equal(overlap_ceiling(np.array([0, 0.5]), np.array([0.5, 0])), 0)
 
 
 def test_label_counts_and_totals():
