@@ -207,12 +207,23 @@ class Trainer:
             total, count = self.tally.get(name, (0.0, 0))
             self.tally[name] = (total + sum(part.notes[name] for part in parts) / len(parts), count + 1)
 
+    @torch.no_grad()
     def _update_average(self, moment: Moment) -> None:
-        """Exponential average of the weights; early on over a twentieth of the images seen, so that it can follow."""
-        half_life = min(self.settings.ema_kimg * 1000, 0.05 * (self.images + moment.minibatch))
-        weight = 1 - 0.5 ** (moment.minibatch / half_life)
-        with torch.no_grad():
-            for mean, current in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+        """Exponential average of the weights.
+
+        A layer's half-life is at most a twentieth of the images since its resolution began, so that nothing of the
+        random weights that it joined with is left in the average after the first steps of its fade.
+        """
+        begun = {
+            stage.resolution: start for stage, start in zip(self.schedule.stages, self.schedule.starts(), strict=True)
+        }
+        for name, layer in self.average.layers.items():
+            age = self.images + moment.minibatch - 1000 * begun[int(name.partition("x")[0])]
+            if age <= 0:
+                continue
+            half_life = min(1000 * self.settings.ema_kimg, 0.05 * age)
+            weight = 1 - 0.5 ** (moment.minibatch / half_life)
+            for mean, current in zip(layer.parameters(), self.generator.layers[name].parameters(), strict=True):
                 mean.lerp_(current, weight)
 
     def _reset_optimizers(self) -> None:
