@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.running_app import watched_pages
+
 READY = '[data-testid="growth-wall"] canvas[data-ready="true"]'
+
+
+@pytest.fixture(scope="module")
+def page(chromium, server):
+    """One page for the tests that only move its scrubber."""
+    with watched_pages(chromium, server) as open_page:
+        opened = open_page()
+        opened.wait_for_selector(READY)
+        yield opened
 
 
 def wall(page) -> np.ndarray:
@@ -29,6 +40,10 @@ def settled(page, before: np.ndarray, seconds: float = 30) -> np.ndarray:
             return now
         page.wait_for_timeout(200)
     raise AssertionError("the wall did not change")
+
+
+def moment(page) -> str:
+    return page.get_by_test_id("growth-moment").inner_text()
 
 
 def move(page, t: float) -> None:
@@ -57,12 +72,12 @@ def test_another_seed_and_another_checkpoint_give_other_pixels(visit):
 def test_a_link_restores_the_view(visit):
     page = visit(seed=40, growth_at=1.0, growth_pictures=9)
     page.wait_for_selector(READY)
-    assert page.get_by_test_id("growth-moment").inner_text() == "fading in 8 × 8, α = 0.50"
+    assert moment(page) == "fading in 8 × 8, α = 0.50"
     assert page.get_by_role("spinbutton", name="Seed").input_value() == "40"
 
 
-def test_small_pictures_arrive_enlarged_by_nearest_neighbour(visit):
-    page = visit(growth_at=0)
+def test_small_pictures_arrive_enlarged_by_nearest_neighbour(page):
+    move(page, 0)
     pixels = wall(page)
     tile = pixels.shape[0] // 4
     block = tile // 4  # one pixel of a 4x4 picture
@@ -71,10 +86,8 @@ def test_small_pictures_arrive_enlarged_by_nearest_neighbour(visit):
     assert np.ptp(pixels[:tile, :tile], axis=(0, 1)).max() > 30
 
 
-def test_the_scrubber_blends_from_the_old_branch_to_the_new(visit):
-    page = visit()
+def test_the_scrubber_blends_from_the_old_branch_to_the_new(page):
     walls = {}
-    wall(page)
     for t in (0.5, 1.0, 1.5):
         move(page, t)
         walls[t] = wall(page)
@@ -84,25 +97,46 @@ def test_the_scrubber_blends_from_the_old_branch_to_the_new(visit):
     assert np.abs(walls[1.0] - blend)[~clipped].mean() < 3
 
 
-def test_figure_2_shows_the_branches_with_their_weights(visit):
-    page = visit(growth_at=0.75)
-    page.wait_for_selector(READY)
-    numbers = page.locator('[data-testid="figure2"] [data-number="new"]').all_text_contents()
-    assert numbers and set(numbers) == {"0.25"}
-    assert set(page.locator('[data-testid="figure2"] [data-number="old"]').all_text_contents()) == {"0.75"}
-    hrefs = page.locator('[data-testid="figure2"] image').evaluate_all(
-        "images => images.map(i => i.getAttribute('href'))"
-    )
-    assert len(hrefs) == 3 and len(set(hrefs)) == 3
+def test_figure_2_shows_the_branches_with_their_weights(page):
+    move(page, 0.75)
+    figure = page.get_by_test_id("figure2")
+    assert set(figure.locator('[data-number="new"]').all_text_contents()) == {"0.25"}
+    assert set(figure.locator('[data-number="old"]').all_text_contents()) == {"0.75"}
+    addresses = figure.locator("image").evaluate_all("images => images.map(i => i.getAttribute('href'))")
+    assert len(addresses) == len(set(addresses)) == 3
     move(page, 0.25)
-    assert page.locator('[data-testid="figure2"] [data-number="new"]').count() == 0
-    assert page.locator('[data-testid="figure2"] image').count() == 1
+    assert figure.locator("[data-number]").count() == 0
+    assert figure.locator("image").count() == 1
 
 
-def test_play_moves_without_the_server_and_pause_stops(visit, server):
-    page = visit(growth_at=0)
-    page.wait_for_selector(READY)
-    page.wait_for_load_state("networkidle")
+def test_a_click_on_a_picture_brings_it_into_the_figure(page):
+    move(page, 3.5)
+    blend = page.locator('[data-testid="figure2"] .lab-blend-picture')
+    before = blend.get_attribute("href")
+    page.locator(READY).click(position={"x": 250, "y": 250})
+    assert blend.get_attribute("href") != before
+
+
+def test_the_schedules_marker_follows(page):
+    ours = page.get_by_test_id("schedules").locator("svg").first
+    ours.wait_for()
+    move(page, 1.0)
+    assert ours.locator(".lab-kimg").text_content() == "4"  # 3 kimg at 4x4, then half of a fade of 2
+    move(page, 3.5)
+    assert ours.locator(".lab-kimg").text_content() == "13"
+    assert ours.locator('.lab-value[data-name="minibatch"]').text_content() == "8"
+
+
+def test_keys_move_the_scrubber(page):
+    page.locator("body").press("Home")
+    assert moment(page) == "training at 4 × 4"
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageDown")
+    assert moment(page) == "training at 8 × 8"
+
+
+def test_play_moves_in_the_browser_and_pause_stops(page):
+    move(page, 0)
     page.evaluate("window.moved = 0; document.addEventListener('lab-moment', () => window.moved++)")
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("window.moved > 5")
@@ -113,51 +147,36 @@ def test_play_moves_without_the_server_and_pause_stops(visit, server):
     assert float(page.locator(".lab-growth .lab-range").input_value()) == pytest.approx(t)
 
 
-def test_keys_move_the_scrubber(visit):
-    page = visit()
-    page.wait_for_selector(READY)
-    page.keyboard.press("Home")
-    assert page.get_by_test_id("growth-moment").inner_text() == "training at 4 × 4"
-    page.keyboard.press("PageDown")
-    page.keyboard.press("PageDown")
-    assert page.get_by_test_id("growth-moment").inner_text() == "training at 8 × 8"
+def test_the_place_on_the_scrubber_goes_into_the_address(page):
+    move(page, 1.0)
+    page.wait_for_url("**growth_at=*")
 
 
-def test_the_schedules_marker_follows(visit):
-    page = visit(growth_at=1.0)
-    page.wait_for_selector(READY)
-    ours = page.get_by_test_id("schedules").locator("svg").first
-    ours.locator(".lab-kimg").wait_for()
-    assert ours.locator(".lab-kimg").text_content() == "4"  # 3 kimg at 4x4, then half of a fade of 2
-    move(page, 3.5)
-    assert ours.locator(".lab-kimg").text_content() == "13"
-    assert ours.locator('.lab-value[data-name="minibatch"]').text_content() == "8"
+@pytest.mark.parametrize(("name", "magic"), [("png", b"\x89PNG"), ("gif", b"GIF89a"), ("mp4", b"ftyp")])
+def test_exports_are_files_of_their_kind(page, name, magic):
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=name.upper()).click()
+    assert download.value.suggested_filename == f"growth.{name}"
+    assert magic in download.value.path().read_bytes()[:16]
 
 
 def test_snapshots_are_shown_at_their_own_moment(visit):
     page = visit(growth_way="Snapshots+from+training", growth_at=1.1)
     page.wait_for_selector(READY)
-    text = page.get_by_test_id("growth-moment").inner_text()
-    assert "α = 0.50" in text and "snapshot after 4" in text
+    assert "α = 0.50" in moment(page) and "snapshot after 4" in moment(page)
 
 
-@pytest.mark.parametrize(("name", "magic"), [("png", b"\x89PNG"), ("gif", b"GIF89a"), ("mp4", b"ftyp")])
-def test_exports_are_files_of_their_kind(visit, name, magic):
-    page = visit(growth_at=1.0)
-    page.wait_for_selector(READY)
-    with page.expect_download() as download:
-        page.get_by_role("button", name=name.upper()).click()
-    path = download.value.path()
-    assert download.value.suggested_filename == f"growth.{name}"
-    assert magic in path.read_bytes()[:16]
+def background(page) -> str:
+    return page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_wall_and_the_scrubber_stand_above_the_fold_in_both_themes(visit, scheme):
-    page = visit(scheme=scheme)
-    page.wait_for_selector(READY)
-    for element in (page.get_by_test_id("growth-wall"), page.locator(".lab-range"), page.get_by_test_id("figure2")):
-        box = element.bounding_box()
-        assert box["y"] >= 0 and box["y"] + box["height"] <= 720
-    background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
-    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 23, 29)"}[scheme]
+def test_both_themes_show_wall_figure_and_scrubber_above_the_fold(page, visit):
+    dark = visit(scheme="dark")
+    dark.wait_for_selector(READY)
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+    for shown in (page, dark):
+        for part in ('[data-testid="growth-wall"]', ".lab-range", '[data-testid="figure2"]'):
+            box = shown.locator(part).bounding_box()
+            assert box["y"] >= 0 and box["y"] + box["height"] <= 720
+    assert (background(page), background(dark)) == ("rgb(255, 255, 255)", "rgb(18, 23, 29)")

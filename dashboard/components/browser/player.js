@@ -4,6 +4,8 @@
 // smooth: neighbouring frames are blended on the canvas; else the nearest one is shown.
 // on.show(t, place) runs at every move, on.settle(t) when the hand lets go, play pauses or the end is reached.
 
+const TAKES_KEYS = "input, textarea, select, button, a, summary, [contenteditable], [role]";
+
 class Player {
   constructor(root, on) {
     this.root = root;
@@ -115,9 +117,9 @@ class Player {
 
   // Space plays and pauses; arrows, page keys (a presenter's clicker), Home and End move. Only where nobody types.
   key(event) {
-    const target = event.target;
-    const free = target === document.body || target === this.range || target.closest?.("section.stMain") === target;
-    if (!free || !this.images || event.ctrlKey || event.metaKey || event.altKey) return;
+    const own = event.target === this.range || (event.target === this.button && event.key !== " ");
+    const busy = !own && event.target.closest?.(TAKES_KEYS);
+    if (busy || !this.images || event.ctrlKey || event.metaKey || event.altKey) return;
     const end = Number(this.range.max);
     const goes = {
       ArrowRight: () => this.next(1), ArrowLeft: () => this.next(-1),

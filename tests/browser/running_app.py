@@ -1,0 +1,77 @@
+"""The app as a process of its own, and pages of a browser that are watched for faults."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Server:
+    """The running app: its address and what it wrote to its log."""
+
+    def __init__(self, folder: Path, models: Path):
+        self.log_path = folder / "server.log"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://localhost:{port}"
+        command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
+        environment = os.environ | {"PGGAN_LAB_MODELS": str(models), "OMP_NUM_THREADS": "2"}
+        with open(self.log_path, "w") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def wait(self, seconds: float = 120) -> None:
+        """Until the app answers."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.2)
+        raise RuntimeError(f"the app did not answer: {self.log()}")
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+
+@contextlib.contextmanager
+def watched_pages(chromium, server: Server) -> Iterator[Callable]:
+    """Gives open_page("growth", seed=3, scheme="dark"): a page of the app at 1280x720.
+
+    At the end it fails if a page raised a JavaScript error, asked an outside host for anything or showed an exception,
+    or if the server logged one.
+    """
+    contexts, faults, already = [], [], len(server.log())
+
+    def watch(request):
+        if not request.url.startswith((server.url, "data:", "blob:")):
+            faults.append(f"fetched from outside: {request.url[:200]}")
+
+    def open_page(path: str = "", scheme: str = "light", **query):
+        context = chromium.new_context(viewport={"width": 1280, "height": 720}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        page.on("request", watch)
+        page.on("pageerror", lambda error: faults.append(f"JavaScript error: {error}"))
+        address = "&".join(f"{name}={value}" for name, value in query.items())
+        page.goto(f"{server.url}/{path}?{address}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        for page in context.pages:
+            faults += [f"exception shown: {text}" for text in page.get_by_test_id("stException").all_inner_texts()]
+        context.close()
+    written = server.log()[already:]
+    if "Traceback" in written or "Exception" in written:
+        faults.append(f"the server logged an exception:\n{written[-3000:]}")
+    assert not faults, "\n".join(faults)
