@@ -58,7 +58,7 @@ def bad_files(canary: Path) -> dict[str, bytes]:
 
 def upload(page, files: list) -> None:
     uploader = page.get_by_test_id("stFileUploaderDropzoneInput")
-    expect(uploader).to_have_count(1)  # the one of the run before has gone
+    expect(uploader).to_have_count(1, timeout=60_000)  # the one of the run before has gone
     uploader.set_input_files(files)
 
 
