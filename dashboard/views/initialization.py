@@ -1,6 +1,8 @@
 """Initialization: why does PGGAN need no careful initialization?"""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import streamlit as st
@@ -25,7 +27,7 @@ from pgan_core.initialization import (
     strategies,
 )
 from pgan_core.inspection import generator_statistics
-from pgan_core.learning_speed import learning_speed
+from pgan_core.learning_speed import Step, learning_speed
 from pgan_core.pictures import to_uint8
 
 WIDTHS = [16, 64, 128, 256, 500, 1000]
@@ -199,41 +201,59 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
 # ---- why at run time ---------------------------------------------------------------------------------------------
 
 
-def run_experiment(place, rate: float, steps: int, seed: int) -> None:
-    """Train and redraw every few steps; what was reached stays in the session, also when it is stopped."""
-    done: list = []
-    st.session_state["initialization_steps"] = (done, rate, steps)
-    bar = st.progress(0.0, text="Training three small networks")
-    for step in learning_speed(steps, SPEED_WIDTHS, rate, seed=seed):
-        done.append(step)
-        if len(done) % 25 == 0 or len(done) == steps:
-            bar.progress(len(done) / steps, text=f"Step {len(done)} of {steps}")
-            with place:
-                chart(figures.learning_speed(done, SPEED_WIDTHS, steps), key=f"speed_{len(done)}")
-    bar.empty()
+@dataclass
+class Experiment:
+    """A training under way: what it has still to do, and what is done."""
+
+    steps: Iterator[Step]
+    total: int
+    done: list[Step] = field(default_factory=list)
+    running: bool = True
+
+    def advance(self, count: int) -> None:
+        """Some steps more; stops by itself at the end."""
+        self.done += islice(self.steps, count)
+        self.running = self.running and len(self.done) < self.total
+
+
+def start_training(seed: int) -> None:
+    """The Train button."""
+    steps, rate = st.session_state["initialization_count"], st.session_state["initialization_rate"]
+    st.session_state["initialization_speed"] = Experiment(learning_speed(steps, SPEED_WIDTHS, rate, seed=seed), steps)
+
+
+def stop_training() -> None:
+    """The Stop button: what was reached stays."""
+    if "initialization_speed" in st.session_state:
+        st.session_state["initialization_speed"].running = False
 
 
 @st.fragment
 def speed_section(seed: int) -> None:
-    """Adam on three ways of holding the same weights, run at a press of a button."""
+    """Adam on three ways of holding the same weights. A run of this part makes 25 steps, shows them, and runs again."""
+    whole_page = st.session_state.pop("initialization_whole_page", False)
     st.subheader("Why at run time?")
     bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        rate = st.select_slider(
-            "Learning rate", [1e-4, 3e-4, 1e-3, 3e-3, 1e-2], 1e-3, key="initialization_rate", width=280, **bound
-        )
-        steps = st.select_slider("Steps", [100, 200, 300, 500], 200, key="initialization_count", width=220, **bound)
-        start = st.button("Train", icon=":material/play_arrow:", type="primary", key="initialization_train")
-        st.button("Stop", icon=":material/stop:", key="initialization_stop", help="Keeps what was reached")
-    place = st.empty()
-    if start:
-        run_experiment(place, rate, steps, seed)
-    elif "initialization_steps" in st.session_state and st.session_state["initialization_steps"][0]:
-        done, _, total = st.session_state["initialization_steps"]
-        with place:
-            chart(figures.learning_speed(done, SPEED_WIDTHS, total), key="speed_kept")
+        rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
+        st.select_slider("Learning rate", rates, 1e-3, key="initialization_rate", width=280, **bound)
+        st.select_slider("Steps", [100, 200, 300, 500], 200, key="initialization_count", width=220, **bound)
+        st.button(
+            "Train", icon=":material/play_arrow:", type="primary", key="initialization_train", on_click=start_training,
+            args=(seed,),
+        )  # fmt: skip
+        st.button("Stop", icon=":material/stop:", key="initialization_stop", on_click=stop_training)
+    experiment = st.session_state.get("initialization_speed")
+    if experiment is None:
+        st.info("Press Train: three small networks learn to tell two spirals apart. It takes a few seconds.")
     else:
-        place.info("Press Train: three small networks learn to tell two spirals apart. It takes a few seconds.")
+        if experiment.running:
+            experiment.advance(25)
+        done, total = len(experiment.done), experiment.total
+        st.progress(done / total, text=f"Step {done} of {total}")
+        chart(figures.learning_speed(experiment.done, SPEED_WIDTHS, total), key="initialization_speed_chart")
+        if experiment.running:
+            st.rerun(scope="app" if whole_page else "fragment")
     formula_box(
         r"\Delta w \approx \pm\,\eta \;\Rightarrow\;"
         r"\frac{\lVert\Delta \hat w\rVert}{\lVert\hat w\rVert} \approx \frac{\eta}{\sigma_{stored}}",
@@ -249,4 +269,5 @@ header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
 generator_section(model, session.seed(), custom_std)
+st.session_state["initialization_whole_page"] = True  # a part may only rerun itself when it runs by itself
 speed_section(session.seed())

@@ -88,8 +88,9 @@ def test_the_speed_experiment_runs_and_keeps_what_it_reached(open_app):
     widget(app, "initialization_count").set_value(100)
     widget(app, "initialization_train").click().run()
     assert not app.exception
-    steps, _, total = app.session_state["initialization_steps"]
-    assert len(steps) == total == 100
+    experiment = app.session_state["initialization_speed"]
+    assert len(experiment.done) == experiment.total == 100
+    assert not experiment.running
 
 
 class _Model:
