@@ -209,22 +209,17 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self, moment: Moment) -> None:
-        """Exponential average of the weights.
+        """Exponential average of the weights, of shorter memory where they move fast.
 
-        A layer's half-life is at most a twentieth of the images since its resolution began, so that nothing of the
-        random weights that it joined with is left in the average after the first steps of its fade.
+        Its half-life is at most a twentieth of the images seen and, in a fade, of the fade's: there the two to-RGB
+        layers make up for each other at every alpha, and an average over many alphas has the wrong colours.
         """
-        begun = {
-            stage.resolution: start for stage, start in zip(self.schedule.stages, self.schedule.starts(), strict=True)
-        }
-        for name, layer in self.average.layers.items():
-            age = self.images + moment.minibatch - 1000 * begun[int(name.partition("x")[0])]
-            if age <= 0:
-                continue
-            half_life = min(1000 * self.settings.ema_kimg, 0.05 * age)
-            weight = 1 - 0.5 ** (moment.minibatch / half_life)
-            for mean, current in zip(layer.parameters(), self.generator.layers[name].parameters(), strict=True):
-                mean.lerp_(current, weight)
+        fade_kimg = next(s.fade_kimg for s in self.schedule.stages if s.resolution == moment.resolution)
+        spans = [self.images + moment.minibatch, *([1000 * fade_kimg] if moment.fading else [])]
+        half_life = min(1000 * self.settings.ema_kimg, 0.05 * min(spans))
+        weight = 1 - 0.5 ** (moment.minibatch / half_life)
+        for mean, current in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            mean.lerp_(current, weight)
 
     def _reset_optimizers(self) -> None:
         """Forgets Adam's moments, as the official code does at the start and the end of every fade."""
