@@ -72,8 +72,9 @@ def _settings(config: object, reading: Reading) -> dict:
         reading.assumed[key] = f"{key} = {DEFAULTS[key]}: its config does not say, the published default"
     settings = DEFAULTS | {key: value for key, value in config.items() if key in DEFAULTS}
     for key in ("leakyReluLeak", "alpha"):
-        if not isinstance(settings[key], int | float):
-            raise reading.misfit(f"its setting {key} is {brief(settings[key])} and no number")
+        value = settings[key]
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise reading.misfit(f"its setting {key} is {brief(value)} and no number from 0 to 1")
     if isinstance(config.get("attribKeysOrder"), dict):
         reading.notes["attributes"] = config["attribKeysOrder"]
     return settings

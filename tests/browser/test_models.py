@@ -134,5 +134,5 @@ def test_unload_and_remove(opened):
 def test_a_link_opens_a_model_and_the_pages_links_fetch_nothing(visit):
     page = visit("models", scheme="dark", model="second/8x8-end", seed=4)
     card(page, "8 × 8")
-    assert page.get_by_role("link", name="tkarras/progressive_growing_of_gans").count() == 1
+    page.get_by_role("link", name="tkarras/progressive_growing_of_gans").wait_for()
     assert page.get_by_role("link", name="LSUN church outdoor 256").get_attribute("href").startswith("https://")

@@ -158,8 +158,9 @@ def test_other_widths_sizes_and_settings(channels, latent_dim, label_dim, old, e
         (lambda tree: tree["avgG"].pop("groupScale0.0.module.bias"), "`avgG/groupScale0.0.module.bias` is missing"),
         (lambda tree: tree["avgG"]["toRGBLayers.1.module.weight"].fill_(float("nan")), "holds a NaN"),
         (lambda tree: tree["netD"].pop("decisionLayer.module.weight"), "`netD/decisionLayer.weight` is missing"),
-        (lambda tree: tree["config"].update(alpha="half"), "its setting alpha is 'half' and no number"),
-        (lambda tree: tree["config"].update(alpha=2), "alpha is the weight of the newer resolution"),
+        (lambda tree: tree["config"].update(alpha="half"), "its setting alpha is 'half' and no number from 0 to 1"),
+        (lambda tree: tree["config"].update(alpha=2), "its setting alpha is 2 and no number"),
+        (lambda tree: tree["config"].update(leakyReluLeak=1e300), "its setting leakyReluLeak is 1e"),
         (lambda tree: tree["config"].update(categoryVectorDim=99), "leaves no latent beside the labels"),
     ],
 )
