@@ -94,8 +94,8 @@ def lit_region(pictures: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def outline(masks: np.ndarray) -> np.ndarray:
-    """The pixels inside a mask that touch its outside."""
-    padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)))
+    """The pixels inside a mask that touch its outside; beyond the picture's edge there is no outside."""
+    padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)), mode="edge")
     inner = padded[:, :-2, 1:-1] & padded[:, 2:, 1:-1] & padded[:, 1:-1, :-2] & padded[:, 1:-1, 2:]
     return masks & ~inner
 

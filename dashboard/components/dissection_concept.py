@@ -1,0 +1,129 @@
+"""One concept: the units that share it, over layers, and what they reach together."""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components import dissections
+from dashboard.components.dissections import Found
+from dashboard.components.unit_pictures import strip, strip_html, unit_title
+from dissection.overlays import resize_nearest
+
+UNION_PICTURES, STRIPS, PICTURES = 128, 4, 5
+
+
+def concept_view(model: session.Model, item: Found, layer: str, open_unit: Callable[[str, int], None]) -> None:
+    """The units whose best concept this is, in one layer or all, and their union's IoU."""
+    read = item.dissection
+    layers = list(read.layers) if layer == "all layers" else [layer]
+    owners = {
+        c: [
+            (name, int(u))
+            for name in layers
+            for u in np.flatnonzero(
+                read.layers[name].scores.interpretable & (read.layers[name].scores.best_concept == c)
+            )
+        ]
+        for c in range(1, len(read.concepts))
+    }
+    order = sorted(owners, key=lambda c: -len(owners[c]))
+    concept = st.selectbox(
+        "Concept", order, key="dissection_concept", width=260,
+        format_func=lambda c: f"{read.concepts[c]} ({len(owners[c])} units)",
+    )  # fmt: skip
+    facts(item, concept, owners[concept])
+    if not owners[concept]:
+        best = max(layers, key=lambda name: read.layers[name].scores.iou[:, concept].max())
+        iou = read.layers[best].scores.iou[:, concept]
+        st.info(
+            f"No unit stands for {read.concepts[concept]}; closest is unit {iou.argmax()} of {best}, {iou.max():.3f}."
+        )
+        return
+    ranked = sorted(owners[concept], key=lambda pair: -read.layers[pair[0]].scores.iou[pair[1], concept])
+    if item.own:
+        union(model, item, concept, ranked)
+    for start in range(0, min(STRIPS, len(ranked)), 2):
+        for column, (name, unit) in zip(st.columns(2, gap="medium"), ranked[start : start + 2], strict=False):
+            with column:
+                unit_strip(model, item, name, unit, concept, open_unit)
+    if len(ranked) > STRIPS:
+        table(item, concept, ranked)
+
+
+def table(item: Found, concept: int, ranked: list[tuple[str, int]]) -> None:
+    """All owners with their numbers."""
+    layers = item.dissection.layers
+    rows = [
+        {
+            "layer": name,
+            "unit": unit,
+            "IoU": layers[name].scores.iou[unit, concept],
+            "95% from": layers[name].iou_low[unit],
+            "to": layers[name].iou_high[unit],
+            "IQR": layers[name].scores.iqr[unit, concept],
+        }
+        for name, unit in ranked
+    ]
+    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("IoU", "95% from", "to", "IQR")}
+    st.dataframe(rows, hide_index=True, height=240, column_config=numbers, key="dissection_owners")
+
+
+def facts(item: Found, concept: int, owners: list[tuple[str, int]]) -> None:
+    """Share of the pixels, and the segmenter's own error."""
+    read = item.dissection
+    scores = next(iter(read.layers.values())).scores
+    share = scores.label_pixels[concept] / max(scores.pixels[concept], 1)
+    own = read.info.get("segmenter_iou", {}).get(read.concepts[concept])
+    segmenter = "" if own is None else f" The segmenter's own IoU on it is {own:.2f}: no unit's is surer than that."
+    st.markdown(
+        f"**{read.concepts[concept]}** covers {100 * share:.2g}% of the pixels; {len(owners)} units stand for it. "
+        f"A mask of 1% of the pixels could reach IoU {min(0.01 / share, share / 0.01) if share else 0:.3f} at most."
+        + segmenter
+    )
+
+
+def union(model: session.Model, item: Found, concept: int, ranked: list[tuple[str, int]]) -> None:
+    """IoU of the union of one layer's owners, on pictures made now; the layer is the one that has most of them."""
+    name = max({n for n, _ in ranked}, key=lambda n: sum(n == other for other, _ in ranked))
+    units = [unit for n, unit in ranked if n == name]
+    if len(units) < 2:
+        return
+    start = item.dissection.info["score_images"][0]
+    images = tuple(range(start, min(start + UNION_PICTURES, item.dissection.info["samples"])))
+    material = dissections.material(item.key, name, images, True, item, model)
+    if material.labels is None:
+        return
+    size = tuple(item.dissection.info["label_size"])
+    levels = item.dissection.layers[name].scores.thresholds
+    present = (resize_nearest(material.labels, size[0]) == concept).any(axis=1)
+    mask, steps = np.zeros_like(present), []
+    for unit in units:
+        mask = mask | (material.values(unit, list(range(len(images))), size) > levels[unit])
+        steps.append((mask & present).sum() / max((mask | present).sum(), 1))
+    most = int(np.argmax(steps))
+    together = f"the first {most + 1} together {steps[most]:.3f}" if most else "more units only add false alarms"
+    st.markdown(
+        f"The union of the {len(units)} units of {name} has IoU **{steps[-1]:.3f}** on {len(images)} pictures; the "
+        f"best alone has {steps[0]:.3f}, {together}."
+    )
+
+
+def unit_strip(model: session.Model, item: Found, name: str, unit: int, concept: int, open_unit) -> None:
+    """One owner: title, lit top pictures, the way to its view."""
+    read, layer = item.dissection, item.dissection.layers[name]
+    content = unit_title(layer, unit, read.concepts, name)
+    if item.own:
+        images = layer.scores.top_images[unit, :PICTURES]
+        material = dissections.material(item.key, name, tuple(sorted(map(int, images))), False, item, model)
+        picture = strip(
+            material, layer, unit, images, "Lit region", level=layer.scores.thresholds[unit], concept=concept,
+            palette=None, size=read.info["label_size"],
+        )  # fmt: skip
+        content += strip_html(picture, f"top pictures of unit {unit}")
+    st.html(content)
+    st.button(
+        f"Unit {unit}", key=f"dissection_concept_{name}_{unit}", type="tertiary", icon=":material/open_in_full:",
+        on_click=open_unit, args=(name, unit),
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""A new dissection: computed here, or brought as the two files of one made elsewhere; regions that get names."""
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.components import dissections
+from dashboard.components.dissections import Found
+from dissection import DissectionError
+
+SEGMENTERS = {"Toy Town": "toytown", "Clusters": "clusters"}
+RULES = {"maximal IQR": "iqr", "a fraction": "fraction", "gandissect": "gandissect", "dissect": "dissect"}
+SAMPLES = [100, 300, 1000, 3000, 10000]
+
+
+def new_view(model: session.Model) -> None:
+    """Choose and compute, or bring files."""
+    st.subheader("Dissect this model")
+    layers, segmenter, samples, threshold = settings(model)
+    with st.container(horizontal=True, gap="small"):
+        st.button("Dissect", type="primary", key="dissection_start", on_click=start, disabled=not layers)
+        st.button("Stop", key="dissection_stop", on_click=stop, help="What is done is kept; Dissect goes on from there")
+    if st.session_state.get("dissection_running") and layers:
+        run(model, layers, segmenter, samples, threshold)
+    st.caption(
+        "Your own Python segmenter, Hugging Face models and samples of any size: `python -m dissection run CHECKPOINT "
+        "--segmenter hf:FOLDER --out assets/NAME`; the page then finds it."
+    )
+    st.subheader("Open a dissection made elsewhere")
+    files = st.file_uploader(
+        "dissection.npz and dissection.json", ["npz", "json"], accept_multiple_files=True, key="dissection_files"
+    )
+    if files and st.button("Open", key="dissection_bring"):
+        try:
+            read = dissections.bring({file.name: file.getvalue() for file in files})
+        except DissectionError as error:
+            st.error(str(error))
+            return
+        dissections.keep(f"opened: {read.info.get('source') or 'dissection'}", read)
+        leave()
+
+
+def settings(model: session.Model) -> tuple[tuple[str, ...], str, int, str | float]:
+    """Layers, segmenter, sample and threshold."""
+    names = list(model.generator.layer_names)
+    default = [name for name in names if name.endswith("conv1")][:2] or names[-1:]
+    layers = st.multiselect("Layers", names, default, key=f"dissection_layers_{model.identity}", placeholder="Layers")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.button(
+            "All layers", on_click=st.session_state.__setitem__, args=(f"dissection_layers_{model.identity}", names)
+        )
+        samples = st.segmented_control("Pictures", SAMPLES, default=300, required=True, key="dissection_samples")
+        kind = st.segmented_control(
+            "Segmenter", list(SEGMENTERS), default="Toy Town", required=True, key="dissection_by"
+        )
+        spec = SEGMENTERS[kind]
+        if spec == "clusters":
+            spec = f"clusters:{st.number_input('Regions', 2, 64, 8, key='dissection_regions', width=110)}"
+        rule = RULES[st.selectbox("Threshold", list(RULES), key="dissection_rule", width=160)]
+        if rule == "fraction":
+            rule = st.number_input("Fraction", 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130)
+    return tuple(layers), spec, samples, rule
+
+
+def start() -> None:
+    st.session_state["dissection_running"] = True
+
+
+def stop() -> None:
+    st.session_state["dissection_running"] = False
+
+
+def run(model: session.Model, layers: tuple[str, ...], segmenter: str, samples: int, threshold) -> None:
+    """Compute, keep, and show the result; one sentence where it cannot be."""
+    try:
+        read = dissections.compute(
+            model.generator, dissections.weights_of(model), layers, segmenter, samples, session.seed(), threshold
+        )
+    except (ValueError, OSError) as error:
+        stop()
+        st.error(str(error))
+        return
+    stop()
+    dissections.keep(f"{samples} pictures, {segmenter}, {threshold}, {len(layers)} layers", read)
+    leave()
+
+
+def leave() -> None:
+    """Show the dissection that was added last."""
+    st.session_state["dissection_next"] = list(st.session_state["dissections"])[-1]
+    st.rerun()
+
+
+def rename_regions(item: Found) -> None:
+    """Names for the regions of a dissection by clusters."""
+    regions = [name for name in item.dissection.concepts[1:] if name.startswith("region ")]
+    if not regions:
+        return
+    with st.expander("Name the regions"):
+        columns = st.columns(4)
+        names = {
+            region: columns[i % 4].text_input(region, key=f"dissection_region_{item.key}_{region}")
+            for i, region in enumerate(regions)
+        }
+        if st.button("Use these names", key="dissection_rename"):
+            dissections.keep(f"{item.name}, named", item.dissection.renamed(names))
+            leave()

@@ -1,0 +1,114 @@
+"""Units over the stages of training: when does the first unit of a concept appear?"""
+
+import numpy as np
+import streamlit as st
+
+from dashboard import library, session
+from dashboard.components import dissections
+from dashboard.components.charts import chart
+from dashboard.figures import dissection as figures
+from dissection import Dissection
+from dissection.job import fingerprint
+from pgan_core import Generator, load_checkpoint
+
+SAMPLES = 300
+
+
+def stages_view(model: session.Model, layer: str) -> None:
+    """Interpretable units by concept at every stored stage of the model's run, in one layer or all."""
+    paths = library.stages(model.path)
+    if len(paths) < 2:
+        st.info("This model comes without the stages of its training.")
+        return
+    read = stage_dissections(model, paths, layer)
+    if not read:
+        return
+    concepts = next(iter(read.values())).concepts
+    counts = {name: count(dissection, layer) for name, dissection in read.items()}
+    colours = figures.concept_colours(dissections.colours(concepts))
+    figure = figures.units_by_place(counts, concepts, colours, "stage (thousand pictures seen)")
+    chart(figure, key="dissection_stages", download="png")
+    st.markdown(first_units(counts, concepts))
+    if layer != "all layers":
+        follow_unit(read, layer)
+
+
+def count(dissection: Dissection, layer: str) -> np.ndarray:
+    """Interpretable units by concept in one layer or all, C; zeros where the stage has no such layer yet."""
+    parts = dissection.layers.values() if layer == "all layers" else filter(None, [dissection.layers.get(layer)])
+    size = len(dissection.concepts)
+    return sum((part.concept_counts(size) for part in parts), np.zeros(size, np.int64))
+
+
+def first_units(counts: dict[str, np.ndarray], concepts) -> str:
+    """In which stage each concept's first unit appears, in a sentence for each stage."""
+    seen, lines = set(), []
+    for stage, found in counts.items():
+        new = [concepts[c] for c in np.flatnonzero(found) if c not in seen]
+        seen |= set(np.flatnonzero(found).tolist())
+        if new:
+            lines.append(f"- **{stage}**: first units for {', '.join(new)}")
+    return "\n".join(lines) or "No stage has an interpretable unit here."
+
+
+def stage_name(path) -> str:
+    facts = library.facts(path) or {}
+    return f"{facts.get('stage', path.stem)} ({library.kimg(path):.0f})"
+
+
+def stage_dissections(model: session.Model, paths, layer: str) -> dict[str, Dissection]:
+    """The stored dissections of the stages; those that are missing are made here when the viewer says so."""
+    stored = {read.info.get("weights_sha256"): read for _, read, _ in dissections.stored()}
+    generators = {stage_name(path): stage_generator(str(path), path.stat().st_mtime_ns, model.device) for path in paths}
+    wanted = {
+        name: tuple(generator.layer_names) if layer == "all layers" else (layer,)
+        for name, (generator, _) in generators.items()
+        if layer == "all layers" or layer in generator.layer_names
+    }
+    found = {}
+    for name, layers in wanted.items():
+        read = stored.get(generators[name][1])
+        found[name] = read if read is not None and set(layers) <= set(read.layers) else None
+    missing = [name for name, read in found.items() if read is None]
+    if missing and make_them(len(missing)):
+        for name in missing:
+            found[name] = dissections.compute(*generators[name], wanted[name], "toytown", SAMPLES, 0, "iqr")
+    return {name: read for name, read in found.items() if read is not None}
+
+
+def make_them(number: int) -> bool:
+    """Whether the viewer wants the missing stages dissected now."""
+    return st.toggle(
+        f"Dissect {number} stages now, {SAMPLES} pictures each, with the Toy Town segmenter",
+        key="dissection_stages_now", bind="query-params",
+    )  # fmt: skip
+
+
+@st.cache_resource(max_entries=24, show_spinner="Reading the stages")
+def stage_generator(path: str, changed: int, device: str) -> tuple[Generator, str]:
+    """A stage's generator and its fingerprint."""
+    generator = load_checkpoint(path, device=device).generator
+    return generator, fingerprint(generator)
+
+
+def follow_unit(read: dict[str, Dissection], layer: str) -> None:
+    """One unit's best concept at every stage that has the layer."""
+    there = {name: dissection.layers[layer] for name, dissection in read.items() if layer in dissection.layers}
+    if not there:
+        return
+    units = min(len(part.mean) for part in there.values())
+    unit = st.number_input("The same unit at every stage", 0, units - 1, key="dissection_followed", width=220)
+    rows = [
+        {
+            "stage": name,
+            "concept": read[name].concepts[part.scores.best_concept[unit]],
+            "IoU": part.scores.best_iou[unit],
+            "95% from": part.iou_low[unit],
+            "to": part.iou_high[unit],
+            "IQR": part.scores.best_iqr[unit],
+            "interpretable": bool(part.scores.interpretable[unit]),
+        }
+        for name, part in there.items()
+    ]
+    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("IoU", "95% from", "to", "IQR")}
+    st.dataframe(rows, hide_index=True, column_config=numbers, key="dissection_followed_table")

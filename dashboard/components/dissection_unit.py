@@ -1,0 +1,152 @@
+"""One unit: the level that can be moved, its histogram, its IoU with every concept, its pictures."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components import dissections
+from dashboard.components.charts import chart
+from dashboard.components.dissections import Found
+from dashboard.components.export import export_bar
+from dashboard.components.unit_pictures import OVERLAYS, legend, strip, strip_html
+from dashboard.figures import dissection as figures
+from dissection.result import LayerDissection
+from dissection.tally import overlap_ceiling
+from pgan_core.pictures import encode
+
+TOP, RANDOM, CURVES = 8, 8, 4
+
+
+def unit_view(model: session.Model, item: Found, name: str) -> None:
+    """Everything about one unit of one layer."""
+    layer = item.dissection.layers[name]
+    units = len(layer.mean)
+    if not 0 <= st.session_state.get("dissection_unit", -1) < units and "dissection_unit" not in st.query_params:
+        st.session_state["dissection_unit"] = int(layer.scores.best_iou.argmax())
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        unit = st.number_input("Unit", 0, units - 1, key="dissection_unit", bind="query-params", width=120)
+        mode = st.segmented_control(
+            "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", bind="query-params"
+        )
+        st.page_link(
+            "views/activations.py", label="Its maps", icon=":material/layers:",
+            query_params={"activations_view": "Feature maps"},
+        )  # fmt: skip
+    facts(item, layer, unit)
+    place = level_slider(layer, unit, name)
+    level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
+    numbers(item, layer, unit, place)
+    if item.own:
+        pictures(model, item, name, unit, mode, level)
+    left, right = st.columns(2)
+    with left:
+        histogram = figures.unit_histogram(layer.histogram[unit], layer.histogram_span[unit], level)
+        chart(histogram, key="dissection_histogram")
+    with right:
+        chart(curves(item, layer, unit, place), key="dissection_curves")
+    chart(against_all(item, layer, unit, place), key="dissection_ious", download="png")
+    st.caption(
+        "A mask that lights another share of the pixels than the concept covers cannot reach IoU 1; the grey bars and "
+        f"the dotted line are that ceiling. The curves are counted on the {layer.level_pixels:,} pixels that levels "
+        "are chosen from, the score at the chosen level on the other half."
+    )
+
+
+def facts(item: Found, layer: LayerDissection, unit: int) -> None:
+    """Concept, uncertainty, the unit's own statistics."""
+    scores, read = layer.scores, item.dissection
+    best = int(scores.best_concept[unit])
+    own = read.info.get("segmenter_iou", {}).get(read.concepts[best])
+    segmenter = "" if own is None else f" The segmenter's own IoU on {read.concepts[best]} is {own:.2f}."
+    st.markdown(
+        f"**{read.concepts[best]}**{'' if scores.interpretable[unit] else ' (not interpretable)'}: IoU "
+        f"**{scores.best_iou[unit]:.3f}**, 95% {layer.iou_low[unit]:.3f} to {layer.iou_high[unit]:.3f} over images; "
+        f"IQR {scores.best_iqr[unit]:.3f}.{segmenter}  \n"
+        f":small[mean {layer.mean[unit]:.3g} · σ {layer.std[unit]:.3g} · "
+        f"{100 * layer.off[unit]:.0f}% of its values not positive]"
+    )
+
+
+def level_slider(layer: LayerDissection, unit: int, name: str) -> int | None:
+    """The candidate level that the viewer moves to; None: the dissection's own."""
+    share = layer.lit[unit, :, 0] / layer.level_pixels
+    levels = layer.levels[unit]
+    own = int(np.abs(levels - layer.scores.thresholds[unit]).argmin())
+    one = int(np.abs(share - 0.01).argmin())
+    key = f"dissection_level_{name}_{unit}"
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen = st.select_slider(
+            "Level", range(len(levels)), own, key=key, width=620,
+            format_func=lambda k: f"{levels[k]:.3g} ({100 * share[k]:.3g}% lit)",
+        )  # fmt: skip
+        for label, value in (("Its own", own), ("1% lit", one)):
+            st.button(label, key=f"{key}_{label}", on_click=st.session_state.__setitem__, args=(key, value))
+    return None if chosen == own else int(chosen)
+
+
+def numbers(item: Found, layer: LayerDissection, unit: int, place: int | None) -> None:
+    """The IoU at the chosen level."""
+    read, scores = item.dissection, layer.scores
+    if place is None:
+        best = scores.best_concept[unit]
+        lit = scores.active[unit, best] / max(scores.pixels[best], 1)
+        value, where = scores.best_iou[unit], "on the half that scores are counted on"
+    else:
+        iou = layer.unit_level_iou(unit)[place]
+        best, value = int(iou.argmax()), iou.max()
+        lit, where = layer.lit[unit, place, 0] / layer.level_pixels, "on the half that levels are chosen from"
+    st.html(
+        f'<div data-testid="dissection-live">At this level <b>{100 * lit:.3g}%</b> of the pixels are lit, and IoU with '
+        f"<b>{read.concepts[best]}</b> is <b>{value:.3f}</b> {where}.</div>"
+    )
+
+
+def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str, level: float) -> None:
+    """Top and random pictures under the overlay, and their export."""
+    layer, read = item.dissection.layers[name], item.dissection
+    top = layer.scores.top_images[unit, :TOP]
+    others = np.random.default_rng(unit).integers(0, read.info["samples"], RANDOM)
+    palette = dissections.colours(read.concepts)
+    images = tuple(sorted({int(image) for image in (*top, *others)}))
+    material = dissections.material(item.key, name, images, mode in OVERLAYS[3:], item, model)
+    shared = {"level": level, "concept": layer.scores.best_concept[unit], "palette": palette}
+    shared["size"] = read.info["label_size"]
+    legend(mode, read.concepts, palette, range(1, len(read.concepts)))
+    strips = {}
+    for title, chosen in (("highest", top), ("random", others)):
+        strips[title] = strip(material, layer, unit, chosen, mode, **shared)
+        st.html(strip_html(strips[title], f"{title} pictures of unit {unit}", f"dissection-{title}"))
+        seeds = ", ".join(str(read.info["seed"] + int(image)) for image in chosen)
+        st.caption(f"{title}: seeds {seeds}")
+    sheet = np.concatenate(list(strips.values()))
+    export_bar({f"unit-{unit}.png": lambda: encode(sheet)}, key="dissection_unit_file")
+
+
+def curves(item: Found, layer: LayerDissection, unit: int, place: int | None):
+    """IoU over the lit share, with the unit's own level, the viewer's and 1% marked."""
+    read = item.dissection
+    iou = layer.unit_level_iou(unit)
+    shown = [int(c) for c in np.argsort(-iou.max(axis=0), kind="stable")[:CURVES] if iou[:, c].any()]
+    share = layer.lit[unit, :, 0] / layer.level_pixels
+    own = int(np.abs(layer.levels[unit] - layer.scores.thresholds[unit]).argmin())
+    marks = {"its own level": share[own], "1% lit": 0.01}
+    if place is not None:
+        marks = {"yours": share[place], **marks}
+    concept_share = layer.level_label_pixels / layer.level_pixels
+    ceiling = overlap_ceiling(share[:, None], concept_share[None])
+    lines = figures.concept_colours(dissections.colours(read.concepts))
+    kept = share > 0
+    return figures.level_curves(share[kept], iou[kept], ceiling[kept], read.concepts, lines, shown, marks)
+
+
+def against_all(item: Found, layer: LayerDissection, unit: int, place: int | None):
+    """IoU with every concept at the level, under the ceiling."""
+    scores = layer.scores
+    if place is None:
+        interval = layer.iou_low[unit], layer.iou_high[unit]
+        best = int(scores.best_concept[unit])
+        return figures.unit_ious(scores.iou[unit], layer.ceiling()[unit], item.dissection.concepts, interval, best)
+    iou = layer.unit_level_iou(unit)[place]
+    share = layer.lit[unit, place, 0] / layer.level_pixels
+    ceiling = overlap_ceiling(share, layer.level_label_pixels / layer.level_pixels)
+    return figures.unit_ious(iou, ceiling, item.dissection.concepts, None, int(iou.argmax()))

@@ -1,0 +1,156 @@
+"""The dissections that a page can show: found in the model folders, brought by the viewer, or computed here."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard import library, session
+from dashboard.components.progress import with_progress
+from dissection import Dissection, DissectionError, dissect
+from dissection.job import fingerprint
+from dissection.overlays import Material, make_material, palette
+from dissection.progress import Progress
+from dissection.result import ARRAYS, SETTINGS
+from dissection.segmenters import SegmenterError
+from dissection.segmenters.registry import load_segmenter
+from dissection.spool import Spool
+from dissection.town import CONCEPTS, PALETTE
+from pgan_core import Generator
+
+MAX_UPLOAD = 400 << 20  # bytes of an uploaded dissection's two files
+
+
+@dataclass(frozen=True)
+class Found:
+    """A dissection with a key that stands for it in caches, and whether it was made of the loaded model."""
+
+    name: str
+    dissection: Dissection
+    key: str
+    own: bool  # its pictures can be made again with the loaded model
+
+
+@session.cached(max_entries=32)
+def weights_of(model: session.Model) -> str:
+    """The fingerprint by which a dissection knows its generator."""
+    return fingerprint(model.generator)
+
+
+def found(model: session.Model) -> list[Found]:
+    """Dissections of this model, the largest sample first, then those that the viewer brought from elsewhere."""
+    mine = weights_of(model)
+    rows = [(name, read, key) for name, read, key in stored() if read.info.get("weights_sha256") == mine]
+    rows.sort(key=lambda row: -row[1].info.get("samples", 0))
+    brought = [(name, read, key) for name, (read, key) in st.session_state.get("dissections", {}).items()]
+    return [Found(name, read, key, read.info.get("weights_sha256") == mine) for name, read, key in rows + brought]
+
+
+def stored() -> list[tuple[str, Dissection, str]]:
+    """Name, dissection and key of every readable dissection below the model folders."""
+    rows = []
+    for folder in library.folders():
+        for path in sorted(folder.rglob(SETTINGS)):
+            stamp = path.stat().st_mtime_ns
+            try:
+                read = _load(str(path.parent), stamp)
+            except DissectionError as error:
+                st.warning(str(error))
+                continue
+            name = path.parent.relative_to(folder).as_posix()
+            rows.append((name if name != "." else folder.name, read, f"{path}|{stamp}"))
+    return rows
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _load(folder: str, changed: int) -> Dissection:
+    return Dissection.load(folder)
+
+
+def keep(name: str, dissection: Dissection) -> None:
+    """Offer a dissection to this browser."""
+    content = f"{name}|{dissection.info}|{dissection.concepts}"
+    key = hashlib.sha256(content.encode()).hexdigest()[:16]
+    st.session_state.setdefault("dissections", {})[name] = dissection, key
+
+
+def bring(files: dict[str, bytes]) -> Dissection:
+    """The dissection in two uploaded files. Raises DissectionError in one sentence."""
+    if sum(map(len, files.values())) > MAX_UPLOAD:
+        raise DissectionError(f"These files are larger than {MAX_UPLOAD >> 20} MiB.")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            if name in (ARRAYS, SETTINGS):
+                (Path(folder) / name).write_bytes(content)
+        missing = {ARRAYS, SETTINGS} - set(files)
+        if missing:
+            raise DissectionError(f"A dissection is two files, {ARRAYS} and {SETTINGS}; bring {min(missing)} as well.")
+        return Dissection.load(folder)
+
+
+def compute(
+    generator: Generator, identity: str, layers: tuple[str, ...], segmenter: str, samples: int, seed: int, threshold
+) -> Dissection:
+    """A new dissection under a bar with the time left. It stops when the viewer does anything, and can go on later.
+
+    Raises ValueError (SegmenterError, DissectionError) in one sentence.
+    """
+    key = ("dissect", identity, layers, segmenter, samples, seed, threshold)
+    work = Path(tempfile.gettempdir()) / f"pggan-lab-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}"
+    note = st.empty()
+
+    def run(share) -> Dissection:
+        result = dissect(
+            generator,
+            layers,
+            segmenter_for(segmenter, generator, identity),
+            samples,
+            seed=seed,
+            threshold=threshold,
+            work=work,
+            progress=lambda report: _tell(report, note, share),
+        )
+        Spool.discard(work)
+        return result
+
+    result = with_progress(key, run, "Dissecting")
+    note.empty()
+    return result
+
+
+def _tell(report: Progress, note, share) -> None:
+    begin, weight = {"pictures": (0.0, 0.35), "levels": (0.35, 0.35), "scores": (0.7, 0.3)}[report.phase]
+    note.caption(str(report))
+    share(begin + weight * report.done / max(report.total, 1))
+
+
+@st.cache_resource(max_entries=6, show_spinner="Loading the segmenter")
+def segmenter_for(spec: str, _generator: Generator, identity: str):
+    """The segmenter that a text names; clusters are fitted to the generator that `identity` stands for."""
+    return load_segmenter(spec, _generator)
+
+
+def segmenter_of(item: Found, model: session.Model):
+    """The segmenter that a dissection was made with, or None where it cannot be had here."""
+    spec = str(item.dissection.info.get("segmenter", "")).partition(" ")[0]
+    if not item.own or spec.partition(":")[0] not in ("toytown", "clusters"):
+        return None
+    try:
+        return segmenter_for(spec, model.generator, model.identity)
+    except SegmenterError:
+        return None
+
+
+def colours(concepts: tuple[str, ...]) -> np.ndarray:
+    """The concepts' colours, C x 3: Toy Town's own, or ones that differ."""
+    return PALETTE if concepts == CONCEPTS else palette(len(concepts))
+
+
+@st.cache_data(max_entries=12, show_spinner="Making the pictures again")
+def material(key: str, layer: str, images: tuple[int, ...], labelled: bool, _item: Found, _model) -> Material:
+    """Pictures, maps and (if asked) label maps of some images of a dissection's sample."""
+    segmenter = segmenter_of(_item, _model) if labelled else None
+    return make_material(_model.generator, _item.dissection, layer, images, segmenter)

@@ -1,0 +1,94 @@
+"""Strips of pictures with what a unit does in them, and the wall of units made of such strips."""
+
+import html
+
+import numpy as np
+import streamlit as st
+
+from dashboard.components.images import data_uri
+from dissection.overlays import (
+    AGREEMENT,
+    Material,
+    agreement,
+    colourize,
+    heat,
+    lit_region,
+    resize_nearest,
+    resize_pictures,
+)
+from dissection.result import LayerDissection
+from pgan_core.pictures import contact_sheet
+
+OVERLAYS = ["Lit region", "Picture", "Unit", "Segmentation", "Agreement"]
+SIDE = 128  # pixels of a picture in a strip
+GAP = 3
+
+
+def strip(
+    material: Material,
+    layer: LayerDissection,
+    unit: int,
+    images,
+    mode: str,
+    *,
+    level: float,
+    concept: int,
+    palette,
+    size,
+) -> np.ndarray:
+    """Pictures of the sample side by side with an overlay of one unit: uint8 SIDE x (N SIDE and gaps) x 3.
+
+    The mask is the one that was counted, at the label maps' size (H, W).
+    """
+    rows = material.rows(images)
+    pictures = resize_pictures(material.pictures[rows], SIDE)
+    values = material.values(unit, rows, tuple(size))
+    masks = resize_nearest(values > level, SIDE)
+    if mode == "Lit region":
+        pictures = lit_region(pictures, masks)
+    elif mode == "Unit":
+        pictures = heat(
+            resize_nearest(values, SIDE), min(0.0, layer.histogram_span[unit, 0]), layer.scores.top_values[unit, 0]
+        )
+    elif mode in ("Segmentation", "Agreement") and material.labels is not None:
+        labels = resize_nearest(material.labels[rows], SIDE)
+        if mode == "Segmentation":
+            pictures = colourize(labels[:, 0], palette)
+        else:
+            pictures = agreement(pictures, masks, (labels == concept).any(axis=1))
+    return contact_sheet(pictures, len(pictures), gap=GAP, background=128)
+
+
+def strip_html(picture: np.ndarray, alt: str, testid: str = "unit-strip") -> str:
+    """A strip as an <img> over the whole width of its place."""
+    source = data_uri(picture, "WEBP", quality=85)
+    return f'<img src="{source}" alt="{html.escape(alt)}" data-testid="{testid}" style="width:100%;border-radius:4px">'
+
+
+def unit_title(layer: LayerDissection, unit: int, concepts, place: str = "") -> str:
+    """Unit, concept and IoU with its interval, as HTML; `place` is the layer's name where it is not clear."""
+    scores = layer.scores
+    name = html.escape(concepts[scores.best_concept[unit]])
+    faint = "" if scores.interpretable[unit] else "opacity:.65"
+    interval = f"{layer.iou_low[unit]:.2f}–{layer.iou_high[unit]:.2f}"
+    return (
+        f'<div style="display:flex;justify-content:space-between;{faint}">'
+        f"<span><b>{name}</b> · {html.escape(place)} unit {unit}</span>"
+        f"<span>IoU {scores.best_iou[unit]:.2f} <small>({interval})</small></span></div>"
+    )
+
+
+def legend(mode: str, concepts, palette, shown) -> None:
+    """What the colours of an overlay mean."""
+    if mode == "Agreement":
+        entries = AGREEMENT.items()
+    elif mode == "Segmentation":
+        entries = [(concepts[c], tuple(palette[c])) for c in shown]
+    else:
+        return
+    spans = "".join(
+        f'<span style="white-space:nowrap"><span style="display:inline-block;width:.9em;height:.9em;'
+        f'background:rgb{tuple(int(v) for v in colour)};margin-right:.3em"></span>{html.escape(name)}</span>'
+        for name, colour in entries
+    )
+    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.9rem">{spans}</div>')

@@ -1,0 +1,166 @@
+"""Figures of the Dissection page: units by concept, layer and stage; one unit's histogram, levels and IoUs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+BAR, CHOSEN, CEILING, QUIET = "#2f7dd1", "#e07b1a", "#8b95a1", "#a9b6c4"
+TEXT_SIZE = 15
+MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
+
+
+def concept_colours(palette: np.ndarray) -> list[str]:
+    """CSS colours of a palette C x 3, dark and pale ones brought to where they show on white and on black."""
+    lifted = 40 + np.asarray(palette, float) * 0.75
+    return [f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in lifted]
+
+
+def units_by_concept(counts: np.ndarray, concepts: Sequence[str], colours: Sequence[str]) -> go.Figure:
+    """Interpretable units of one layer by concept, C counts; the most frequent concept first."""
+    found = [c for c in np.argsort(-counts, kind="stable") if counts[c]]
+    figure = go.Figure(
+        go.Bar(
+            x=[concepts[c] for c in found],
+            y=counts[found],
+            text=counts[found],
+            textposition="outside",
+            cliponaxis=False,
+            marker_color=[colours[c] for c in found],
+            hovertemplate="%{x}: %{y} units<extra></extra>",
+        )
+    )
+    figure.update_yaxes(title="interpretable units", rangemode="tozero")
+    return _finish(figure, 300)
+
+
+def units_by_place(
+    counts: Mapping[str, np.ndarray], concepts: Sequence[str], colours: Sequence[str], axis: str
+) -> go.Figure:
+    """Interpretable units by concept, stacked, for each layer or each stage of training (`axis` says which)."""
+    figure = go.Figure()
+    names = list(counts)
+    table = np.stack(list(counts.values()))
+    for c in np.argsort(-table.sum(axis=0), kind="stable"):
+        if table[:, c].any():
+            figure.add_bar(x=names, y=table[:, c], name=concepts[c], marker_color=colours[c])
+            figure.data[-1].hovertemplate = f"%{{x}}: %{{y}} units<extra>{concepts[c]}</extra>"
+    totals = table.sum(axis=1)
+    figure.add_scatter(
+        x=names, y=totals, text=totals, mode="text", textposition="top center", showlegend=False, hoverinfo="skip"
+    )
+    figure.update_layout(barmode="stack", legend={"traceorder": "normal", "font": {"size": TEXT_SIZE - 1}})
+    figure.update_xaxes(title=axis, type="category")
+    figure.update_yaxes(title="interpretable units", range=[0, max(1, totals.max()) * 1.12])
+    return _finish(figure, 360)
+
+
+def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> go.Figure:
+    """A unit's enlarged values in bins from span[0] to span[1], logarithmic, those above the level in colour."""
+    edges = np.linspace(span[0], span[1], len(counts) + 1)
+    centres = (edges[1:] + edges[:-1]) / 2
+    share = 100 * counts / max(counts.sum(), 1)
+    colour = np.where(centres > level, CHOSEN, QUIET)
+    figure = go.Figure(go.Bar(x=centres, y=share, marker_color=colour, width=edges[1] - edges[0]))
+    figure.data[0].hovertemplate = "%{x:.3g}: %{y:.3g}%<extra></extra>"
+    figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=f"level {level:.3g}")
+    figure.update_annotations(yshift=14)
+    figure.update_xaxes(title="value of the enlarged map (outer bins hold everything beyond)")
+    figure.update_yaxes(title="pixels", type="log", ticksuffix="%", dtick=1)
+    figure.update_layout(bargap=0)
+    return _finish(figure, 270)
+
+
+def unit_ious(
+    iou: np.ndarray, ceiling: np.ndarray, concepts: Sequence[str], interval: tuple[float, float] | None, best: int
+) -> go.Figure:
+    """A unit's IoU with every concept (C each, index 0 left out) below the ceiling that its lit share sets."""
+    order = [c for c in np.argsort(-iou, kind="stable") if c > 0]
+    names = [concepts[c] for c in order]
+    figure = go.Figure()
+    figure.add_bar(
+        x=names, y=ceiling[order], marker_color=CEILING, opacity=0.3, name="ceiling: lit and concept's share"
+    )
+    figure.add_bar(
+        x=names,
+        y=iou[order],
+        name="IoU",
+        marker_color=[CHOSEN if c == best else BAR for c in order],
+        text=[f"{iou[c]:.2f}" for c in order],
+        textposition="outside",
+        cliponaxis=False,
+    )
+    if interval is not None and best in order:
+        low, high = interval
+        error = {"array": [high - iou[best]], "arrayminus": [iou[best] - low], "symmetric": False, "type": "data"}
+        figure.add_scatter(
+            x=[concepts[best]], y=[iou[best]], error_y=error, mode="markers", marker_size=1, showlegend=False
+        )
+    figure.update_traces(hovertemplate="%{x}: %{y:.3f}<extra></extra>")
+    figure.update_layout(barmode="overlay", legend={"orientation": "h", "y": 1.14, "x": 0})
+    figure.update_yaxes(title="IoU", range=[0, 1.05])
+    return _finish(figure, 300)
+
+
+def level_curves(
+    shares: np.ndarray,
+    iou: np.ndarray,
+    ceiling: np.ndarray,
+    concepts: Sequence[str],
+    colours: Sequence[str],
+    shown: Sequence[int],
+    marks: Mapping[str, float],
+) -> go.Figure:
+    """IoU with a few concepts against the share of pixels that is lit, by moving the level.
+
+    shares: L; iou: L x C; ceiling: L x C, which no mask of that share can exceed; marks: shares by name.
+    """
+    figure = go.Figure()
+    for rank, c in enumerate(shown):
+        line = {"color": colours[c], "width": 4 if rank == 0 else 2}
+        figure.add_scatter(x=100 * shares, y=iou[:, c], mode="lines", name=concepts[c], line=line)
+    if len(shown):
+        line = {"color": CEILING, "width": 2, "dash": "dot"}
+        figure.add_scatter(x=100 * shares, y=ceiling[:, shown[0]], name=f"ceiling for {concepts[shown[0]]}", line=line)
+    figure.update_traces(hovertemplate="%{x:.3g}% lit: %{y:.3f}")
+    for place, (name, share) in enumerate(marks.items()):
+        style = {"color": CHOSEN if place == 0 else QUIET, "width": 2, "dash": "dash"}
+        if share > 0:
+            figure.add_vline(x=100 * share, line=style)
+            figure.add_annotation(
+                x=np.log10(100 * share), y=1.0 - 0.1 * place, text=name, showarrow=False, xanchor="left", xshift=4
+            )
+    figure.update_xaxes(title="pixels lit", type="log", ticksuffix="%", dtick=1, range=[-1.02, 2.02])
+    figure.update_yaxes(title="IoU", range=[0, 1.05])
+    figure.update_layout(legend={"font": {"size": TEXT_SIZE - 1}})
+    return _finish(figure, 300)
+
+
+def unit_scatter(
+    iou: np.ndarray, iqr: np.ndarray, names: Sequence[str], limits: tuple[float, float], interpretable: np.ndarray
+) -> go.Figure:
+    """All units of a layer by IoU and IQR of their best concept, with the borders of what counts as interpretable."""
+    figure = go.Figure()
+    for mask, colour, name in ((interpretable, BAR, "interpretable"), (~interpretable, QUIET, "not")):
+        where = np.flatnonzero(mask)
+        figure.add_scatter(
+            x=iou[where],
+            y=iqr[where],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "size": 8},
+            text=[f"unit {u}: {names[u]}" for u in where],
+            hovertemplate="%{text}<br>IoU %{x:.3f}, IQR %{y:.3f}<extra></extra>",
+        )
+    figure.add_vline(x=limits[0], line={"color": CEILING, "dash": "dot"})
+    figure.add_hline(y=max(limits[1], 0), line={"color": CEILING, "dash": "dot"})
+    figure.update_xaxes(title="IoU", rangemode="tozero")
+    figure.update_yaxes(title="IQR", rangemode="tozero")
+    figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0})
+    return _finish(figure, 300)
+
+
+def _finish(figure: go.Figure, height: int) -> go.Figure:
+    figure.update_xaxes(tickfont_size=TEXT_SIZE, title_font_size=TEXT_SIZE)
+    figure.update_yaxes(tickfont_size=TEXT_SIZE - 1, title_font_size=TEXT_SIZE)
+    return figure.update_layout(height=height, margin=MARGIN, font_size=TEXT_SIZE)

@@ -1,0 +1,225 @@
+"""Dissection: what does each unit of the generator stand for?"""
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components import dissections
+from dashboard.components.charts import chart
+from dashboard.components.dissection_concept import concept_view
+from dashboard.components.dissection_new import new_view, rename_regions
+from dashboard.components.dissection_stages import stages_view
+from dashboard.components.dissection_unit import unit_view
+from dashboard.components.dissections import Found
+from dashboard.components.export import export_bar
+from dashboard.components.page import formula_box, header
+from dashboard.components.unit_pictures import OVERLAYS, legend, strip, strip_html, unit_title
+from dashboard.figures import dissection as figures
+from dissection.report import to_csv, to_html, to_json
+from dissection.result import Dissection
+
+VIEWS = ["Concepts", "Units", "One unit", "One concept", "Training", "New"]
+ORDERS = ["IoU", "IQR", "concept", "unit"]
+PER_PAGE, PICTURES = 12, 5
+EQUATION = (
+    r"\begin{gathered} M_u(x) = A_u^{\uparrow}(x) > t_u \\[.6em] "
+    r"\mathrm{IoU}_{u,c} = \frac{\sum_x |M_u(x) \cap L_c(x)|}{\sum_x |M_u(x) \cup L_c(x)|} \end{gathered}"
+)
+WORDS = (
+    "A unit's map $A_u$ is enlarged to the picture's size and cut at a level $t_u$. Over the whole sample, the pixels "
+    "that are lit and labelled $c$ are divided by those that are either. The level is the one of maximal **IQR** "
+    "(mutual information over joint entropy of lit and labelled) on the first half; scores come from the second."
+)
+WHERE = "Bau et al. 2019, section 3.1. Interpretable: IoU above 0.05 and IQR above 0.01."
+
+
+# ---- what is looked at -------------------------------------------------------------------------------------------
+
+
+def choose_view(items: list[Found]) -> tuple[str, Found | None, str | None]:
+    """The view, the dissection and the layer, from one row of controls; None where there is no dissection."""
+    bound = {"bind": "query-params", "label_visibility": "collapsed"}
+    if "dissection_next" in st.session_state:  # one that was just computed or brought
+        st.session_state["dissection_name"] = st.session_state.pop("dissection_next")
+        st.session_state["dissection_view"] = VIEWS[0]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], required=True, key="dissection_view", **bound)
+        if not items or view == "New":
+            return "New", (items[0] if items else None), None
+        names = [item.name for item in items]
+        name = st.selectbox("Dissection", names, key="dissection_name", width=230, **bound) if len(names) > 1 else None
+        item = items[names.index(name)] if name else items[0]
+        layers = list(item.dissection.layers)
+        if view in ("Concepts", "One concept", "Training") and len(layers) > 1:
+            layers = ["all layers", *layers]
+        if st.session_state.get("dissection_layer") not in layers:
+            st.session_state["dissection_layer"] = layers[0] if layers[0] == "all layers" else richest(item.dissection)
+        layer = st.selectbox("Layer", layers, key="dissection_layer", width=160, **bound)
+    return view, item, layer
+
+
+def richest(dissection: Dissection) -> str:
+    """The layer with the most interpretable units."""
+    return max(dissection.layers, key=lambda name: dissection.layers[name].scores.interpretable.sum())
+
+
+def describe(item: Found) -> None:
+    """What was measured, in a line."""
+    info = item.dissection.info
+    level = {"iqr": "levels of maximal IQR"}.get(info.get("rule"), f"levels that {info.get('fraction')} exceed")
+    made = "" if item.own else " **It was made of another network, so there are no pictures.**"
+    st.caption(
+        f"{info.get('samples', 0):,} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}, {level}."
+        + made
+    )
+
+
+# ---- concepts ----------------------------------------------------------------------------------------------------
+
+
+def concepts_view(item: Found, layer: str) -> None:
+    """How many units stand for which concept, in one layer or in all of them."""
+    read = item.dissection
+    colours = figures.concept_colours(dissections.colours(read.concepts))
+    counts = {name: part.concept_counts(len(read.concepts)) for name, part in read.layers.items()}
+    if layer == "all layers":
+        total, units = sum(c.sum() for c in counts.values()), sum(len(part.mean) for part in read.layers.values())
+        st.markdown(f"**{total} of {units} units** are interpretable, over {len(counts)} layers.")
+        chart(figures.units_by_place(counts, read.concepts, colours, "layer"), key="dissection_layers", download="png")
+    else:
+        scores = read.layers[layer].scores
+        st.markdown(f"**{counts[layer].sum()} of {len(scores.iou)} units** of {layer} are interpretable.")
+        left, right = st.columns([3, 2])
+        with left:
+            chart(figures.units_by_concept(counts[layer], read.concepts, colours), key="dissection_concepts")
+        with right:
+            names = [read.concepts[c] for c in scores.best_concept]
+            limits = scores.min_iou, scores.min_iqr
+            points = figures.unit_scatter(scores.best_iou, scores.best_iqr, names, limits, scores.interpretable)
+            chart(points, key="dissection_scatter")
+    shown = counts if layer == "all layers" else {layer: counts[layer]}
+    missing = sum(shown.values()) == 0
+    nobody = [name for name, none in zip(read.concepts[1:], missing[1:], strict=True) if none]
+    if nobody:
+        st.caption(f"No unit stands for: {', '.join(nobody)}.")
+
+
+# ---- the wall of units -------------------------------------------------------------------------------------------
+
+
+def units_view(model: session.Model, item: Found, name: str) -> None:
+    """A wall of units, sorted and filtered, with their top pictures under an overlay."""
+    read, layer = item.dissection, item.dissection.layers[name]
+    order, mode = wall_controls(read, name)
+    if not len(order):
+        st.info("No unit fits this choice.")
+        return
+    pages = -(-len(order) // PER_PAGE)
+    number = st.pagination(pages, key="dissection_page") if hasattr(st, "pagination") and pages > 1 else 1
+    units = order[(number - 1) * PER_PAGE : number * PER_PAGE]
+    shown = layer.scores.top_images[units, :PICTURES]
+    palette = dissections.colours(read.concepts)
+    material = None
+    if item.own:
+        images = tuple(sorted({int(image) for image in shown.ravel()}))
+        material = dissections.material(item.key, name, images, mode in OVERLAYS[3:], item, model)
+        legend(mode, read.concepts, palette, range(1, len(read.concepts)))
+    for start in range(0, len(units), 2):
+        for column, unit in zip(st.columns(2, gap="medium"), units[start : start + 2], strict=False):
+            with column:
+                card(item, name, int(unit), material, mode, palette)
+
+
+def card(item: Found, name: str, unit: int, material, mode: str, palette: np.ndarray) -> None:
+    """One unit of the wall: its title, its strip, and the way to its own view."""
+    read, layer = item.dissection, item.dissection.layers[name]
+    content = unit_title(layer, unit, read.concepts)
+    if material is not None:
+        images = layer.scores.top_images[unit, :PICTURES]
+        level, concept = layer.scores.thresholds[unit], layer.scores.best_concept[unit]
+        picture = strip(
+            material, layer, unit, images, mode, level=level, concept=concept, palette=palette,
+            size=read.info["label_size"],
+        )  # fmt: skip
+        content += strip_html(picture, f"top pictures of unit {unit}")
+    st.html(content)
+    st.button(
+        f"Unit {unit}", key=f"dissection_open_{name}_{unit}", type="tertiary", icon=":material/open_in_full:",
+        on_click=open_unit, args=(name, unit),
+    )  # fmt: skip
+
+
+def open_unit(layer: str, unit: int) -> None:
+    """Go to one unit's view."""
+    st.session_state["dissection_view"] = "One unit"
+    st.session_state["dissection_layer"] = layer
+    st.session_state["dissection_unit"] = unit
+
+
+def wall_controls(read: Dissection, name: str) -> tuple[np.ndarray, str]:
+    """Units in the chosen order, after the filter, and the overlay."""
+    scores = read.layers[name].scores
+    present = [read.concepts[c] for c in np.unique(scores.best_concept) if c]
+    bound = {"bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=150)
+        order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=120, **bound)
+        least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=200, **bound)
+        mode = st.segmented_control(
+            "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", **bound
+        )
+    keep = scores.best_iou >= least
+    if concept != "any":
+        keep &= np.array([read.concepts[c] == concept for c in scores.best_concept])
+    keys = {
+        "IoU": (-scores.best_iou,),
+        "IQR": (-scores.best_iqr,),
+        "concept": (-scores.best_iou, scores.best_concept),
+        "unit": (np.arange(len(keep)),),
+    }
+    ordered = np.lexsort(keys[order])
+    return ordered[keep[ordered]], mode
+
+
+# ---- the page ----------------------------------------------------------------------------------------------------
+
+
+def downloads(model: session.Model, item: Found) -> None:
+    """The whole dissection as files."""
+    read = item.dissection
+    files = {
+        "dissection.json": lambda: to_json(read).encode(),
+        "dissection.csv": lambda: to_csv(read).encode(),
+        "dissection.npz": read.npz_bytes,
+        "dissection.html": lambda: to_html(read, model.generator if item.own else None).encode(),
+    }
+    export_bar(files, key="dissection")
+    st.caption("The HTML report carries its pictures and needs no server; with all layers it takes a while to make.")
+
+
+def main() -> None:
+    model = session.model()
+    header("What does each unit stand for?", "GAN Dissection, section 3.1")
+    items = dissections.found(model)
+    view, item, layer = choose_view(items)
+    if view == "New" or item is None:
+        new_view(model)
+        return
+    if view == "Training":
+        stages_view(model, layer)
+        return
+    describe(item)
+    if view == "Concepts":
+        concepts_view(item, layer)
+    elif view == "Units":
+        units_view(model, item, layer)
+    elif view == "One unit":
+        unit_view(model, item, layer)
+    else:
+        concept_view(model, item, layer, open_unit)
+    rename_regions(item)
+    formula_box(EQUATION, WORDS, WHERE)
+    downloads(model, item)
+
+
+main()
