@@ -168,9 +168,14 @@ def circle(centre, frames: int, *, angle: float = 0.5, seed: int = 0) -> Tensor:
 
 def _perpendicular_pair(centre: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """Two unit vectors at right angles to the centre and to each other."""
-    drawn = torch.from_numpy(np.random.RandomState(seed).standard_normal((2, centre.numel())))
+    drawn = torch.from_numpy(_sideways(seed, 2, centre.numel()))
     u = orthogonalize(drawn[0], centre[None])
     return u, orthogonalize(drawn[1], torch.stack([centre, u]))
+
+
+def _sideways(seed: int, count: int, latent_dim: int) -> np.ndarray:
+    """Random vectors, count x latent_dim, of another stream than `latents_from_seeds`: there seed 5 is a point."""
+    return np.random.RandomState([seed, 1]).standard_normal((count, latent_dim))
 
 
 def seed_plane(x, y, latent_dim: int) -> Tensor:
@@ -212,7 +217,7 @@ def neighbours(z, numbers: Iterable[int], *, angle: float = 0.4) -> Tensor:
     z = check_latents(torch.as_tensor(z).reshape(1, -1))[0].double()
     if z.norm() == 0 or z.numel() < 2:
         raise ValueError("a latent that is 0 everywhere has no neighbours at an angle")
-    drawn = [torch.from_numpy(np.random.RandomState(number).standard_normal(z.numel())) for number in numbers]
+    drawn = [torch.from_numpy(_sideways(number, 1, z.numel())[0]) for number in numbers]
     sideways = torch.stack([orthogonalize(row, z[None]) for row in drawn])
     return (math.cos(angle) * z + math.sin(angle) * z.norm() * sideways).float()
 

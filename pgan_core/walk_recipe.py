@@ -59,7 +59,18 @@ class WalkRecipe:
 
     def settings(self, **more) -> dict:
         """Everything that made the walk, for a file's metadata; `more` names the model, resolution, alpha, label."""
-        return {"program": "PGGAN Lab", **more, "walk": asdict(self)}
+        return {"program": "PGGAN Lab", **more, "walk": {**asdict(self), "points": list(self.points)}}
+
+    @classmethod
+    def from_settings(cls, settings: dict) -> "WalkRecipe":
+        """The walk that a file's settings describe. Raises ValueError where they describe none."""
+        try:
+            walk = dict(settings["walk"])
+            numbers = {name: float(walk[name]) for name in ("smoothing", "angle", "truncation")}
+            whole = {name: int(walk[name]) for name in ("frames", "seed")}
+            return cls(**{**walk, **numbers, **whole, "points": tuple(map(str, walk["points"]))})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError("the file's settings describe no walk") from error
 
 
 def walk_file(

@@ -194,11 +194,13 @@ def perceptual_steps(
 
     As LPIPS (Zhang et al. 2018) with all weights 1, and with this run's own discriminator in VGG's place, so that
     nothing has to be fetched: features of each layer normed over channels, squared differences averaged over places,
-    summed over layers. It compares walks of one network, not networks.
+    summed over layers. It compares walks of one network, not networks. Layers at 4x4 come after minibatch stddev, which
+    compares pictures, and are left out; so pictures of 4x4 raise ValueError.
     """
     size = pictures.shape[1]
-    names = [name for name in discriminator.layer_names if "dense" not in name and int(name.partition("x")[0]) <= size]
-    names = [name for name in names if "minibatch" not in name and "rgb" not in name]
+    if size <= 4:
+        raise ValueError("pictures of 4x4 are too small for a perceptual distance")
+    names = [f"{r}x{r}/conv{i}" for r in discriminator.config.sizes[::-1] if 4 < r <= size for i in (0, 1)]
     images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     images = images[:, : discriminator.config.image_channels]
     total, last, batch = [], {}, _batch(size)

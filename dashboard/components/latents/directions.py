@@ -83,11 +83,11 @@ def dial(found: dict[str, Directions], names: list[str], orthogonal: bool) -> Di
 
 @session.cached(max_entries=32)
 def strips(
-    model: session.Model, text: str, look: Look, dial: Dial, sigmas: tuple[float, ...]
+    model: session.Model, text: str, look: Look, which: str, sigmas: tuple[float, ...], _dial: Dial
 ) -> tuple[Sheet, np.ndarray]:
-    """The pictures of all sliders as a sheet, and as they are."""
+    """The pictures of all sliders as a sheet, and as they are; `which` names the dial, whose arrays are no key."""
     z = truncate(point_latent(text, model.info["latent_dim"]), look.truncation)
-    made = pictures(model.generator.prepared(), strip_latents(dial, z, sigmas), look)
+    made = pictures(model.generator.prepared(), strip_latents(_dial, z, sigmas), look)
     return sprite_sheet(made, EDGE), made
 
 
@@ -128,7 +128,7 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
     except ValueError as error:
         st.error(f"There are no directions: {error}.")
         return
-    sliders(model, points, look, chosen, f"{source} {layer}")
+    sliders(model, points, look, chosen, f"{source} {layer} {'orthogonal' * orthogonal}".strip())
     formula_box(*WORDS[source])
 
 
@@ -136,10 +136,9 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
 def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, source: str) -> None:
     """The sliders and what can be done with the point that they reach; only this runs again when one is let go."""
     sigmas = read_sigmas(len(dial.names))
-    point = points.points[points.chosen]
-    sheet, made = strips(model, point.text, look, dial, sigmas)
-    names = "/".join(dial.names)
-    identity = f"{model.identity}/{look}/{point.text}/{source}/{names}/{dial.notes}/{sigmas}"
+    point, which = points.points[points.chosen], f"{source}/{'/'.join(dial.names)}/{dial.notes}"
+    sheet, made = strips(model, point.text, look, which, sigmas, dial)
+    identity = f"{model.identity}/{look}/{point.text}/{which}/{sigmas}"
     directions_view(dial, sheet, sigmas, identity=identity, key="latents_directions", changed=keep_sigmas)
     z = dial.directions.move(point_latent(point.text, model.info["latent_dim"]), sigmas)
     moves = [[name, sigma] for name, sigma in zip(dial.names, sigmas, strict=True)]

@@ -67,29 +67,37 @@ def imported(latent_dim: int) -> None:
     data = upload.getvalue()
     try:
         z = from_file(data, upload.name, latent_dim)
-        recipe = WalkRecipe(**settings_in(data).get("walk", {})) if settings_in(data).get("walk") else None
-        if recipe and recipe.kind != "random":
-            restore(recipe)
-        elif recipe is None and len(z) > 1:
-            chosen = z[np.linspace(0, len(z) - 1, min(len(z), MOST)).round().astype(int)]
-            keep(KeyPoints(tuple(KeyPoint(latent_text(row)) for row in chosen)))
-        elif recipe is None:
+        settings = settings_in(data)
+        if "walk" in settings:
+            restore(WalkRecipe.from_settings(settings), latent_dim)
+        elif len(z) == 1:
             keep(current().put(latent_text(z[0])))
         else:
-            restore(recipe)
-    except (ValueError, TypeError) as error:
+            chosen = z[np.linspace(0, len(z) - 1, min(len(z), MOST)).round().astype(int)]
+            keep(KeyPoints(tuple(KeyPoint(latent_text(row)) for row in chosen)))
+    except ValueError as error:
         st.session_state["latents_error"] = f"Nothing was imported: {error}."
 
 
-def restore(recipe: WalkRecipe) -> None:
-    """Set the page to a walk out of a file."""
-    if recipe.kind != "circle" and len(recipe.points) > 1:
-        keep(KeyPoints.read(",".join(recipe.points[:MOST])))
-    elif recipe.kind == "circle":
+def restore(recipe: WalkRecipe, latent_dim: int) -> None:
+    """Set the page to a walk out of a file. ValueError for points that are none; nothing is changed then."""
+    points_latents(recipe.points, latent_dim)
+    if recipe.kind == "circle":
         keep(current().put(recipe.points[0]))
-    st.session_state["latents_kind"] = next(name for name, kind in KINDS.items() if kind == recipe.kind)
-    st.session_state["latents_frames"], st.session_state["latents_loop"] = recipe.frames, recipe.closed
-    st.session_state["latents_psi"] = recipe.truncation
+    else:
+        keep(KeyPoints.read(",".join(recipe.points[:MOST])))
+        st.session_state["latents_seed"] = st.session_state["seed"] = recipe.seed
+    degrees = round(float(np.rad2deg(recipe.angle)) / 5) * 5
+    st.session_state.update(
+        {
+            "latents_kind": next(name for name, kind in KINDS.items() if kind == recipe.kind),
+            "latents_frames": min(recipe.frames, 10**6),
+            "latents_loop": recipe.closed,
+            "latents_smooth": int(np.clip(recipe.smoothing, 5, 90)),
+            "latents_angle": int(np.clip(degrees, 5, 90)),
+            "latents_psi": float(np.clip(recipe.truncation, 0, 1.5)),
+        }
+    )
 
 
 def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:

@@ -116,7 +116,8 @@ def travel(model: session.Model, recipe: WalkRecipe, look: Look) -> dict[str, np
 def perceptual(model: session.Model, film: Film, recipe: WalkRecipe, look: Look) -> np.ndarray | None:
     """The perceptual distance from frame to frame by the model's own discriminator; None where it cannot judge."""
     discriminator = model.discriminator
-    if discriminator is None or look.resolution not in discriminator.resolutions or recipe.frames < 2:
+    known = discriminator is not None and look.resolution in discriminator.resolutions
+    if not known or look.resolution <= 4 or recipe.frames < 2:
         return None
     return with_progress(
         ("perceptual", model.identity, recipe, look),
