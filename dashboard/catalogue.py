@@ -58,7 +58,7 @@ SCENES = {
 
 CATALOGUE: tuple[Release, ...] = (
     Release("CelebA-HQ", 1024, NVIDIA, CC, "tkarras-tf"),
-    Release("LSUN, one network a category", 256, NVIDIA, CC, "tkarras-tf"),
+    Release("LSUN categories", 256, NVIDIA, CC, "tkarras-tf"),
     *(
         Release(f"LSUN {scene}", 256, DISSECT, CONVERTED, "gandissect", f"{DISSECT_FILES}proggan_{file}.pth")
         for scene, file in SCENES.items()
@@ -80,7 +80,7 @@ CATALOGUE: tuple[Release, ...] = (
         f"{MM_FILES}pggan_lsun-bedroom_128x128_g8_20210408_182033-5e59f45d.pth",
     ),
     Release("CelebA-HQ", 1024, GENFORCE, CONVERTED, "genforce"),
-    Release("LSUN, one network a category", 256, GENFORCE, CONVERTED, "genforce"),
+    Release("LSUN categories", 256, GENFORCE, CONVERTED, "genforce"),
     Release(
         "CelebA-HQ", 1024, "https://huggingface.co/huggan/pggan-celebahq-1024", "Apache 2.0, says its page", "genforce",
         "https://huggingface.co/huggan/pggan-celebahq-1024/resolve/main/pytorch_model.bin",
@@ -134,6 +134,8 @@ def fetch(release: Release, progress: Callable[[int, int], None] = lambda done, 
     except (urllib.error.URLError, OSError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(f"{release.url} cannot be fetched: {getattr(error, 'reason', error)}") from error
+        reason = getattr(error, "reason", error)
+        said = getattr(reason, "strerror", None) or reason
+        raise CheckpointError(f"{release.url} cannot be fetched: {said}") from error
     data = b"".join(parts)
     return Fetched(Path(release.url).name, data, hashlib.sha256(data).hexdigest(), release.promised)

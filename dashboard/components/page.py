@@ -27,5 +27,5 @@ def formula_box(latex: str, words: str, where: str = "") -> None:
 
 def plain(text: object) -> str:
     """Text from outside (a file's keys, an error about them) as markdown shows it: no link, picture or formula."""
-    marks = {ord(mark): f"\\{mark}" for mark in "*_[]<>$#~|"}
+    marks = {ord(mark): f"\\{mark}" for mark in "*[]<>$#~|"}
     return str(text).translate(marks | {ord("`"): "'"})

@@ -131,7 +131,7 @@ def actions(model: session.Model) -> None:
         if st.button("Unload", icon=":material/eject:", key="models_unload", help="Give its memory back"):
             unload(model)
         is_upload = model.name in st.session_state.get("uploads", {})
-        if is_upload and st.button("Remove the upload", icon=":material/delete:", key="models_remove"):
+        if is_upload and st.button("Remove from the list", icon=":material/delete:", key="models_remove"):
             session.unload(model)
             session.forget(model.name)
             st.rerun()

@@ -127,7 +127,7 @@ def test_unload_and_remove(opened):
     opened.get_by_role("spinbutton", name="Seed").fill("5")
     opened.get_by_role("spinbutton", name="Seed").press("Enter")
     card(opened, "pytorch-gan-zoo")
-    opened.get_by_role("button", name="Remove the upload").click()
+    opened.get_by_role("button", name="Remove from the list").click()
     card(opened, "pggan-lab")
 
 
