@@ -19,22 +19,20 @@ def level_name(level: int | str) -> str:
 
 def distance_bars(distance: Mapping, floor: Mapping, name: str) -> go.Figure:
     """Distance x 1000 for each pyramid level and the average, the noise floor marked across each bar."""
-    levels = [level_name(level) for level in distance]
     values, floors = list(distance.values()), [floor[level] for level in distance]
+    labels = [f"{level_name(level)}<br><i>floor {floor[level]:.1f}</i>" for level in distance]
     figure = go.Figure()
-    figure.add_bar(x=levels, y=values, name=name, marker_color=FAKE, width=0.55, texttemplate="%{y:.1f}")
-    figure.add_scatter(
-        x=levels, y=floors, name="noise floor: real against real", mode="markers+text",
-        marker={"symbol": "line-ew", "size": 74, "line": {"width": 4, "color": REAL}},
-        text=[f"{value:.1f}" for value in floors], textposition="middle right", textfont={"size": TEXT_SIZE - 1},
-    )  # fmt: skip
-    figure.update_traces(textposition="outside", cliponaxis=False, textfont_size=TEXT_SIZE, selector={"type": "bar"})
-    figure.update_traces(hovertemplate="%{x}: %{y:.2f}")
+    figure.add_bar(x=labels, y=values, name=name, marker_color=FAKE, width=0.5, texttemplate="%{y:.1f}")
+    figure.update_traces(textposition="outside", cliponaxis=False, textfont_size=TEXT_SIZE, hovertemplate="%{y:.2f}")
+    line = {"color": REAL, "width": 5}
+    for i, value in enumerate(floors):
+        figure.add_shape(type="line", x0=i - 0.36, x1=i + 0.36, y0=value, y1=value, line=line)
+    figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name="noise floor: real against real")
     top = 1.15 * max(*values, *floors, 1e-9)
     figure.update_yaxes(title="distance × 1000", range=[0, top], title_font_size=TEXT_SIZE)
     figure.update_xaxes(tickfont_size=TEXT_SIZE, type="category")
     legend = {"orientation": "h", "x": 0, "y": 1.14, "font": {"size": TEXT_SIZE}, "itemsizing": "constant"}
-    return figure.update_layout(height=320, margin=MARGIN, legend=legend)
+    return figure.update_layout(height=330, margin=MARGIN, legend=legend)
 
 
 def slice_figure(sorted_pair: Sequence[np.ndarray], positions: Sequence[np.ndarray], names: Sequence[str]) -> go.Figure:

@@ -69,11 +69,11 @@ def minibatch_discrimination(features, *, kernels=16, dims=5, seed=0):
 
     features: N x A. M = features T with a tensor T of A x kernels x dims, c(i, j) = exp(-|M_i - M_j|_1) and
     o(i) = sum of c(i, j) over the other pictures j. In a trained discriminator T is learned; here it is drawn from
-    N(0, 1 / A), so give features of unit scale. Returns (o: N x kernels, c averaged over kernels: N x N).
+    N(0, 1 / (A * dims)), so give features of unit scale. Returns (o: N x kernels, c averaged over kernels: N x N).
     """
     count, width = features.shape
     random = torch.Generator().manual_seed(seed)
-    tensor = torch.randn(width, kernels * dims, generator=random).to(features) / width**0.5
+    tensor = torch.randn(width, kernels * dims, generator=random).to(features) / (width * dims) ** 0.5
     rows = (features @ tensor).view(count, kernels, dims)
     closeness = torch.exp(-(rows[:, None] - rows[None]).abs().sum(dim=-1))  # N x N x kernels
     others = closeness.sum(dim=1) - 1  # a picture is always close to itself

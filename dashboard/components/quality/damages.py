@@ -17,7 +17,7 @@ from pgan_core.metrics.damage import add_noise, blur, collapse, shift_colours
 from pgan_core.metrics.inception import thumbnail_classifier
 
 COUNT, SIZE = 128, 64  # real scenes; enough to see what moves, quick enough to play with
-SHOWN = 8
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,13 @@ DAMAGES = (
         "inception score say nothing of it.",
     ),
     Damage(
-        "Shift colours", shift_colours, [10, 20, 30, 40, 60], 40, "of 255",
+        "Shift colours", shift_colours, [10, 20, 30, 40, 60], 40, "levels of 255",
         "Every picture has the same wrong cast, plain to every eye. **The distance is blind to it**: each set is "
-        "normalised by its own channel means. Only a classifier, which has seen real colours, may notice.",
+        "normalised by its own channel means. MS-SSIM feels only the lost contrast; a classifier that knows colours "
+        "does notice.",
     ),
     Damage(
-        "Noise", add_noise, [3, 6, 12, 24, 48], 12, "deviation, of 255",
+        "Noise", add_noise, [3, 6, 12, 24, 48], 12, "deviation in levels of 255",
         "Noise fills the finest level, which was nearly empty: the distance explodes there and stays calm below. "
         "MS-SSIM falls a little, as if the set had become more varied.",
     ),
@@ -66,21 +67,21 @@ def draw(model: session.Model, seed: int) -> None:
         )
     chosen = DAMAGES[names.index(name)]
     strength = right.select_slider(
-        f"{chosen.name}: {chosen.unit}", chosen.strengths, chosen.default, key=f"quality_strength_{chosen.name}"
+        f"Strength ({chosen.unit})", chosen.strengths, chosen.default, key=f"quality_strength_{chosen.name}"
     )
     pictures = sources.pictures(sources.TOWN, SIZE, COUNT, sources.AGAIN)
     spoiled = chosen.apply(pictures, strength)
     for column, shown, title in zip(st.columns(2, gap="large"), (pictures, spoiled), ("Real", name), strict=True):
         with column:
             st.markdown(f"**{title}**")
-            image_wall(shown[:SHOWN].transpose(0, 2, 3, 1), f"quality-{title.split()[0].lower()}", 4, size=64)
+            image_wall(shown[:SHOWN].transpose(0, 2, 3, 1), f"quality-{title.split()[0].lower()}", SHOWN, size=64)
     st.markdown(chosen.lesson)
     columns, values = measured(chosen, strength)
     rows = ["untouched", *names]
     chart(figures.answers(rows, columns, values, rows.index(name)), key="quality_answers")
     st.caption(
         f"{COUNT} Toy Town scenes at {SIZE}×{SIZE}, compared with {COUNT} others; MS-SSIM between random pairs of the "
-        "set itself; inception score by a stand-in classifier (the nearest of ten different scenes, as 8×8 thumbnails). "
+        "set itself; inception score by a stand-in classifier (nearest of ten different scenes, as 8×8 thumbnails). "
         "The damages not chosen stand at their usual strength. Colour: how far the number moved from the untouched set."
     )
 

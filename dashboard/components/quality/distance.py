@@ -18,8 +18,8 @@ from pgan_core.pictures import enlarge
 
 COUNTS = [64, 256, 1024, 4096]
 EQUATION = (
-    r"\mathrm{SWD} = 10^3 \cdot \mathbb{E}_{d}\; \tfrac{1}{M} \textstyle\sum_i"
-    r" \left|\, \mathrm{sort}(A d)_i - \mathrm{sort}(B d)_i \,\right|"
+    r"\begin{aligned} \mathrm{SWD} &= 10^3 \cdot \mathbb{E}_d\, W(Ad, Bd) \\"
+    r" W(a, b) &= \tfrac{1}{M} \textstyle\sum_i |\mathrm{sort}(a)_i - \mathrm{sort}(b)_i| \end{aligned}"
 )
 WORDS = (
     "128 patches of 7×7 pixels are cut out of every picture at every level of a Laplacian pyramid. Along a random "
@@ -89,11 +89,15 @@ def verdict(result: dict, size: int, count: int) -> None:
     """Two numbers beside the bars, and how to read them."""
     distance, floor = result["distance"]["average"], result["floor"]["average"]
     st.metric(
-        "Average distance", f"{distance:.1f}", f"{distance / max(floor, 1e-9):.1f} × the floor", delta_color="off"
+        "Average distance",
+        f"{distance:.1f}",
+        f"{distance / max(floor, 1e-9):.1f} × the floor",
+        delta_color="off",
+        delta_arrow="off",
     )
     real, fake = result["ms_ssim"]
     st.metric(
-        "MS-SSIM of random pairs", f"{fake:.3f}", f"real: {real:.3f}", delta_color="off",
+        "MS-SSIM of random pairs", f"{fake:.3f}", f"real: {real:.3f}", delta_color="off", delta_arrow="off",
         help="Multi-scale structural similarity, 0 to 1. Higher than among real pictures: too little variation.",
     )  # fmt: skip
     st.caption(
@@ -108,18 +112,23 @@ def slices(key: tuple, size: int, seed: int, line: int, _real: np.ndarray, _fake
     return one_slice(_real, _fake, size, seed=seed, line=line)
 
 
+@st.fragment
 def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
     """The Laplacian pyramids of one real and one compared picture, side by side."""
-    st.subheader("The Laplacian pyramid")
-    number = st.slider("Picture", 1, min(count, 64), 1, key="quality_picture", bind="query-params") - 1
+    title, number = st.columns([2.2, 1], vertical_alignment="bottom")
+    title.subheader("The Laplacian pyramid")
+    chosen = number.slider("Picture", 1, min(count, 32), 1, key="quality_picture", bind="query-params") - 1
     columns = st.columns(2, gap="large")
     for column, source, role in zip(columns, (real, fake), (sources.REAL, sources.COMPARED), strict=True):
-        levels = pyramid_pictures(sources.pictures(source, size, number + 1, role, seed)[number])
+        picture = sources.pictures(source, size, chosen + 1, role, seed)[chosen]
+        levels = {"picture": picture.transpose(1, 2, 0)} | pyramid_pictures(picture)
         with column:
             st.markdown(f"**{source}**")
-            pictures = np.stack([enlarge(level, max(levels)) for level in levels.values()])
-            captions = [figures.level_name(level) for level in levels]
-            image_wall(pictures, f"quality-pyramid-{role}", len(pictures), captions, size=128)
+            captions = [name if name == "picture" else figures.level_name(name) for name in levels]
+            image_wall(
+                np.stack([enlarge(level, size) for level in levels.values()]), f"quality-pyramid-{role}", len(levels),
+                captions, size=128,
+            )  # fmt: skip
     st.caption(
         "Every level but the coarsest holds what the next one lacks: grey is zero, contrast four times enlarged."
     )
@@ -143,7 +152,7 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
     line = session.recall("quality_line", 0)
     if right.button("Another direction", icon=":material/casino:", key="quality_turn"):
         line += 1
-        session.remember("quality_line", line, default=0)
+    session.remember("quality_line", line, default=0)
     roles = ((real, sources.REAL), (fake, sources.COMPARED))
     sets = [sources.pictures(source, size, count, role, seed) for source, role in roles]
     key = (sources.identity(real), sources.identity(fake), count)
@@ -151,7 +160,7 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
     chart(figures.slice_figure(found.sorted, found.positions, (real, fake)), key="quality_slice")
     st.markdown(f"The shaded gap is the distance on this line: **{1e3 * found.distance:.0f}** (× 1000).")
     shown = [found.direction[None], *found.patches]
-    columns = st.columns([1, 5, 5], gap="medium")
+    columns = st.columns([1.4, 5, 5], gap="medium")
     titles = ("Direction", f"Patches: {real}", f"Patches: {fake}")
     for i, (column, patches, title) in enumerate(zip(columns, shown, titles, strict=True)):
         with column:

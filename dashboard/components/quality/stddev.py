@@ -40,23 +40,21 @@ def draw(model: session.Model, seed: int) -> None:
         f"D: {score:+.2f}" + (f", group {g + 1}" if groups > 1 else "")
         for score, g in zip(steps.scores, steps.group, strict=True)
     ]
-    image_wall(pictures, "quality-batch", max(8, batch) if batch <= 8 else 8, captions, size=64)
+    image_wall(pictures, "quality-batch", 8, captions, size=64)
+    select, text = st.columns([1, 4], vertical_alignment="center")
     group = 0
     if groups > 1:
-        group = st.segmented_control(
-            "Group",
-            range(groups),
-            default=0,
-            format_func=lambda g: f"{g + 1}",
-            key=f"quality_group_{groups}",
-            required=True,
-        )
-    member = int(np.argmax(steps.group == group))
-    chart(figures.stddev_maps(steps.stddev[group], steps.extra_map[member], top), key="quality_stddev")
-    st.markdown(
+        with select:
+            group = st.segmented_control(
+                "Group", range(groups), default=0, format_func=lambda g: f"Group {g + 1}",
+                key=f"quality_group_{groups}", required=True, label_visibility="collapsed",
+            )  # fmt: skip
+    text.markdown(
         f"Average over all features and places: **{steps.average[group]:.3f}**"
         f" (mean score of the batch: **{steps.scores.mean():+.2f}**)."
     )
+    member = int(np.argmax(steps.group == group))
+    chart(figures.stddev_maps(steps.stddev[group], steps.extra_map[member], top), key="quality_stddev")
     left, right = st.columns([1.9, 1], gap="medium")
     with left:
         st.subheader("As the batch becomes alike")

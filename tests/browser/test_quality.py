@@ -1,0 +1,59 @@
+"""The Quality page under a real hand: parts, sources, pictures of one's own, and both themes."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def test_distance_floor_and_slice(visit):
+    page = visit("quality", quality_count=64)
+    page.get_by_text("noise floor: real against real").wait_for()
+    page.get_by_test_id("quality-patches-1").wait_for()
+    direction = page.get_by_test_id("quality-patches-0")
+    first = direction.get_attribute("src")
+    page.get_by_role("button", name="Another direction").click()
+    changed = "before => document.querySelector('[data-testid=quality-patches-0]').getAttribute('src') !== before"
+    page.wait_for_function(changed, arg=first)
+    assert "quality_line=1" in page.url
+
+
+def test_pictures_of_ones_own(visit):
+    page = visit("quality", quality_count=64)
+    page.get_by_text("noise floor: real against real").wait_for()
+    page.get_by_role("button", name="Bring pictures").click()
+    files = []
+    for i in range(8):
+        buffer = io.BytesIO()
+        pixels = np.random.default_rng(i).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(buffer, "PNG")
+        files.append({"name": f"{i}.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
+    page.locator("input[type=file]").set_input_files(files[:3])
+    page.get_by_text("At least 4 pictures are needed").wait_for()
+    page.locator("input[type=file]").set_input_files(files)
+    page.get_by_text("pictures; choose them as a source").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("combobox", name="Compared with").click()
+    page.get_by_role("option", name="Uploaded pictures").click()
+    page.get_by_text("Uploaded pictures against Toy Town scenes").wait_for()
+
+
+def test_the_parts_follow_one_another(visit):
+    page = visit("quality", quality_part="Pixel+norm")
+    page.get_by_test_id("quality-place").wait_for()
+    page.get_by_role("radio", name="Minibatch stddev").click()
+    page.get_by_test_id("quality-batch").wait_for()
+    page.get_by_text("As the batch becomes alike").wait_for()
+    assert "quality_part=Minibatch+stddev" in page.url
+    page.get_by_role("radio", name="whole minibatch").click()
+    page.wait_for_url("**quality_form=whole*")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_bars_stand_above_the_fold(visit, scheme):
+    page = visit("quality", scheme=scheme, quality_count=64)
+    chart = page.locator(".stPlotlyChart").first
+    chart.locator(".barlayer").wait_for()
+    box = chart.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 720

@@ -1,0 +1,118 @@
+"""The Quality page by Streamlit's own test runner, and its figures from plain arrays."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.components.quality import sources
+from dashboard.figures import quality as figures
+from dashboard.figures import variation
+
+
+def figure(app, key: str) -> dict:
+    """The plotly figure of this key as the page sent it."""
+    for chart in app.get("plotly_chart"):
+        if f"-{key}" in chart.proto.id:
+            return json.loads(chart.proto.spec)
+    raise AssertionError(f"no chart {key}")
+
+
+def test_the_page_opens_on_the_distance_with_its_floor(open_app):
+    app = open_app("quality", quality_count="64")
+    assert not app.exception and not app.error
+    assert app.metric[0].label == "Average distance" and "× the floor" in app.metric[0].delta
+    bars = figure(app, "quality_bars")
+    assert len(bars["layout"]["shapes"]) == 2  # 16 x 16 and the average
+    times = float(app.metric[0].value) / bars["layout"]["shapes"][1]["y0"]
+    assert times == pytest.approx(float(app.metric[0].delta.split()[0]), abs=0.1)
+
+
+def test_toy_town_against_itself_lies_at_the_floor(open_app):
+    app = open_app("quality", quality_count="64")
+    times = float(app.metric[0].delta.split()[0])
+    box = next(box.key for box in app.selectbox if box.key.startswith("quality_fake"))
+    app.selectbox(key=box).select(sources.TOWN).run()
+    assert not app.exception
+    assert 0.7 < float(app.metric[0].delta.split()[0]) < 1.3 < 0.3 * times
+
+
+def test_another_direction_is_another_slice(open_app):
+    app = open_app("quality", quality_count="64")
+    before = figure(app, "quality_slice")["data"]
+    app.button(key="quality_turn").click().run()
+    assert not app.exception and figure(app, "quality_slice")["data"] != before
+
+
+def test_stages_begin_where_the_measure_can(open_app):
+    app = open_app("quality", quality_part="Over training")
+    assert not app.exception and not app.error
+    assert app.dataframe[0].value["stage"].tolist() == ["16x16-fade", "16x16-end"]
+
+
+def test_every_damage_has_its_answers(open_app, monkeypatch):
+    from dashboard.components.quality import damages
+
+    monkeypatch.setattr(damages, "SIZE", 16)
+    monkeypatch.setattr(damages, "COUNT", 64)
+    app = open_app("quality", quality_part="What measures see", quality_damage="Collapse")
+    assert not app.exception and not app.error
+    grid = figure(app, "quality_answers")["data"][0]
+    assert [row.strip("<b>▸ /") for row in grid["y"]] == ["untouched", "Blur", "Shift colours", "Noise", "Collapse"]
+    assert len(grid["x"]) == 4  # one level, the average, MS-SSIM, inception score
+
+
+@pytest.mark.parametrize(("form", "groups"), [("groups of 4", 2), ("whole minibatch", 1)])
+def test_a_batch_of_equals_has_no_stddev(open_app, form, groups):
+    app = open_app("quality", quality_part="Minibatch stddev", quality_form=form, quality_alike_share="100")
+    assert not app.exception and not app.error
+    assert any("Average over all features and places: **0.000**" in text.value for text in app.markdown)
+    curves = [trace for trace in figure(app, "quality_alike")["data"] if trace["name"] == form]
+    assert len(curves) == 2
+    assert len([c for c in app.button_group if str(c.key).startswith("quality_group")]) == groups - 1
+
+
+def test_pixel_norm_does_not_care_about_scale(open_app):
+    def vectors(scale):
+        app = open_app("quality", quality_part="Pixel norm", quality_scale=scale)
+        assert not app.exception and not app.error
+        return [note["text"] for note in figure(app, "quality_vectors")["layout"]["annotations"]]
+
+    small, large = vectors("1"), vectors("1000")
+    assert small[1] == large[1] == "Pixel norm (root mean square 1)"
+    assert small[0] != large[0] and small[2] != large[2]
+
+
+def test_uploads_become_a_set_or_one_sentence():
+    def upload(size, name="a.png", seed=0):
+        pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        buffer.seek(0)
+        buffer.name = name
+        return buffer
+
+    assert sources.read_uploads([upload(32, seed=i) for i in range(4)]).shape == (4, 3, 32, 32)
+    with pytest.raises(ValueError, match="At least 4 pictures"):
+        sources.read_uploads([upload(32)] * 3)
+    with pytest.raises(ValueError, match=r"b\.png: square pictures of 32"):
+        sources.read_uploads([upload(32, seed=i) for i in range(3)] + [upload(40, "b.png")])
+
+
+def test_figures_take_plain_arrays():
+    bars = figures.distance_bars({32: 5.0, "average": 5.0}, {32: 2.0, "average": 2.0}, "ours")
+    assert [shape.y0 for shape in bars.layout.shapes] == [2.0, 2.0]
+    lines = figures.stage_lines(
+        ["16", "32"],
+        [{16: 9.0, "average": 9.0}, {32: 4.0, 16: 8.0, "average": 6.0}],
+        [{16: 1.0, "average": 1.0}, {32: 1.0, 16: 1.0, "average": 1.0}],
+    )
+    by_name = {trace.name: list(trace.x) for trace in lines.data}
+    assert by_name["32×32"] == ["32"] and by_name["16×16"] == ["16", "32"]
+    grid = figures.answers(["untouched", "Blur"], ["a", "b"], np.array([[10.0, 0.5], [20.0, 0.5]]), 1)
+    assert grid.data[0].z[1][0] == pytest.approx(1) and grid.data[0].z[1][1] == 0
+    assert "×2.0" in grid.data[0].text[1][0] and "=" in grid.data[0].text[1][1]
+    maps = variation.stddev_maps(np.ones((5, 4, 4)), np.full((4, 4), 0.5), 1.0)
+    assert np.asarray(maps.data[0].z).shape == (16, 5)
