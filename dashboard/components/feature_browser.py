@@ -1,7 +1,5 @@
 """The Activations page's channel browser: a wall of feature maps, one of them over the picture, its unit's numbers."""
 
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
 
@@ -29,11 +27,8 @@ def feature_browser(model: session.Model, setting: Setting, statistics: dict[str
     ordered = figures.unit_order(units, order)[:shown]
     limits = figures.scale_limits(units, per_unit)
     wall, detail = st.columns([3, 2], gap="medium")
-    key = f"activations_unit_{point}"
-    if "activations_clicked" in st.session_state:  # on the wall, in the run before
-        st.session_state[key] = st.session_state.pop("activations_clicked")
     with detail:
-        unit = st.number_input("Unit", 0, len(units.maps) - 1, int(ordered[0]), key=key)
+        unit = _choose_unit(len(units.maps), int(ordered[0]))
     with wall:
         _wall(units, ordered, limits, unit)
         text = f"full colour at each unit's own largest magnitude, {units.largest[unit]:.3g} for unit {unit}"
@@ -61,6 +56,17 @@ def _controls(setting: Setting, points: list[str]) -> tuple[str, int, str, bool,
         )
         shown = st.selectbox("Shown", SHOWN, 1, key="activations_shown", width=85, **bound)
     return point, int(picture) - 1, order, SCALES[scale], shown
+
+
+def _choose_unit(count: int, first: int) -> int:
+    """The unit: clicked on the wall in the run before, kept, or the first of the wall."""
+    key = "activations_unit"
+    if "activations_clicked" in st.session_state:
+        st.session_state[key] = st.session_state.pop("activations_clicked")
+    carried = key not in st.session_state and key in st.query_params  # by a link
+    if not carried and not 0 <= st.session_state.get(key, -1) < count:
+        st.session_state[key] = first
+    return st.number_input("Unit", 0, count - 1, key=key, bind="query-params")
 
 
 def _wall(units: UnitMaps, ordered: np.ndarray, limits: np.ndarray, unit: int) -> None:
@@ -97,7 +103,13 @@ def _unit(model, setting: Setting, statistics: PointStatistics, units: UnitMaps,
         captions=[f"#{i + 1}: {found.peaks[i, unit]:.2g}" for i in best],
     )  # fmt: skip
     st.caption(f"Above: this unit's highest pictures among the {setting.count} of the sample.")
-    if setting.part == "generator" and (Path(__file__).parents[1] / "views" / "dissection.py").exists():
-        layer = statistics.point.partition(":")[0]
-        query = {"dissection_layer": layer, "dissection_unit": str(unit)}
-        st.page_link("views/dissection.py", label=f"What does unit {unit} mean?", query_params=query)
+    if setting.part == "generator":
+        _dissection_button(statistics.point.partition(":")[0], unit)
+
+
+def _dissection_button(layer: str, unit: int) -> None:
+    """The way to the unit's place on the dissection page."""
+    if st.button(f"What does unit {unit} mean?", icon=":material/biotech:", key="activations_meaning"):
+        place = {"dissection_view": "One unit", "dissection_layer": layer, "dissection_unit": unit}
+        st.session_state.update(place)
+        st.switch_page("views/dissection.py", query_params={name: str(value) for name, value in place.items()})

@@ -15,7 +15,7 @@ from dashboard.components.page import formula_box, header
 from dashboard.components.progress import with_progress
 from dashboard.figures import initialization as figures
 from dashboard.figures.ridgelines import ridgelines
-from pgan_core.generator import GeneratorConfig
+from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.histograms import Bins
 from pgan_core.initialization import (
     NONLINEARITIES,
@@ -26,13 +26,14 @@ from pgan_core.initialization import (
     initialized_generator,
     strategies,
 )
-from pgan_core.inspection import generator_statistics
+from pgan_core.inspection import generator_statistics, layer_table
 from pgan_core.learning_speed import Step, learning_speed
 from pgan_core.pictures import to_uint8
 
 WIDTHS = [16, 64, 128, 256, 500, 1000]
 SPEED_WIDTHS = (2, 512, 16, 256, 1)  # of the small network: layers of very different fan-in
 OWN_CASE = "a scale under which all layers look alike: the spread neither fades nor grows, forward and backward."
+QUICK = 2e9  # multiply-adds of a picture
 NORMS = {"with pixel norm": "on", "without": "off"}
 
 # ---- the classical experiment ------------------------------------------------------------------------------------
@@ -138,6 +139,12 @@ def grown_to(config: GeneratorConfig, resolution: int) -> GeneratorConfig:
     )  # fmt: skip
 
 
+def quick_size(generator: Generator, sizes: list[int]) -> int:
+    """The largest size at which ten fresh generators take a second or a few."""
+    fit = [r for r in generator.resolutions if sum(row.multiply_adds for row in layer_table(generator, r)) < QUICK]
+    return max(fit, default=sizes[0])
+
+
 def fresh_generators(config: GeneratorConfig, custom: float | None, seed: int, z, labels, progress) -> dict:
     """(strategy, norm) -> picture, its spread, and statistics of the layers' activations after the non-linearity."""
     chosen, results = strategies(custom), {}
@@ -163,7 +170,7 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
     bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         size = st.select_slider(
-            "Grown to", sizes, min(64, sizes[-1]), key="initialization_resolution", width=320, **bound
+            "Grown to", sizes, quick_size(model.generator, sizes), key="initialization_resolution", width=320, **bound
         )
         norm = st.segmented_control(
             "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **bound
