@@ -38,18 +38,27 @@ PAGES = {
 }
 
 
+FIRST = "growth"  # the page at the bare address; a hidden twin of it answers to its name
+
+
+def path(name: str) -> str:
+    """A page's name in the address. The first page's own stays free: Streamlit would keep it without serving it."""
+    return "start" if name == FIRST else name
+
+
 def pages() -> dict[str, list[st.Page]]:
     """The navigation: every page of `PAGES` whose file is there, by section."""
     views = Path(__file__).resolve().parent / "views"
     found = {
         section: [
-            st.Page(views / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "growth")
+            st.Page(views / f"{name}.py", title=title, icon=icon, url_path=path(name), default=name == FIRST)
             for name, title, icon in rows
             if (views / f"{name}.py").exists()
         ]
         for section, rows in PAGES.items()
     }
-    return {section: rows for section, rows in found.items() if rows}
+    by_name = st.Page(views / f"{FIRST}.py", title="Growth", url_path=FIRST, visibility="hidden")
+    return {section: rows for section, rows in found.items() if rows} | {"": [by_name]}
 
 
 st.set_page_config(
