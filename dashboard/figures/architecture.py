@@ -171,12 +171,12 @@ def _generator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> None:
     wide = _branch_width(drawing, x)
     shape = (old.output_shape[0], resolution, resolution)
     rgb = Placed(Block(old.name, "rgb", "To RGB", old.output_shape), x + 0.4, y, wide, 1.1)
-    up = Placed(Block("old/upsample", "upsample", "Upsample", shape), rgb.right + 0.35, y, wide, 1.1)
+    up = Placed(Block("old/upsample", "upsample", "Up 2×", shape), rgb.right + 0.35, y, wide, 1.1)
     _join(drawing, [(x, 0), (x, y)], rgb, up)
 
 
 def _branch_width(drawing: Drawing, x: float) -> float:
-    """How wide the old branch's blocks are: wider in long drawings, whose units are small, if there is room from x on."""
+    """How wide the old branch's blocks are: wider in long drawings, whose units are small, if there is room."""
     total = drawing.find("blend")
     room = total.x + total.width / 2 - x - 1.15
     return max(2.1, min(0.062 * (drawing.extent[1] - drawing.extent[0]), room / 2))
@@ -189,7 +189,7 @@ def _discriminator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> N
     x = image.x + image.width / 2
     wide = _branch_width(drawing, image.right)
     shape = (image.block.shape[0], resolution // 2, resolution // 2)
-    down = Placed(Block("old/downsample", "downsample", "Downsample", shape), image.right + 0.4, y, wide, 1.1)
+    down = Placed(Block("old/downsample", "downsample", "Down 2×", shape), image.right + 0.4, y, wide, 1.1)
     rgb = Placed(Block(old.name, "from_rgb", "From RGB", old.output_shape), down.right + 0.35, y, wide, 1.1)
     _join(drawing, [(x, image.height / 2), (x, y)], down, rgb)
 
