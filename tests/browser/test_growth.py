@@ -46,6 +46,10 @@ def moment(page) -> str:
     return page.get_by_test_id("growth-moment").inner_text()
 
 
+def place(page) -> float:
+    return float(page.locator(".lab-growth .lab-range").input_value())
+
+
 def move(page, t: float) -> None:
     """Move the scrubber and let go."""
     page.locator(".lab-growth .lab-range").evaluate(
@@ -53,6 +57,14 @@ def move(page, t: float) -> None:
         " range.dispatchEvent(new Event('change')); }",
         t,
     )
+
+
+def let_go(page, t: float) -> None:
+    """Move the scrubber and wait until the server knows."""
+    before = page.url
+    move(page, t)
+    page.wait_for_function("before => location.href !== before", arg=before)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
 
 
 def test_another_seed_and_another_checkpoint_give_other_pixels(visit):
@@ -138,23 +150,23 @@ def test_keys_move_the_scrubber(page):
 def test_play_moves_in_the_browser_and_pause_stops(page):
     move(page, 0)
     page.evaluate("window.moved = 0; document.addEventListener('lab-moment', () => window.moved++)")
+    page.locator(".lab-growth").evaluate("root => { root.view.player.data.seconds = 60; }")  # on any machine
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("window.moved > 5")
+    page.wait_for_function("window.moved > 5 && document.querySelector('.lab-growth .lab-range').value > 0.05")
     page.get_by_role("button", name="Pause").click()
-    t = float(page.locator(".lab-growth .lab-range").input_value())
-    assert t > 0
+    t = place(page)
     page.wait_for_timeout(300)
-    assert float(page.locator(".lab-growth .lab-range").input_value()) == pytest.approx(t)
+    assert place(page) == pytest.approx(t) and t < 3.5
 
 
 def test_the_place_on_the_scrubber_goes_into_the_address(page):
-    move(page, 1.0)
-    page.wait_for_url("**growth_at=*")
+    let_go(page, 1.0)
+    assert "growth_at=0.99" in page.url or "growth_at=1" in page.url
 
 
 @pytest.mark.parametrize(("name", "magic"), [("png", b"\x89PNG"), ("gif", b"GIF89a"), ("mp4", b"ftyp")])
 def test_exports_are_files_of_their_kind(page, name, magic):
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    let_go(page, 0.6 if place(page) > 1 else 1.2)
     with page.expect_download() as download:
         page.get_by_role("button", name=name.upper()).click()
     assert download.value.suggested_filename == f"growth.{name}"
