@@ -23,7 +23,8 @@ SCALES = {"common": False, "each its own": True}
 def feature_browser(model: session.Model, setting: Setting, statistics: dict[str, PointStatistics]) -> None:
     """Choose a point, a picture and a unit; only this part of the page runs again."""
     point, picture, order, per_unit, shown = _controls(setting, list(statistics))
-    units, image = layer_runs.maps(model, setting, point, picture)
+    units = layer_runs.maps(model, setting, point, picture)
+    image = layer_runs.full_picture(model, setting.untouched, picture)
     ordered = figures.unit_order(units, order)[:shown]
     limits = figures.scale_limits(units, per_unit)
     wall, detail = st.columns([3, 2], gap="medium")

@@ -113,13 +113,19 @@ def activations(model: session.Model, setting: Setting, point: str, only: int | 
 
 
 @session.cached(max_entries=16)
-def maps(model: session.Model, setting: Setting, point: str, picture: int) -> tuple[UnitMaps, np.ndarray]:
-    """All maps of one picture at a point, and the picture that the untouched generator makes, uint8 R x R x 3."""
+def maps(model: session.Model, setting: Setting, point: str, picture: int) -> UnitMaps:
+    """All maps of one picture at a point."""
     with torch.inference_mode():
-        z, labels = sample(model, setting)
-        one = slice(picture, picture + 1)
-        image = model.generator(z[one], None if labels is None else labels[one])
-        return unit_maps(next(activations(model, setting, point, picture))[0]), to_uint8(image)[0]
+        return unit_maps(next(activations(model, setting, point, picture))[0])
+
+
+@session.cached(max_entries=16)
+def full_picture(model: session.Model, setting: Setting, picture: int) -> np.ndarray:
+    """One picture of the sample as the untouched generator makes it, uint8 R x R x 3."""
+    z, labels = sample(model, setting)
+    one = slice(picture, picture + 1)
+    with torch.inference_mode():
+        return to_uint8(model.generator(z[one], None if labels is None else labels[one]))[0]
 
 
 def units(model: session.Model, setting: Setting, point: str, limit: float) -> UnitSample:

@@ -115,6 +115,9 @@ def test_the_channel_browser(visit):
     idle(page)
     pick(page, "activations_point_generator", "8x8/conv0:norm")
     assert "8x8/conv0:norm" in page.get_by_test_id("stMain").inner_text()
+    keyed(page, "activations_meaning").get_by_role("button").click()
+    page.wait_for_url("**/dissection?*dissection_layer=8x8*")
+    idle(page)
 
 
 def test_activations_can_be_saved(visit):
