@@ -18,7 +18,7 @@ def stddev_maps(stddev: np.ndarray, extra_map: np.ndarray, top: float) -> go.Fig
     """
     figure = make_subplots(
         1, 2, column_widths=[0.78, 0.22], horizontal_spacing=0.06,
-        subplot_titles=(f"Stddev over the group: {len(stddev)} features × 16 places", "Extra map"),
+        subplot_titles=(f"Stddev over the group: {len(stddev)} features × {stddev[0].size} places", "Extra map"),
     )  # fmt: skip
     scale = {"zmin": 0, "zmax": top, "colorscale": "Viridis"}
     figure.add_heatmap(

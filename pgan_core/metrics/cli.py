@@ -12,6 +12,7 @@ from tqdm import tqdm
 from pgan_core.metrics.similarity import ms_ssim_of_pairs
 from pgan_core.metrics.sliced import swd_with_floor
 from pgan_core.metrics.sources import generated_pictures, real_pictures
+from pgan_core.metrics.stored import beside
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
@@ -23,7 +24,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
         "beside its noise floor between as many other real ones, and MS-SSIM of random pairs. JSON on standard output.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("checkpoint", type=Path, help="any published layout")
+    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="CHECKPOINT", help="any published layout")
     parser.add_argument(
         "--real", required=True, type=Path, help="an .npz with `images`, uint8 N x 3 x R x R, or a folder of pictures"
     )
@@ -32,23 +33,29 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the latents, of the choice of reals and of the patches")
     parser.add_argument("--out", type=Path, help="write the JSON here as well")
+    parser.add_argument("--beside", action="store_true", help="keep it as NAME.quality.json, which the app then shows")
     parser.add_argument("--device", default="cpu")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures and prints; bad input ends it with one sentence."""
-    try:
-        if args.count < 2:
-            raise ValueError(f"At least 2 pictures are needed, got --count {args.count}.")
-        result = json.dumps(evaluate(args.checkpoint, args.real, args.count, args.seed, args.device), indent=2)
+    """Measures and prints one result, or a list of several; bad input is one sentence, and the next one follows."""
+    results = []
+    for path in args.checkpoints:
+        try:
+            if args.count < 2:
+                raise ValueError(f"At least 2 pictures are needed, got --count {args.count}.")
+            results.append(evaluate(path, args.real, args.count, args.seed, args.device))
+            if args.beside:
+                beside(path).write_text(json.dumps(results[-1], indent=2) + "\n")
+        except (ValueError, OSError) as error:  # CheckpointError and DataError are ValueErrors
+            print(error, file=sys.stderr)
+    if results:
+        text = json.dumps(results if len(args.checkpoints) > 1 else results[0], indent=2)
+        print(text)
         if args.out:
-            args.out.write_text(result + "\n")
-    except (ValueError, OSError) as error:  # CheckpointError and DataError are ValueErrors
-        print(error, file=sys.stderr)
-        return 1
-    print(result)
-    return 0
+            args.out.write_text(text + "\n")
+    return 0 if len(results) == len(args.checkpoints) else 1
 
 
 def evaluate(path: Path, real: Path, count: int = 16384, seed: int = 0, device: str = "cpu") -> dict:

@@ -28,7 +28,7 @@ class Slice:
     distance: float  # mean |difference| of the sorted values, not x 1e3
 
 
-def one_slice(real, fake, size, *, seed=0, line=0, patches_per_image=32, shown=12):
+def one_slice(real, fake, size, *, seed=0, line=0, patches_per_image=128, shown=12):
     """The sets (N x 3 x R x R each, as in `sliced_wasserstein`) at the level of `size` pixels along one random line.
 
     `line` chooses the direction, `seed` the patches.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from pgan_core.layers import StddevConfig, downsample, group_stddev, minibatch_stddev
+from pgan_core.layers import downsample, group_stddev
 
 MAP = "4x4/minibatch_stddev"
 
@@ -18,7 +18,7 @@ class StddevSteps:
     """The layer from inside, for one batch; plain arrays. Groups are numbered as `group` tells for each picture."""
 
     group: np.ndarray  # N: the group of each picture
-    stddev: np.ndarray  # groups x C x 4 x 4: over the group, for every feature and place
+    stddev: np.ndarray  # groups x C x 4 x 4: over the group, for every feature and place (rosinality: of the picture)
     average: np.ndarray  # groups: over features and places
     extra_map: np.ndarray  # N x 4 x 4: what is appended to the features
     scores: np.ndarray  # N: the discriminator's answer
@@ -47,19 +47,20 @@ def stddev_steps(discriminator, images, group_size, labels=None):
 
     Raises ValueError where the batch cannot be divided.
     """
-    config = replace(discriminator.config.stddev or StddevConfig(), group_size=group_size, source="features")
-    features = stddev_input(discriminator, images)
-    stddev = group_stddev(features, config)
-    groups, count = len(stddev), len(images)
-    strided = config.grouping == "strided"
+    if discriminator.config.stddev is None:
+        raise ValueError("this discriminator has no minibatch-stddev layer")
+    config = replace(discriminator.config.stddev, group_size=group_size)
+    stddev = group_stddev(images if config.source == "image" else stddev_input(discriminator, images), config)
     verdict = discriminator.variant(stddev=config).run(
-        images, labels=labels, resolution=discriminator.resolution, alpha=1.0
+        images, labels=labels, resolution=discriminator.resolution, alpha=1.0, keep=[MAP]
     )
+    groups, count = len(stddev), len(images)
+    numbers = np.arange(count)
     return StddevSteps(
-        group=np.arange(count) % groups if strided else np.arange(count) // (count // groups),
+        group=numbers % groups if config.grouping == "strided" else numbers // (count // groups),
         stddev=stddev.cpu().numpy(),
         average=stddev.mean(dim=(1, 2, 3)).cpu().numpy(),
-        extra_map=minibatch_stddev(features, config)[:, 0].cpu().numpy(),
+        extra_map=verdict.activations[MAP][:, 0].cpu().numpy(),
         scores=verdict.scores.reshape(count, -1)[:, 0].cpu().numpy(),
     )
 

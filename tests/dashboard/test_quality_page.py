@@ -116,3 +116,21 @@ def test_figures_take_plain_arrays():
     assert "×2.0" in grid.data[0].text[1][0] and "=" in grid.data[0].text[1][1]
     maps = variation.stddev_maps(np.ones((5, 4, 4)), np.full((4, 4), 0.5), 1.0)
     assert np.asarray(maps.data[0].z).shape == (16, 5)
+
+
+def test_stored_measures_are_shown_at_once(open_app, model_folder):
+    kept = {
+        "count": 8192,
+        "swd_x1e3": {"16": 7.5, "average": 7.5},
+        "swd_x1e3_floor": {"16": 2.5, "average": 2.5},
+        "ms_ssim": {"generated": 0.3, "real": 0.2},
+    }
+    path = model_folder / "second" / "16x16-end.quality.json"
+    path.write_text(json.dumps(kept))
+    try:
+        app = open_app("quality", model="second/16x16-end")
+        assert not app.exception and app.metric[0].value == "7.5" and app.metric[0].delta == "3.0 × the floor"
+        app = open_app("quality", model="second/16x16-end", quality_part="Over training")
+        assert not app.exception and app.dataframe[0].value["average"].tolist() == [7.5]
+    finally:
+        path.unlink()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from pgan_core.__main__ import main
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.latents import latents_from_seeds
 from pgan_core.metrics import sources, swd_with_floor
+from pgan_core.metrics.stored import beside, read_stored
 from pgan_core.pictures import to_uint8
 
 
@@ -113,3 +115,22 @@ def test_large_sets_lie_in_a_file(monkeypatch):
     pictures[:] = np.random.default_rng(0).integers(0, 256, pictures.shape)
     found = swd_with_floor(pictures[:2], pictures[2:4], pictures[4:], patches_per_image=4, directions=8)
     assert found["distance"]["average"] > 0
+
+
+def test_several_checkpoints_and_their_measures_beside_them(folder, capsys):
+    model, copy = folder / "model.safetensors", folder / "copy.safetensors"
+    copy.write_bytes(model.read_bytes())
+    code, printed = _evaluate(
+        capsys, model, folder / "nothing", copy, "--real", folder / "own.npz", "--count", 4, "--beside"
+    )
+    results = json.loads(printed.out)
+    assert code == 1 and [Path(found["checkpoint"]) for found in results] == [model, copy]
+    kept = read_stored(copy)
+    assert kept["swd_x1e3"] == {16: results[1]["swd_x1e3"]["16"], "average": results[1]["swd_x1e3"]["average"]}
+    assert kept["count"] == 4 and read_stored(folder / "own.npz") is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"swd_x1e3": 1}', '{"swd_x1e3": {"x": 1}, "swd_x1e3_floor": {}}'])
+def test_broken_measures_count_as_none(tmp_path, text):
+    beside(tmp_path / "a.safetensors").write_text(text)
+    assert read_stored(tmp_path / "a.safetensors") is None

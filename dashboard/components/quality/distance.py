@@ -11,12 +11,15 @@ from dashboard.components.images import image_wall
 from dashboard.components.page import formula_box
 from dashboard.components.progress import with_progress
 from dashboard.components.quality import sources
+from dashboard.components.quality.counts import STORED, count_control
 from dashboard.figures import quality as figures
 from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
 from pgan_core.metrics.slices import one_slice, pyramid_pictures
+from pgan_core.metrics.stored import read_stored
 from pgan_core.pictures import enlarge
 
 COUNTS = [64, 256, 1024, 4096]
+DEFAULT = 256
 EQUATION = (
     r"\begin{aligned} \mathrm{SWD} &= 10^3 \cdot \mathbb{E}_d\, W(Ad, Bd) \\"
     r" W(a, b) &= \tfrac{1}{M} \textstyle\sum_i |\mathrm{sort}(a)_i - \mathrm{sort}(b)_i| \end{aligned}"
@@ -31,36 +34,45 @@ WHERE = "Karras et al. 2018, section 5. Each set is normalised by its own mean a
 
 def draw(model: session.Model, seed: int) -> None:
     """Choose two sources; bars with the floor, pyramids, patches and one slice."""
-    real, fake, count = controls(model)
+    kept = read_stored(model.path)
+    real, fake, count = controls(model, kept)
     size = min(sources.native_size(real), sources.native_size(fake), sources.LARGEST)
     if size < 16:
         st.info(f"The distance needs pictures of 16 pixels or more; these have {size}.")
         return
-    allowed = [most for most in (sources.most(real), sources.most(fake)) if most]
-    count = min([count, *allowed])
-    result = compare(real, fake, size, count, seed)
+    if count == STORED and (real, fake) == (sources.TOWN, model.name):
+        result = stored_result(kept)
+    else:
+        most = [n for n in (sources.most(real), sources.most(fake)) if n]
+        result = compare(real, fake, size, min([DEFAULT if count == STORED else count, *most]), seed)
+    count = result["count"]
     bars, side = st.columns([3, 1.15], gap="medium")
     with bars:
         chart(figures.distance_bars(result["distance"], result["floor"], f"{fake} against {real}"), key="quality_bars")
     with side:
         verdict(result, size, count)
     formula_box(EQUATION, WORDS, WHERE)
-    few = min(count, 256)  # enough to look at
+    few = min(count, 64)  # enough to look at
     pyramids(real, fake, size, few, seed)
     slice_section(real, fake, size, few, seed)
 
 
-def controls(model: session.Model) -> tuple[str, str, int]:
-    """The two sources and the number of pictures."""
+def stored_result(kept: dict) -> dict:
+    """What `evaluate --beside` measured, in the form of `compare`."""
+    similar = kept["ms_ssim"]
+    named = {"distance": "swd_x1e3", "floor": "swd_x1e3_floor", "count": "count"}
+    return {name: kept[key] for name, key in named.items()} | {"ms_ssim": [similar["real"], similar["generated"]]}
+
+
+def controls(model: session.Model, kept: dict | None) -> tuple[str, str, int | str]:
+    """The two sources and the number of pictures; what was measured beforehand comes first and costs nothing."""
     names = sources.offered()
     first, second, number, bring = st.columns([2.2, 2.2, 2.6, 1.5], vertical_alignment="bottom")
     real = first.selectbox("Real pictures", names, 0, key="quality_real", bind="query-params")
     # a key of its own for each model: the compared pictures are the sidebar's model until another source is chosen
     fake = second.selectbox("Compared with", names, names.index(model.name), key=f"quality_fake_{model.identity}")
     with number:
-        count = st.segmented_control(
-            "Pictures in a set", COUNTS, default=256, key="quality_count", bind="query-params", required=True
-        )
+        count = count_control(COUNTS, DEFAULT, kept, key="quality_count")
     with bring:
         sources.upload_control()
     return real, fake, count
@@ -74,7 +86,7 @@ def compare(real: str, fake: str, size: int, count: int, seed: int) -> dict:
         again = sources.pictures(real, size, count, sources.AGAIN, seed, part(progress, 0.1, 0.2))
         fakes = sources.pictures(fake, size, count, sources.COMPARED, seed, part(progress, 0.2, 0.4))
         found = swd_with_floor(reals, again, fakes, seed=seed, progress=part(progress, 0.4, 1.0))
-        return found | {"ms_ssim": [float(ms_ssim_of_pairs(x).mean()) for x in (reals, fakes)]}
+        return found | {"ms_ssim": [float(ms_ssim_of_pairs(x).mean()) for x in (reals, fakes)], "count": count}
 
     key = ("quality", sources.identity(real), sources.identity(fake), size, count, seed)
     return with_progress(key, work, f"Comparing {count} pictures at {size}×{size}")

@@ -14,7 +14,7 @@ TOWN, UPLOAD = "Toy Town scenes", "Uploaded pictures"
 REAL, AGAIN, COMPARED = range(3)  # the roles of sets: again are the pictures for the floor
 LARGEST = max(SIZES)  # comparisons are made at this many pixels or fewer
 TOWN_SEED = 2_000_000_000  # towns that no training set was drawn from
-CHUNK = 64  # pictures that are made and kept together
+CHUNK = 64  # pictures that are made and kept together; fewer of large ones
 
 
 def offered() -> list[str]:
@@ -49,15 +49,16 @@ def pictures(source: str, size: int, count: int, role: int, seed: int = 0, progr
         uploaded = st.session_state["quality_uploads"][1]
         half = len(uploaded) // 2
         return to_size((uploaded[:half] if role == REAL else uploaded[half:])[:count], size)
+    chunk = CHUNK if source == TOWN else max(4, min(CHUNK, 2**20 // native_size(source) ** 2))
     chunks = []
-    for first in range(0, count, CHUNK):
+    for first in range(0, count, chunk):
         if source == TOWN:
             chunks.append(_town_chunk(size, role, first))
         else:
-            own = (seed + first + (2_000_000 * (COMPARED - role))) % MAX_SEED
-            chunks.append(_model_chunk(_model(source), size, own))
+            start = (seed + first + 2_000_000 * (COMPARED - role)) % MAX_SEED
+            chunks.append(_model_chunk(_model(source), size, start, chunk))
         if progress:
-            progress(min(1.0, (first + CHUNK) / count))
+            progress(min(1.0, (first + chunk) / count))
     return np.concatenate(chunks)[:count]
 
 
@@ -72,9 +73,9 @@ def _town_chunk(size: int, role: int, first: int) -> np.ndarray:
 
 
 @session.cached(max_entries=256)
-def _model_chunk(model: session.Model, size: int, seed: int) -> np.ndarray:
+def _model_chunk(model: session.Model, size: int, seed: int, count: int) -> np.ndarray:
     """Reduced to `size` before they are kept: at most 12 MB."""
-    return to_size(generated_pictures(model.generator.prepared(), CHUNK, seed=seed), size)
+    return to_size(generated_pictures(model.generator.prepared(), count, seed=seed), size)
 
 
 def _model(name: str) -> session.Model:

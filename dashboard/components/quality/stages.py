@@ -1,17 +1,22 @@
 """How does the distance fall over the stages of training?"""
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboard import library, session
 from dashboard.components.charts import chart
 from dashboard.components.progress import with_progress
 from dashboard.components.quality import sources
+from dashboard.components.quality.counts import STORED, count_control
 from dashboard.figures import quality as figures
 from pgan_core import CheckpointError, load_checkpoint
 from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
 from pgan_core.metrics.sources import generated_pictures
+from pgan_core.metrics.stored import read_stored
 
 COUNTS = [64, 256, 1024]
+MEASURING = "Measuring the stages"
 
 
 def draw(model: session.Model, seed: int) -> None:
@@ -20,17 +25,17 @@ def draw(model: session.Model, seed: int) -> None:
     if len(paths) < 2:
         st.info(f"{model.name} stands alone: there are no other snapshots of its run beside it.")
         return
-    count = st.segmented_control(
-        "Pictures in a set", COUNTS, default=64, key="quality_stage_count", bind="query-params", required=True
-    )
-    key = ("quality-stages", tuple((str(path), path.stat().st_mtime_ns) for path in paths), count, seed)
-    try:
-        rows = with_progress(
-            key, lambda progress: measure(paths, count, seed, model.device, progress), "Measuring stages"
-        )
-    except (CheckpointError, ValueError) as error:
-        st.error(f"The stages cannot be compared: {error}")
-        return
+    kept = {path: found for path in paths if (found := read_stored(path))}
+    count = count_control(COUNTS, COUNTS[0], next(iter(kept.values()), None), key="quality_stage_count")
+    if count == STORED:
+        rows = [stored_row(path, found) for path, found in kept.items()]
+    else:
+        key = ("quality-stages", tuple((str(path), path.stat().st_mtime_ns) for path in paths), count, seed)
+        try:
+            rows = with_progress(key, lambda progress: measure(paths, count, seed, model.device, progress), MEASURING)
+        except CheckpointError as error:
+            st.error(f"The stages cannot be compared: {error}")
+            return
     if not rows:
         st.info("No snapshot of this run makes pictures of 16 pixels or more.")
         return
@@ -40,14 +45,13 @@ def draw(model: session.Model, seed: int) -> None:
         key="quality_stages",
     )
     st.caption(
-        f"{count} pictures of every snapshot against as many Toy Town scenes reduced to its size. A level begins when "
-        "the network has grown to it; the coarsest level, 16×16, sees layout and colours, the finer ones texture."
+        f"{rows[0]['count']} pictures of every snapshot against as many real ones reduced to its size. A level begins "
+        "when the network has grown to it; the coarsest, 16×16, sees layout and colours, the finer ones texture."
     )
     st.dataframe(
         [
             {
                 "stage": row["name"],
-                "kimg": row["kimg"],
                 **{figures.level_name(level): round(value, 1) for level, value in row["distance"].items()},
                 "floor (average)": round(row["floor"]["average"], 1),
                 "MS-SSIM": round(row["ms_ssim"], 3),
@@ -59,12 +63,20 @@ def draw(model: session.Model, seed: int) -> None:
     )
 
 
+def stored_row(path: Path, kept: dict) -> dict:
+    """A row as `measure` makes it, of what was measured beforehand."""
+    similar = kept["ms_ssim"]
+    return {
+        "name": path.stem, "count": kept["count"], "distance": kept["swd_x1e3"], "floor": kept["swd_x1e3_floor"],
+        "ms_ssim": similar["generated"], "ms_ssim_real": similar["real"],
+    }  # fmt: skip
+
+
 def measure(paths: list, count: int, seed: int, device: str, progress) -> list[dict]:
     """One row a snapshot of 16 pixels or more, oldest first."""
     rows = []
     for i, path in enumerate(paths):
-        checkpoint = load_checkpoint(path, device=device)
-        generator = checkpoint.generator
+        generator = load_checkpoint(path, device=device).generator
         if generator is not None and 16 <= generator.resolution <= sources.LARGEST:
             size = generator.resolution
             real, again = (sources.pictures(sources.TOWN, size, count, role) for role in (sources.REAL, sources.AGAIN))
@@ -72,7 +84,7 @@ def measure(paths: list, count: int, seed: int, device: str, progress) -> list[d
             rows.append(
                 {
                     "name": path.stem,
-                    "kimg": checkpoint.info["metadata"].get("kimg"),
+                    "count": count,
                     "ms_ssim": float(ms_ssim_of_pairs(fake).mean()),
                     "ms_ssim_real": float(ms_ssim_of_pairs(real).mean()),
                     **swd_with_floor(real, again, fake, seed=seed),
