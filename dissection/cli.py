@@ -35,6 +35,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     which.add_argument("--layers", nargs="+", metavar="LAYER", help="layers such as 8x8/conv1")
     which.add_argument("--all-layers", action="store_true", help="every layer but to-RGB")
     run.add_argument("--segmenter", default="toytown", help=SPECS)
+    run.add_argument("--download", action="store_true", help="let hf:NAME fetch the model from the hub")
     run.add_argument("--samples", type=int, default=10_000, help="pictures (default 10000)")
     run.add_argument("--seed", type=int, default=0, help="seed of the first picture; picture i has seed + i")
     run.add_argument("--threshold", default="iqr", help="iqr (default), a fraction such as 0.01, gandissect or dissect")
@@ -68,7 +69,7 @@ def run_run(args: argparse.Namespace) -> int:
         if first:
             dissection.save(args.out)
             Spool.discard(args.out / WORK)
-            print(f"\n{summary(dissection)}\n{args.out / ARRAYS}\n{args.out / SETTINGS}")
+            print(f"\r{summary(dissection)}\n{args.out / ARRAYS}\n{args.out / SETTINGS}")
     except Cancelled as error:
         print(f"\n{error} The same command goes on from there.", file=sys.stderr)
         return 130
@@ -91,7 +92,7 @@ def run_dissection(args: argparse.Namespace, progress, cancelled) -> Dissection:
     return dissect(
         generator,
         "all" if args.all_layers else args.layers,
-        load_segmenter(args.segmenter, generator, code=True),
+        load_segmenter(args.segmenter, generator, code=True, download=args.download),
         args.samples,
         seed=args.seed,
         threshold=parse_threshold(args.threshold),
@@ -114,8 +115,11 @@ def parse_threshold(text: str) -> str | float:
 
 
 def print_progress(report: Progress) -> None:
-    """One line that is written over."""
-    print(f"\r{report}".ljust(60), end="", flush=True)
+    """One line that is written over in a terminal; in a file a line for every tenth of a phase."""
+    if sys.stdout.isatty():
+        print(f"\r{report}".ljust(60), end="", flush=True)
+    elif report.done * 10 // max(report.total, 1) != (report.done - 1) * 10 // max(report.total, 1):
+        print(report, flush=True)
 
 
 def summary(dissection: Dissection) -> str:

@@ -131,15 +131,16 @@ def latents_and_labels(generator: Generator, seeds: Sequence[int]) -> torch.Tens
 
 
 @torch.inference_mode()
-def make_batch(job: Job, images: range) -> tuple[list[torch.Tensor], np.ndarray]:
-    """Activations of the job's layers (N x U x h x w each) and label maps (N x M x H x W) of some images."""
+def make_batch(job: Job, images: range, keep: Sequence[str] | None = None) -> tuple[list[torch.Tensor], np.ndarray]:
+    """Activations N x U x h x w of the job's layers (or of those in `keep`), and label maps N x M x H x W."""
+    keep = job.layers if keep is None else keep
     seeds = range(job.seed + images.start, job.seed + images.stop)
     wanted = tuple(getattr(job.segmenter, "layers", ()))
-    run = job.generator.run(latents_and_labels(job.generator, seeds), keep=tuple(dict.fromkeys((*job.layers, *wanted))))
+    run = job.generator.run(latents_and_labels(job.generator, seeds), keep=tuple(dict.fromkeys((*keep, *wanted))))
     pictures = run.images.clamp(-1, 1)
     extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
     labels = checked_labels(job.segmenter(pictures, *extra), len(images), job.num_concepts)
-    maps = [run.activations[name].float().cpu().contiguous() for name in job.layers]
+    maps = [run.activations[name].float().cpu().contiguous() for name in keep]
     return maps, labels
 
 

@@ -28,10 +28,8 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
         mode = st.segmented_control(
             "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", bind="query-params"
         )
-        st.page_link(
-            "views/activations.py", label="Its maps", icon=":material/layers:",
-            query_params={"activations_view": "Feature maps"},
-        )  # fmt: skip
+        if st.button("Its maps", icon=":material/layers:", key="dissection_maps", help="On the Activations page"):
+            show_maps(name, unit)
     facts(item, layer, unit)
     place = level_slider(layer, unit, name)
     level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
@@ -50,6 +48,18 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
         f"the dotted line are that ceiling. The curves are counted on the {layer.level_pixels:,} pixels that levels "
         "are chosen from, the score at the chosen level on the other half."
     )
+
+
+def show_maps(name: str, unit: int) -> None:
+    """Go to this unit on the Activations page."""
+    place = {
+        "activations_view": "Feature maps",
+        "activations_network": "generator",
+        "activations_point_generator": name,
+        "activations_unit": unit,
+    }
+    st.session_state.update(place)
+    st.switch_page("views/activations.py", query_params={key: str(value) for key, value in place.items()})
 
 
 def facts(item: Found, layer: LayerDissection, unit: int) -> None:

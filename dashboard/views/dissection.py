@@ -52,7 +52,10 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str | None]:
         layers = list(item.dissection.layers)
         if view in ("Concepts", "One concept", "Training") and len(layers) > 1:
             layers = ["all layers", *layers]
-        if st.session_state.get("dissection_layer") not in layers:
+        asked = st.session_state.get("dissection_layer") or st.query_params.get("dissection_layer")
+        if asked not in layers:
+            if asked and asked != "all layers":
+                st.toast(f"This dissection does not have the layer {asked}.", icon=":material/info:")
             st.session_state["dissection_layer"] = layers[0] if layers[0] == "all layers" else richest(item.dissection)
         layer = st.selectbox("Layer", layers, key="dissection_layer", width=160, **bound)
     return view, item, layer

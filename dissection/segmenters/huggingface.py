@@ -68,11 +68,18 @@ def load_huggingface(source: str | Path, *, download: bool = False, device: str 
         model = AutoModelForSemanticSegmentation.from_pretrained(
             str(source), local_files_only=not download, use_safetensors=True, trust_remote_code=False
         )
-        preprocessing = read_preprocessing(folder)
+        preprocessing = read_preprocessing(folder if folder.is_dir() else downloaded_preprocessing(str(source)))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise SegmenterError(f"{source} holds no semantic-segmentation model of transformers ({reason}).") from error
     return HuggingFaceSegmenter(model.to(device), preprocessing, f"hf:{folder.name}")
+
+
+def downloaded_preprocessing(name: str) -> Path:
+    """The folder into which the hub's client put a model's preprocessor_config.json."""
+    from transformers.utils import cached_file
+
+    return Path(cached_file(name, "preprocessor_config.json")).parent
 
 
 def read_preprocessing(folder: Path) -> dict:

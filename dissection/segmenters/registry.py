@@ -9,17 +9,19 @@ from dissection.segmenters import Segmenter, SegmenterError
 from pgan_core import Generator
 
 SPECS = (
-    "toytown (default), clusters or clusters:NUMBER, hf:FOLDER for a model of transformers, "
+    "toytown (default), clusters or clusters:NUMBER, hf:FOLDER for a model of transformers (hf:NAME with --download), "
     "or module:factory for a Python callable of your own"
 )
 FACTS = Path(__file__).parents[2] / "assets" / "segmenter_toytown.json"
 
 
-def load_segmenter(spec: str, generator: Generator | None = None, *, code: bool = False) -> Segmenter:
+def load_segmenter(
+    spec: str, generator: Generator | None = None, *, code: bool = False, download: bool = False
+) -> Segmenter:
     """The segmenter that a text names (SPECS). Raises SegmenterError in one sentence.
 
     generator: what `clusters` is fitted to. code: whether `module:factory` may be imported and called, which runs it;
-    only a shell says so.
+    only a shell says so. download: whether hf:NAME may fetch a model from the hub.
     """
     kind, _, rest = spec.partition(":")
     if kind == "toytown" and not rest:
@@ -29,7 +31,7 @@ def load_segmenter(spec: str, generator: Generator | None = None, *, code: bool 
     if kind == "hf" and rest:
         from dissection.segmenters.huggingface import load_huggingface  # transformers is an optional extra
 
-        return load_huggingface(rest)
+        return load_huggingface(rest, download=download)
     if kind and rest and code:
         from dissection.segmenters.custom import load_custom
 
