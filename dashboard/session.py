@@ -14,6 +14,7 @@ pages and stands in the address, so that a link restores it. Values that are no 
 """
 
 import hashlib
+import math
 import re
 import shutil
 import tempfile
@@ -252,19 +253,20 @@ def cached(max_entries: int = 16, spinner: str | bool = False) -> Callable:
 
 def recall(key: str, default: Any) -> Any:
     """A value that no widget holds: of this session, else of the link, else the default (which gives the type)."""
-    if key not in st.session_state:
-        text = st.query_params.get(key)
-        try:
-            st.session_state[key] = default if text is None else type(default)(text)
-        except ValueError:
-            st.session_state[key] = default
-    return st.session_state[key]
+    if key in st.session_state:
+        return st.session_state[key]
+    try:
+        value = type(default)(st.query_params.get(key, default))
+    except ValueError:
+        return default
+    return default if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def remember(key: str, value: Any, default: Any = None) -> None:
-    """Keep a value for `recall` and in the address (where it differs from the default)."""
-    st.session_state[key] = value
+    """Keep a value for `recall` and in the address; one that equals the default is kept in neither."""
     if value == default:
+        st.session_state.pop(key, None)
         st.query_params.pop(key, None)
     else:
+        st.session_state[key] = value
         st.query_params[key] = f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -50,7 +50,7 @@ def growth_view(
         "start": min(start, track.end),
     }
     result = _growth(data=data, key=key, default={"moment": start}, on_moment_change=lambda: None)
-    return float(result.moment if result.moment is not None else start)
+    return min(float(result.moment if result.moment is not None else start), track.end)
 
 
 def schedules_view(runs: dict[str, Schedule], phases: Sequence[Phase], *, start: float, key: str) -> None:

@@ -59,7 +59,9 @@ def remembering_page():
     st.write(f"{type(at).__name__} {at}")
 
 
-@pytest.mark.parametrize(("link", "shown"), [(None, "float 1.5"), ("2", "float 2.0"), ("nonsense", "float 1.5")])
+@pytest.mark.parametrize(
+    ("link", "shown"), [(None, "float 1.5"), ("2", "float 2.0"), ("nonsense", "float 1.5"), ("nan", "float 1.5")]
+)
 def test_values_of_no_widget_come_from_the_link_and_go_back_into_it(link, shown):
     app = AppTest.from_function(remembering_page)
     if link:

@@ -25,11 +25,13 @@ class Player {
   }
 
   async load(data) {
+    const end = data.points.at(-1).t, before = this.t;
+    const wasAtEnd = this.data && before >= this.data.points.at(-1).t - 1e-6;
     this.data = data;
-    const end = data.points.at(-1).t;
     this.range.max = end;
-    this.range.step = data.smooth ? end / 400 : end / 1000;
-    if (this.t === null || this.t > end) this.t = Math.min(data.start ?? 0, end);
+    this.range.step = "any";
+    if (before === null) this.t = Math.min(data.start ?? 0, end);
+    else if (wasAtEnd || before > end) this.t = end; // other frames: who looked at the last one still does
     this.ticks(data.ticks, end);
     const images = data.sheets.map((address) => Object.assign(new Image(), {src: address}));
     await Promise.all(images.map((image) => image.decode()));
@@ -37,6 +39,7 @@ class Player {
     this.images = images;
     this.show(this.t);
     this.canvas.dataset.ready = "true";
+    if (before !== null && before !== this.t) this.settle();
   }
 
   ticks(ticks, end) {
