@@ -2,7 +2,8 @@
 
 from pgan_core.checkpoints import Checkpoint, CheckpointError, load_checkpoint
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
-from pgan_core.generator import Generator, GeneratorConfig, feature_maps
+from pgan_core.generator import Generator, GeneratorConfig
+from pgan_core.network import feature_maps
 
 __all__ = [
     "Checkpoint",

@@ -20,31 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pgan_core.generator import build_layers, initial_weights, one_hot
 from pgan_core.layers import LayerWeights, StddevConfig, downsample, he_constant, minibatch_stddev
+from pgan_core.network import Network, NetworkConfig, one_hot
 
 
 @dataclass(frozen=True)
-class DiscriminatorConfig:
+class DiscriminatorConfig(NetworkConfig):
     """Everything that makes one discriminator another function than the next, beside its weights."""
 
-    resolution: int = 1024
-    channels: tuple[int, ...] = (
-        512,
-        512,
-        512,
-        512,
-        256,
-        128,
-        64,
-        32,
-        16,
-    )  # feature maps at 4x4, 8x8, ... full size
-    image_channels: int = 3
     outputs: int = 1  # the score, then one logit a label (AC-GAN heads)
-    rgb_resolutions: tuple[int, ...] | None = None  # sizes that have a from-RGB layer; None: all of them
-    activation: str = "leaky_relu"  # or "relu"
-    slope: float = 0.2
     from_rgb_activation: bool = True  # False: from-RGB is linear (pro_gan_pytorch before 3.3, rosinality)
     widens_first: bool = False  # conv0 changes the width, not conv1 (rosinality)
     fused_down: bool = False  # the official fused form pools before bias and non-linearity: another function
@@ -55,30 +39,8 @@ class DiscriminatorConfig:
     fade_pools_features: bool = False  # the old branch reads the full-size picture and pools its features (pengge)
     projection: int = 0  # classes of a projection head: score + <features, embedding[label]> (pro_gan_pytorch)
     score: str = "linear"  # or "sigmoid"
-    stored_resolution: int | None = None  # the moment of the fade that the file holds; None: full size
-    stored_alpha: float = 1.0  # weight of the newer resolution at that moment
 
-    def __post_init__(self):
-        if not self.channels or 4 * 2 ** (len(self.channels) - 1) != self.resolution:
-            raise ValueError(
-                f"a {self.resolution}x{self.resolution} discriminator needs a width for every size from 4 to "
-                f"{self.resolution}, {len(self.channels)} widths were given"
-            )
-        for name, allowed in {"activation": ("leaky_relu", "relu"), "score": ("linear", "sigmoid")}.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
-        if not 0 <= self.stored_alpha <= 1:
-            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {self.stored_alpha}")
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """4, 8, ... up to the full size."""
-        return tuple(4 * 2**i for i in range(len(self.channels)))
-
-    @property
-    def width(self) -> dict[int, int]:
-        """Feature maps by size."""
-        return dict(zip(self.sizes, self.channels, strict=True))
+    CHOICES = NetworkConfig.CHOICES | {"score": ("linear", "sigmoid")}
 
 
 @dataclass(frozen=True)
@@ -108,11 +70,10 @@ class DiscriminatorLayer:
 
 def layer_specs(config: DiscriminatorConfig) -> tuple[DiscriminatorLayer, ...]:
     """The discriminator's layers from the full size down, each size's from-RGB before its convolutions."""
-    rgb = config.sizes if config.rgb_resolutions is None else config.rgb_resolutions
     specs = []
     for r in reversed(config.sizes):
         size, width = f"{r}x{r}", config.width[r]
-        if r in rgb:
+        if r in config.rgb_sizes:
             specs.append(DiscriminatorLayer(f"{size}/from_rgb", "from_rgb", r, config.image_channels, width))
         if r > 4:
             below = config.width[r // 2]
@@ -138,8 +99,10 @@ class Verdict:
     activations: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Discriminator(nn.Module):
+class Discriminator(Network):
     """The paper's discriminator: picture to score through named layers. See the module's opening lines for its use."""
+
+    PICTURES, RGB_KIND = "this discriminator reads pictures of", "from_rgb"
 
     def __init__(
         self,
@@ -150,24 +113,10 @@ class Discriminator(nn.Module):
         embedding: Tensor | None = None,
     ):
         """weights by layer name as stored, or None for a fresh N(0, 1) network; embedding: classes x dense_width."""
-        super().__init__()
-        self.config = config
-        self.equalized = True  # changed only in a variant
-        self.specs = layer_specs(config)
-        self.layers = build_layers(self.specs, initial_weights(self.specs, seed) if weights is None else weights)
+        super().__init__(config, layer_specs(config), weights, seed)
         if config.projection and embedding is None:
             raise ValueError(f"a projection head over {config.projection} classes needs its embedding")
         self.embedding = nn.Parameter(embedding) if embedding is not None else None
-
-    @property
-    def resolution(self) -> int:
-        """Full size in pixels."""
-        return self.config.resolution
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """The sizes that have a from-RGB layer, ascending; the only ones that pictures can enter at."""
-        return tuple(sorted(s.resolution for s in self.specs if s.kind == "from_rgb"))
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -175,29 +124,9 @@ class Discriminator(nn.Module):
         points = [p for p, _ in self._walk(self.resolution, None) if not p.endswith(":pre")]
         return tuple(p for p in points if "/from_rgb" not in p or p.startswith(f"{self.resolution}x"))
 
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
-
     def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]:
-        """The (resolution, alpha) that a walk uses: what is asked for, else what the checkpoint stored."""
-        stored = self.config.stored_resolution or self.resolution
-        if resolution is None:
-            resolution = stored
-        if alpha is None:
-            alpha = self.config.stored_alpha if resolution == stored else 1.0
-        if resolution not in self.resolutions:
-            sizes = ", ".join(map(str, self.resolutions))
-            raise ValueError(f"this discriminator reads pictures of {sizes} pixels, not {resolution}")
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {alpha}")
-        if resolution == 4 or not self.config.fades:
-            alpha = 1.0
-        elif alpha < 1 and resolution // 2 not in self.resolutions:
-            raise ValueError(
-                f"a fade to {resolution} needs a from-RGB layer at {resolution // 2}, which this file has not"
-            )
-        return resolution, float(alpha)
+        """As the generator's; a network that never blends has alpha 1."""
+        return super().moment(resolution, alpha if self.config.fades else 1.0)
 
     def forward(
         self,
@@ -291,7 +220,7 @@ class Discriminator(nn.Module):
     def _activation(self, spec: DiscriminatorLayer, x: Tensor) -> Tensor:
         if spec.name == "4x4/dense1" or (spec.kind == "from_rgb" and not self.config.from_rgb_activation):
             return x
-        return F.relu(x) if self.config.activation == "relu" else F.leaky_relu(x, self.config.slope)
+        return self._nonlinearity(x)
 
     def _stddev(self, images: Tensor, x: Tensor) -> Tensor:
         config = self.config.stddev

@@ -22,11 +22,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgan_core.layers import (
-    EqualizedLayer,
     LayerWeights,
     batch_norm,
     he_constant,
@@ -34,85 +32,35 @@ from pgan_core.layers import (
     pixel_norm,
     upsample,
 )
+from pgan_core.network import Network, NetworkConfig, split_labels
 
 Edit = Callable[[Tensor], Tensor]  # an activation N x C x H x W to its edited form; see dissection.interventions
 
 
 @dataclass(frozen=True)
-class GeneratorConfig:
+class GeneratorConfig(NetworkConfig):
     """Everything that makes one generator another function than the next, beside its weights.
 
     The defaults are the paper's; what published variants do otherwise is an option here, never another class.
     """
 
-    resolution: int = 1024  # full size in pixels, a power of two
-    channels: tuple[int, ...] = (
-        512,
-        512,
-        512,
-        512,
-        256,
-        128,
-        64,
-        32,
-        16,
-    )  # feature maps at 4x4, 8x8, ... full size
     latent_dim: int = 512
     label_dim: int = 0  # labels are one-hot and concatenated to the latent
-    image_channels: int = 3
-    rgb_resolutions: tuple[int, ...] | None = None  # sizes that have a to-RGB layer; None: all of them
-    activation: str = "leaky_relu"  # or "relu"
-    slope: float = 0.2  # of LeakyReLU
     pixel_norm: str = "after"  # "after" the non-linearity, "before" it (rosinality), or "off"
     pixel_norm_eps: float = 1e-8
     pixel_norm_eps_outside: bool = False  # MMGeneration adds eps outside the root
     pixel_norm_skip: tuple[str, ...] = ()  # layers without it (pro_gan_pytorch: "4x4/dense")
-    latent_norm: str = (
-        "joint"  # pixel norm of: "joint" latent and labels, "latent" alone, "both" in turn (genforce), "off"
-    )
+    latent_norm: str = "joint"  # of "joint" latent and labels, "latent" alone, "both" in turn (genforce), or "off"
     latent_norm_eps: float = 1e-8
     label_embedding: bool = False  # labels pass a stored matrix first (rosinality)
     output: str = "linear"  # or "tanh", "clamp" (to [-1, 1])
     output_first: bool = False  # the output function acts on each picture before blending (pengge), not after
-    stored_resolution: int | None = None  # the moment of the fade that the file holds; None: full size
-    stored_alpha: float = 1.0  # weight of the newer resolution at that moment
 
-    def __post_init__(self):
-        sizes = tuple(4 * 2**i for i in range(len(self.channels)))
-        if not self.channels or sizes[-1] != self.resolution:
-            raise ValueError(
-                f"a {self.resolution}x{self.resolution} generator needs a width for every size from 4 to "
-                f"{self.resolution}, {len(self.channels)} widths were given"
-            )
-        choices = {
-            "activation": ("leaky_relu", "relu"),
-            "pixel_norm": ("after", "before", "off"),
-            "latent_norm": ("joint", "latent", "both", "off"),
-            "output": ("linear", "tanh", "clamp"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
-        if not 0 <= self.stored_alpha <= 1:
-            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {self.stored_alpha}")
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """4, 8, ... up to the full size."""
-        return tuple(4 * 2**i for i in range(len(self.channels)))
-
-    @property
-    def width(self) -> dict[int, int]:
-        """Feature maps by size."""
-        return dict(zip(self.sizes, self.channels, strict=True))
-
-
-def feature_maps(
-    resolution: int, fmap_base: int = 8192, fmap_max: int = 512, fmap_decay: float = 1.0
-) -> tuple[int, ...]:
-    """The official widths at 4x4, 8x8, ..., resolution: min(fmap_base / 2^((k - 1) decay), fmap_max) at size 2^k."""
-    last = int(math.log2(resolution))
-    return tuple(min(int(fmap_base / 2.0 ** ((k - 1) * fmap_decay)), fmap_max) for k in range(2, last + 1))
+    CHOICES = NetworkConfig.CHOICES | {
+        "pixel_norm": ("after", "before", "off"),
+        "latent_norm": ("joint", "latent", "both", "off"),
+        "output": ("linear", "tanh", "clamp"),
+    }
 
 
 @dataclass
@@ -150,7 +98,6 @@ class LayerSpec:
 
 def layer_specs(config: GeneratorConfig) -> tuple[LayerSpec, ...]:
     """The generator's layers in order, each size's to-RGB after its convolutions (table 2 of the paper)."""
-    rgb = config.sizes if config.rgb_resolutions is None else config.rgb_resolutions
     specs, below = [], None
     for r, width in config.width.items():
         size = f"{r}x{r}"
@@ -160,38 +107,16 @@ def layer_specs(config: GeneratorConfig) -> tuple[LayerSpec, ...]:
         else:
             specs.append(LayerSpec(f"{size}/conv0", "conv", r, below, width, upsamples=True))
             specs.append(LayerSpec(f"{size}/conv1", "conv", r, width, width))
-        if r in rgb:
+        if r in config.rgb_sizes:
             specs.append(LayerSpec(f"{size}/rgb", "rgb", r, width, config.image_channels))
         below = width
     return tuple(specs)
 
 
-def initial_weights(specs: Sequence, seed: int) -> dict[str, LayerWeights]:
-    """Stored weights N(0, 1), biases 0, c the paper's (section 4.1); the same seed gives the same network."""
-    rng = torch.Generator().manual_seed(seed)
-    return {
-        s.name: LayerWeights(torch.randn(s.weight_shape, generator=rng), torch.zeros(s.out_features), s.constant)
-        for s in specs
-    }
-
-
-def build_layers(specs: Sequence, weights: Mapping[str, LayerWeights]) -> nn.ModuleDict:
-    """One EqualizedLayer for each spec, in order. Raises ValueError naming the first that is missing or misshapen."""
-    layers = nn.ModuleDict()
-    for spec in specs:
-        if spec.name not in weights:
-            raise ValueError(f"there are no weights for the layer {spec.name}")
-        shape = tuple(weights[spec.name].weight.shape)
-        if shape != spec.weight_shape:
-            raise ValueError(f"{spec.name} has a weight of shape {shape}, {spec.weight_shape} was expected")
-        layers[spec.name] = EqualizedLayer(weights[spec.name])
-    if unknown := set(weights) - set(layers):
-        raise ValueError(f"there is no layer {min(unknown)} in a network of this configuration")
-    return layers
-
-
-class Generator(nn.Module):
+class Generator(Network):
     """The paper's generator: latent to picture through named layers. See the module's opening lines for its use."""
+
+    PICTURES, RGB_KIND = "this generator makes pictures of", "rgb"
 
     def __init__(
         self,
@@ -202,56 +127,16 @@ class Generator(nn.Module):
         label_embedding: Tensor | None = None,
     ):
         """weights by layer name as a checkpoint stores them, or None for a fresh N(0, 1) network from ``seed``."""
-        super().__init__()
-        self.config = config
-        self.norm_kind, self.equalized, self.fused = "on", True, False  # changed only in a variant
-        self.specs = layer_specs(config)
-        self.layers = build_layers(self.specs, initial_weights(self.specs, seed) if weights is None else weights)
+        super().__init__(config, layer_specs(config), weights, seed)
+        self.norm_kind, self.fused = "on", False  # changed only in a variant
         if config.label_embedding and label_embedding is None:
             label_embedding = torch.eye(config.label_dim)
         self.label_embedding = nn.Parameter(label_embedding) if label_embedding is not None else None
 
     @property
-    def resolution(self) -> int:
-        """Full size in pixels."""
-        return self.config.resolution
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """The sizes that have a to-RGB layer, ascending; the only ones that pictures can be asked for at."""
-        return tuple(s.resolution for s in self.specs if s.kind == "rgb")
-
-    @property
     def layer_names(self) -> tuple[str, ...]:
         """Layers whose activations are units in the sense of GAN Dissection: all but to-RGB, in order."""
         return tuple(s.name for s in self.specs if s.kind != "rgb")
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.parameters()).device
-
-    def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]:
-        """The (resolution, alpha) that a run renders: what is asked for, else what the checkpoint stored.
-
-        Raises ValueError for a size without a to-RGB layer, and for an alpha outside 0 to 1.
-        """
-        stored = self.config.stored_resolution or self.resolution
-        if resolution is None:
-            resolution = stored
-        if alpha is None:
-            alpha = self.config.stored_alpha if resolution == stored else 1.0
-        if resolution not in self.resolutions:
-            sizes = ", ".join(map(str, self.resolutions))
-            raise ValueError(f"this generator makes pictures of {sizes} pixels, not {resolution}")
-        if not 0 <= alpha <= 1:
-            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {alpha}")
-        if resolution == self.config.sizes[0]:
-            alpha = 1.0  # there is nothing below 4x4 to fade from
-        elif alpha < 1 and resolution // 2 not in self.resolutions:
-            raise ValueError(
-                f"a fade to {resolution} needs a to-RGB layer at {resolution // 2}, which this file has not"
-            )
-        return resolution, float(alpha)
 
     def forward(
         self,
@@ -358,18 +243,15 @@ class Generator(nn.Module):
             elif self.config.pixel_norm == "before":
                 yield f"{spec.name}:norm", lambda x, linear=linear, spec=spec: self._norm(spec, linear(x))
                 yield f"{spec.name}:pre", lambda x: x
-                yield spec.name, self._activation
+                yield spec.name, self._nonlinearity
             else:
                 yield f"{spec.name}:pre", linear
-                yield spec.name, self._activation
+                yield spec.name, self._nonlinearity
                 yield f"{spec.name}:norm", partial(self._norm, spec)
 
     def _linear(self, spec: LayerSpec, x: Tensor) -> Tensor:
         resize = ("fused up" if self.fused else "up") if spec.upsamples else None
         return self.layers[spec.name](x, resize, equalized=self.equalized)
-
-    def _activation(self, x: Tensor) -> Tensor:
-        return F.relu(x) if self.config.activation == "relu" else F.leaky_relu(x, self.config.slope)
 
     def _norm(self, spec: LayerSpec, x: Tensor) -> Tensor:
         if self.norm_kind == "lrn":
@@ -435,39 +317,3 @@ class Generator(nn.Module):
 def rgb_name(resolution: int) -> str:
     """The name of the to-RGB layer at a size."""
     return f"{resolution}x{resolution}/rgb"
-
-
-def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: int) -> tuple[Tensor, Tensor | None]:
-    """Latents N x latent_dim and labels as one-hot N x label_dim (None for an unconditional network).
-
-    Accepts latents with the labels already appended, class indices N, and latents with trailing 1 x 1 axes.
-    Raises ValueError for another length, for missing labels and for an index out of range.
-    """
-    if z is None or z.dim() < 2:
-        raise ValueError(f"latents are N x {latent_dim}, not {None if z is None else tuple(z.shape)}")
-    z = z.flatten(1)
-    if labels is None and label_dim and z.shape[1] == latent_dim + label_dim:
-        z, labels = z[:, :latent_dim], z[:, latent_dim:]
-    if z.shape[1] != latent_dim:
-        appended = f" (or {latent_dim + label_dim} with labels)" if label_dim else ""
-        raise ValueError(f"latents have {latent_dim} numbers each{appended}, not {z.shape[1]}")
-    if not label_dim:
-        if labels is not None:
-            raise ValueError("this network takes no labels")
-        return z, None
-    if labels is None and label_dim == 1:
-        labels = z.new_ones(z.shape[0], 1)  # one class only: nothing to choose
-    if labels is None:
-        raise ValueError(f"this network is conditional on {label_dim} labels: give class indices or one-hot rows")
-    return z, one_hot(labels, label_dim).to(z)
-
-
-def one_hot(labels: Tensor, label_dim: int) -> Tensor:
-    """Class indices N, or rows N x label_dim that pass as they are. Raises ValueError for anything else."""
-    if labels.dim() == 1 and not labels.is_floating_point():
-        if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < label_dim:
-            raise ValueError(f"class indices go from 0 to {label_dim - 1}")
-        return F.one_hot(labels.long(), label_dim).float()
-    if labels.dim() != 2 or labels.shape[1] != label_dim:
-        raise ValueError(f"labels are N class indices or N x {label_dim}, not {tuple(labels.shape)}")
-    return labels

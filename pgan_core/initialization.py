@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgan_core.generator import Generator, GeneratorConfig, initial_weights, layer_specs
+from pgan_core.generator import Generator, GeneratorConfig, layer_specs
 from pgan_core.histograms import Bins, Histogram, histogram
 from pgan_core.layers import LayerWeights
+from pgan_core.network import initial_weights
 
 
 @dataclass(frozen=True)

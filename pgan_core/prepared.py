@@ -73,7 +73,7 @@ class PreparedGenerator(Generator):
     def _linear(self, spec: LayerSpec, x: Tensor) -> Tensor:
         return self.layers[spec.name](x)
 
-    def _activation(self, x: Tensor) -> Tensor:
+    def _nonlinearity(self, x: Tensor) -> Tensor:
         return x.relu_() if self.config.activation == "relu" else F.leaky_relu_(x, self.config.slope)
 
     def _pixel_norm(self, x: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from threading import Event
 
 import torch
 
-from pgan_core.generator import feature_maps
 from pgan_core.growth import make_schedule
+from pgan_core.network import feature_maps
 
 from .settings import LOSSES, Settings
 
