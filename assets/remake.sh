@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Everything in assets/ that follows from the shipped model, made anew:   assets/remake.sh [RUN]
+# RUN is a folder of `python -m pgan_core train`; without it the model that is there stays. Half an hour on two cores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+model=assets/toytown64/final.safetensors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if [ $# -gt 0 ]; then
+  python -m pgan_core.training.export --run "$1" --out assets/toytown64
+fi
+python -m dissection run "$model" --all-layers --samples 10000 --out assets/dissection
+for stage in assets/toytown64/*-end.safetensors; do # when does the first tree unit appear?
+  name=$(basename "$stage" .safetensors)
+  python -m dissection run "$stage" --all-layers --samples 2000 --out "assets/dissection-stages/$name"
+done
+python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png
+python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/real.npz" # scenes of no training set
+python -m pgan_core evaluate "$model" --real "$work/real.npz" --count 8192 --beside >/dev/null

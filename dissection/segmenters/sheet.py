@@ -1,0 +1,37 @@
+"""Generated pictures beside their label maps: `python -m dissection.segmenters.sheet CHECKPOINT --out SHEET.png`.
+
+A segmenter trained on drawn scenes is judged here on what it is used for; look at the sheet before believing numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from dissection.contact_sheet import contact_sheet
+from dissection.segmenters.toytown import load_toytown
+from dissection.town import CONCEPTS, PALETTE
+from pgan_core import load_checkpoint
+from pgan_core.latents import latents_from_seeds
+from pgan_core.pictures import to_uint8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint")
+    parser.add_argument("--count", type=int, default=100, help="pictures (default 100)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first picture")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    generator = load_checkpoint(args.checkpoint).generator.prepared()
+    seeds = range(args.seed, args.seed + args.count)
+    images = generator(latents_from_seeds(seeds, generator.config.latent_dim))
+    labels = load_toytown()(images).numpy().astype(np.uint8)
+    pictures = np.ascontiguousarray(to_uint8(images).transpose(0, 3, 1, 2))
+    contact_sheet(pictures, labels, CONCEPTS, PALETTE, columns=10, zoom=1).save(args.out, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
