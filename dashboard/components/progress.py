@@ -26,8 +26,10 @@ class Results:
             return True, self._values[key]
 
     def put(self, key: Hashable, value: Any) -> None:
+        """Keep a result; the oldest ones go."""
         with self._lock:
             self._values[key] = value
+            self._making.pop(key, None)
             while len(self._values) > self.max_entries:
                 self._values.popitem(last=False)
 

@@ -258,7 +258,8 @@ def speed_section(seed: int) -> None:
             experiment.advance(25)
         done, total = len(experiment.done), experiment.total
         st.progress(done / total, text=f"Step {done} of {total}")
-        chart(figures.learning_speed(experiment.done, SPEED_WIDTHS, total), key="initialization_speed_chart")
+        with st.empty():  # one place, so that the browser keeps no chart of earlier steps
+            chart(figures.learning_speed(experiment.done, SPEED_WIDTHS, total), key="initialization_speed_chart")
         if experiment.running:
             st.rerun(scope="app" if whole_page else "fragment")
     formula_box(
@@ -271,10 +272,11 @@ def speed_section(seed: int) -> None:
     )
 
 
-model = session.model()
+model = session.model("none")
 header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
-generator_section(model, session.seed(), custom_std)
+if model.generator is not None:
+    generator_section(model, session.seed(), custom_std)
 st.session_state["initialization_whole_page"] = True  # a part may only rerun itself when it runs by itself
 speed_section(session.seed())
