@@ -8,7 +8,7 @@ class Walk extends Player {
   async load(data) {
     this.data = {...data, smooth: true, points: Array.from({length: data.frames}, (_, t) => ({t, sheet: 0}))};
     const end = Math.max(data.frames - 1, 1);
-    Object.assign(this.range, {max: end, step: end / Math.max(1000, 2 * end)});
+    Object.assign(this.range, {max: end, step: "any"});
     if (this.t === null) this.t = data.start;
     this.t = Math.min(this.t, end);
     this.ticks(data.ticks, end);

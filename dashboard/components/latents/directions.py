@@ -114,7 +114,8 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
     with place:
         source, layer, orthogonal = controls(model)
     try:
-        found = found_directions(model, source, layer, look)
+        with st.container():  # the bar's place: what follows stays where it is
+            found = found_directions(model, source, layer, look)
         names = list(found)
         if source == "Concepts":
             start = [name for name in CONCEPTS if name in names] or names[:SHOWN]

@@ -37,7 +37,8 @@ def plane_section(model: session.Model, points: KeyPoints, look: Look) -> None:
     x, y = session.recall("latents_x", float(session.seed() % PLANE_STRIDE) + 0.5), session.recall("latents_y", 0.5)
     x, y = (float(np.clip(v, -(10**6), 10**6)) if np.isfinite(v) else 0.5 for v in (x, y))
     try:
-        sheet = map_sheet(model, *corner(x, y), look)
+        with st.container():  # the bar's place: what follows stays where it is
+            sheet = map_sheet(model, *corner(x, y), look)
     except ValueError as error:
         st.error(f"{error}.")
         return

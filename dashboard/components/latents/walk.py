@@ -33,7 +33,8 @@ EQUATION = (
 )
 WHY = (
     "Almost all latents of N(0, I) have a length close to √{dim}: they lie on a shell. The straight line (lerp) cuts "
-    "through its inside, where training never was; slerp stays on it and turns by the same angle in every frame. "
+    "through its inside, where training never was; slerp stays on it and, between points of equal length, turns by the "
+    "same angle in every frame. "
 )
 NORMALISED = (
     "**This network normalises its latents**, so it sees only their direction: both ways go through the same pictures, "
@@ -53,11 +54,11 @@ def walk_controls(model: session.Model, points: KeyPoints, look: Look) -> tuple[
     if kind == "Key points":
         closed = st.toggle("Closed", True, key="latents_loop", help="Back to the first point", bind="query-params")
     elif kind == "Random":
-        smooth = st.slider("Smoothing", 5, 90, 30, 5, format="%d frames", key="latents_smooth", width=140, **bound)
+        smooth = st.slider("Smoothing", 5, 90, 30, 5, format="%d frames", key="latents_smooth", width=120, **bound)
     else:
-        degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=140, **bound)
+        degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=120, **bound)
     offered = [LERP, NOTHING] if kind == "Key points" else [NOTHING]
-    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=170, **bound)
+    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=160, **bound)
     texts = points.texts if kind != "Circle" else (points.texts[points.chosen],)
     recipe = WalkRecipe(
         KINDS[kind], texts, int(frames), closed, "slerp", float(smooth), float(np.deg2rad(degrees)), session.seed(),
@@ -137,7 +138,8 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) 
         seconds, size = (number * recipe.frames / 100 for number in cost_of_100(model, look))
         st.caption(f"{recipe.frames:,} frames: about {seconds:,.0f} s, {size / 1e6:,.0f} MB of pictures.")
     try:
-        shown, film = tracks(model, recipe, look, beside)
+        with st.container():  # the bar's place: what follows stays where it is
+            shown, film = tracks(model, recipe, look, beside)
     except ValueError as error:
         st.error(f"{error}.")
         return
@@ -153,8 +155,9 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) 
 def inside_section(model: session.Model, recipe: WalkRecipe, look: Look, film: Film) -> None:
     """Where in the network the walk changes things."""
     st.subheader("Where the change happens")
-    steps = perceptual(model, film, recipe, look)
-    chart(figures.layer_distances(travel(model, recipe, look), steps), key="latents_travel")
+    with st.container():
+        steps, distances = perceptual(model, film, recipe, look), travel(model, recipe, look)
+    chart(figures.layer_distances(distances, steps), key="latents_travel")
     words = (
         "Each row is a layer: how far its activation moves from one frame to the next, relative to its size. "
         "Frames on which all rows are bright are where the picture changes fast."
