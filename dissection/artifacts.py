@@ -1,0 +1,93 @@
+"""Units that do harm: what each costs in the discriminator's eyes and in distance to real pictures.
+
+    costs = artifact_costs(stage, discriminator, real)
+    costs.order[:20]                                  # without these the pictures are better
+
+Bau et al. 2019, section 4.3, found such units by eye and by FID; switching 20 of them off lowered FID. The sliced
+Wasserstein distance stands beside its noise floor, for it is large between small sets of real pictures, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+
+from dissection.causal import Progress, Stage
+from dissection.interventions import ablate
+from pgan_core import Discriminator
+from pgan_core.metrics.sliced import distances_from
+
+
+@dataclass(frozen=True)
+class ArtifactCosts:
+    """U units: what switching each off alone changes, and how the sample fares with all units."""
+
+    score_gain: np.ndarray  # U: rise of the discriminator's mean score (more: looks more real)
+    distance_gain: np.ndarray | None  # U: fall of the sliced Wasserstein distance x 1e3; None without real pictures
+    score: float
+    distance: float | None
+
+    @property
+    def order(self) -> np.ndarray:
+        """Units by what they cost, the worst first: the mean of both ranks, or the score's alone."""
+        gains = [self.score_gain] if self.distance_gain is None else [self.score_gain, self.distance_gain]
+        ranks = sum(rankdata(-gain) for gain in gains)
+        return np.argsort(ranks, kind="stable")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The sample with all units and with some off: mean scores, distances x 1e3 and their floor (None: no reals)."""
+
+    score_before: float
+    score_after: float
+    distance_before: float | None
+    distance_after: float | None
+    floor: float | None  # of as many other real pictures
+
+
+def artifact_costs(
+    stage: Stage, discriminator: Discriminator, real: torch.Tensor | None = None, *, progress: Progress | None = None
+) -> ArtifactCosts:
+    """What each unit of the stage's layer costs.  real: N x 3 x R x R uint8, as many as the stage's pictures."""
+    score, distance = _measure(stage, discriminator, real, [])
+    scores, distances = np.empty(stage.units), np.empty(stage.units)
+    for unit in range(stage.units):
+        scores[unit], without = _measure(stage, discriminator, real, [unit])
+        distances[unit] = np.nan if without is None else without
+        if progress:
+            progress(unit + 1, stage.units)
+    return ArtifactCosts(scores - score, None if real is None else distance - distances, score, distance)
+
+
+def compare_without(
+    stage: Stage,
+    discriminator: Discriminator,
+    units: Sequence[int],
+    real: torch.Tensor | None = None,
+    real_again: torch.Tensor | None = None,
+) -> Comparison:
+    """The whole sample before and after units are switched off, beside the noise floor of as many other reals."""
+    before, after = _measure(stage, discriminator, real, []), _measure(stage, discriminator, real, units)
+    floor = None if real is None or real_again is None else _distance(real, real_again)
+    return Comparison(before[0], after[0], before[1], after[1], floor)
+
+
+@torch.no_grad()
+def _measure(
+    stage: Stage, discriminator: Discriminator, real: torch.Tensor | None, units: Sequence[int]
+) -> tuple[float, float | None]:
+    """Mean score and distance of the sample without some units."""
+    images = torch.cat([stage.images([ablate(units)] if len(units) else [], batch) for batch in stage.batches()])
+    scores = torch.cat(
+        [discriminator(images[batch]).reshape(len(images[batch]), -1)[:, 0] for batch in stage.batches()]
+    )
+    return float(scores.mean()), None if real is None else _distance(real, images.cpu() * 127.5 + 127.5)
+
+
+def _distance(real: torch.Tensor, fake: torch.Tensor) -> float:
+    return distances_from(real, {"fake": fake}, repeats=2)["fake"]["average"]

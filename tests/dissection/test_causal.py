@@ -1,0 +1,152 @@
+"""Causal measures on a world whose right answer is known: one unit alone paints red, another alone paints green."""
+
+import numpy as np
+import pytest
+import torch
+
+from dissection.causal import (
+    Stage,
+    ablation_curve,
+    average_causal_effect,
+    bootstrap_shares,
+    clustered,
+    count_pixels,
+    effect_table,
+    high_levels,
+    levels_at_concept,
+    matched_units,
+    shares,
+    single_effects,
+)
+from dissection.context import context, majority
+from dissection.interventions import ablate, insert
+from dissection.unit_search import search_units
+from tests.dissection.painters import CONCEPTS, GREEN, LAYER, RED, RED_UNIT, Colours, painter
+
+GREEN_UNIT = 2
+
+
+@pytest.fixture(scope="module")
+def stage():
+    return Stage(painter(), LAYER, Colours(), range(40))
+
+
+def test_pixels_are_counted_by_picture_and_concept():
+    labels = torch.tensor([[[0, 1], [1, 2]], [[2, 2], [2, 2]]])
+    assert count_pixels(labels, 3).tolist() == [[1, 2, 1], [0, 0, 4]]
+    assert count_pixels(torch.stack([labels, labels], 1), 3).tolist() == [[2, 4, 2], [0, 0, 8]]
+
+
+def test_a_stage_gives_the_generators_own_pictures_in_any_number_of_threads(stage):
+    whole = stage.generator(stage.z).clamp(-1, 1)
+    torch.testing.assert_close(stage.images(), whole, atol=1e-5, rtol=0)
+    edited = stage.generator.run(stage.z, edits={LAYER: [ablate([RED_UNIT])]}).images.clamp(-1, 1)
+    torch.testing.assert_close(stage.images([ablate([RED_UNIT])]), edited, atol=1e-5, rtol=0)
+    for threads in (0, 3):
+        other = Stage(stage.generator, LAYER, stage.segmenter, range(40), threads=threads)
+        assert np.array_equal(other.pixels(), stage.pixels())
+    assert np.array_equal(stage.first(7).pixels(), stage.pixels()[:7])
+
+
+def test_only_the_unit_that_paints_red_removes_red(stage):
+    table = effect_table(stage, [RED_UNIT], least=[GREEN_UNIT], draws=4)
+    assert table.before[RED] > 1 and table.after[RED] == 0
+    assert table.left[RED] == 0 and table.left[GREEN] == 1
+    assert (table.left_low[RED], table.left_high[RED]) == (0, 0)
+    assert table.least_left[RED] == 1 and table.least_left[GREEN] == 0
+    assert (table.random_left[:, RED] == 1).all()
+
+
+def test_controls_may_be_measured_on_the_first_pictures_only(stage):
+    few = effect_table(stage, [RED_UNIT], draws=3, control=10)
+    some = effect_table(stage.first(10), [RED_UNIT], draws=3)
+    assert np.array_equal(few.random_left, some.random_left, equal_nan=True)
+
+
+def test_the_curve_falls_where_the_causal_unit_comes(stage):
+    curve = ablation_curve(stage, [GREEN_UNIT, 0, RED_UNIT, 1], counts=[0, 1, 2, 3])
+    assert curve[:, RED].tolist() == [1, 1, 1, 0]
+    assert curve[:, GREEN].tolist() == [1, 0, 0, 0]
+
+
+def test_each_units_effect_stands_in_its_own_column(stage):
+    effect = average_causal_effect(stage, high_levels(stage))
+    assert effect[:, RED].argmax() == RED_UNIT and effect[:, GREEN].argmax() == GREEN_UNIT
+    assert effect[RED_UNIT, RED] > 5 > abs(effect[1, RED])
+    left = single_effects(stage)
+    assert left[RED_UNIT, RED] == 0 and left[1, RED] == 1
+
+
+def test_similar_rows_become_neighbours():
+    rows = np.array([[1, 0, 0], [0, 1, 0], [0.9, 0.1, 0], [0, 1, 0.1]])
+    order = clustered(rows).tolist()
+    assert {frozenset(order[:2]), frozenset(order[2:])} == {frozenset([0, 2]), frozenset([1, 3])}
+
+
+def test_controls_are_other_units_alike_in_mean():
+    mean = np.concatenate([np.zeros(50), np.full(50, 10.0)])
+    sets = matched_units(mean, [60, 61, 62], draws=20, seed=1)
+    assert len(sets) == 20 and all(len(set(s)) == 3 and not set(s) & {60, 61, 62} for s in sets)
+    assert all(unit >= 50 for s in sets for unit in s)
+    assert sets == matched_units(mean, [60, 61, 62], draws=20, seed=1)
+    with pytest.raises(ValueError, match="too few are left"):
+        matched_units(mean, range(60), 1, 0)
+
+
+def test_the_interval_holds_the_share_and_is_unknown_without_pixels():
+    rng = np.random.default_rng(0)
+    before = np.stack([rng.integers(5, 50, 100), np.zeros(100, int)], axis=1)
+    after = before // 2
+    low, high = bootstrap_shares(before, after)
+    assert low[0] < shares(before, after)[0] < high[0] and high[0] - low[0] < 0.02
+    assert np.isnan(low[1]) and np.isnan(shares(before, after)[1])
+
+
+def test_levels_are_means_where_the_concept_stands(stage):
+    at_red = levels_at_concept(stage, RED)
+    assert at_red[RED_UNIT] > stage.mean[RED_UNIT]
+    assert (levels_at_concept(stage, len(CONCEPTS) - 1) == 0).all()  # blue is never painted
+
+
+def test_the_search_finds_the_unit_that_paints(stage):
+    start = np.full(stage.units, 0.5)
+    found = search_units(stage, RED, start, epochs=4, learning_rate=0.05)
+    assert found.order[0] == RED_UNIT and found.losses[-5:].mean() < found.losses[:5].mean()
+    again = search_units(stage, RED, start, epochs=4, learning_rate=0.05)
+    assert np.array_equal(found.alpha, again.alpha)
+
+
+def test_the_search_asks_for_probabilities(stage):
+    class Hard:
+        concepts = CONCEPTS
+
+        def __call__(self, images):
+            return torch.zeros(len(images), 8, 8, dtype=torch.long)
+
+    with pytest.raises(ValueError, match="without probabilities"):
+        search_units(Stage(stage.generator, LAYER, Hard(), [0]), RED, np.ones(stage.units))
+
+
+def test_the_label_of_most_pixels_stands_at_a_cell():
+    maps = torch.tensor([[[1, 1, 0, 2], [1, 0, 2, 2]]])
+    assert majority(maps, (1, 2), (0, 0), 3).tolist() == [1] and majority(maps, (1, 2), (0, 1), 3).tolist() == [2]
+
+
+def test_context_tallies_growth_by_what_stood_there(stage):
+    """Red grows by what is inserted wherever it is not, and not on red itself."""
+    level = high_levels(stage)[[RED_UNIT]] * 2
+    table = context(stage.first(8), [RED_UNIT], level, RED, threshold=1)
+    h, w = stage.activation.shape[2:]
+    assert table.places.sum() == 8 * h * w
+    assert table.gain[0] > 0 and table.grew[0] > 0.5
+    assert table.gain[RED] < table.gain[0]
+
+
+def test_a_layer_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="no layer 9x9/conv1"):
+        Stage(painter(), "9x9/conv1", Colours(), [0])
+
+
+def test_insertion_has_effects_too(stage):
+    table = effect_table(stage, [GREEN_UNIT], edit=lambda units: insert(units, 5.0), draws=1)
+    assert table.left[GREEN] > 1
