@@ -92,7 +92,7 @@ def union(model: session.Model, item: Found, concept: int, ranked: list[tuple[st
         return
     start = item.dissection.info["score_images"][0]
     images = tuple(range(start, min(start + UNION_PICTURES, item.dissection.info["samples"])))
-    material = dissections.material(item.key, name, images, True, item, model)
+    material = dissections.material(item, model, name, images, labelled=True)
     if material.labels is None:
         return
     size = tuple(item.dissection.info["label_size"])
@@ -116,7 +116,7 @@ def unit_strip(model: session.Model, item: Found, name: str, unit: int, concept:
     content = unit_title(layer, unit, read.concepts, name)
     if item.own:
         images = layer.scores.top_images[unit, :PICTURES]
-        material = dissections.material(item.key, name, tuple(sorted(map(int, images))), False, item, model)
+        material = dissections.material(item, model, name, images)
         picture = strip(
             material, layer, unit, images, "Lit region", level=layer.scores.thresholds[unit], concept=concept,
             palette=None, size=read.info["label_size"],

@@ -6,12 +6,14 @@ import streamlit as st
 from dashboard import library, session
 from dashboard.components import dissections
 from dashboard.components.charts import chart
+from dashboard.components.unit_pictures import strip, strip_html, unit_title
 from dashboard.figures import dissection as figures
 from dissection import Dissection
 from dissection.job import fingerprint
+from dissection.result import LayerDissection
 from pgan_core import Generator, load_checkpoint
 
-SAMPLES = 300
+SAMPLES, PICTURES = 300, 5
 
 
 def stages_view(model: session.Model, layer: str) -> None:
@@ -20,7 +22,8 @@ def stages_view(model: session.Model, layer: str) -> None:
     if len(paths) < 2:
         st.info("This model comes without the stages of its training.")
         return
-    read = stage_dissections(model, paths, layer)
+    generators = {stage_name(path): stage_generator(str(path), path.stat().st_mtime_ns, model.device) for path in paths}
+    read = stage_dissections(generators, layer)
     if not read:
         return
     concepts = next(iter(read.values())).concepts
@@ -30,7 +33,7 @@ def stages_view(model: session.Model, layer: str) -> None:
     chart(figure, key="dissection_stages", download="png")
     st.markdown(first_units(counts, concepts))
     if layer != "all layers":
-        follow_unit(read, layer)
+        follow_unit(read, generators, layer)
 
 
 def count(dissection: Dissection, layer: str) -> np.ndarray:
@@ -56,10 +59,9 @@ def stage_name(path) -> str:
     return f"{facts.get('stage', path.stem)} ({library.kimg(path):.0f})"
 
 
-def stage_dissections(model: session.Model, paths, layer: str) -> dict[str, Dissection]:
+def stage_dissections(generators: dict[str, tuple[Generator, str]], layer: str) -> dict[str, Dissection]:
     """The stored dissections of the stages; those that are missing are made here when the viewer says so."""
     stored = {read.info.get("weights_sha256"): read for _, read, _ in dissections.stored()}
-    generators = {stage_name(path): stage_generator(str(path), path.stat().st_mtime_ns, model.device) for path in paths}
     wanted = {
         name: tuple(generator.layer_names) if layer == "all layers" else (layer,)
         for name, (generator, _) in generators.items()
@@ -91,24 +93,30 @@ def stage_generator(path: str, changed: int, device: str) -> tuple[Generator, st
     return generator, fingerprint(generator)
 
 
-def follow_unit(read: dict[str, Dissection], layer: str) -> None:
-    """One unit's best concept at every stage that has the layer."""
+def follow_unit(read: dict[str, Dissection], generators: dict[str, tuple[Generator, str]], layer: str) -> None:
+    """One unit at every stage that has the layer: its best concept then, and its top pictures."""
     there = {name: dissection.layers[layer] for name, dissection in read.items() if layer in dissection.layers}
     if not there:
         return
     units = min(len(part.mean) for part in there.values())
     unit = st.number_input("The same unit at every stage", 0, units - 1, key="dissection_followed", width=220)
-    rows = [
-        {
-            "stage": name,
-            "concept": read[name].concepts[part.scores.best_concept[unit]],
-            "IoU": part.scores.best_iou[unit],
-            "95% from": part.iou_low[unit],
-            "to": part.iou_high[unit],
-            "IQR": part.scores.best_iqr[unit],
-            "interpretable": bool(part.scores.interpretable[unit]),
-        }
-        for name, part in there.items()
-    ]
-    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("IoU", "95% from", "to", "IQR")}
-    st.dataframe(rows, hide_index=True, column_config=numbers, key="dissection_followed_table")
+    for start in range(0, len(there), 2):
+        for column, (name, part) in zip(st.columns(2, gap="medium"), list(there.items())[start:][:2], strict=False):
+            with column:
+                stage_strip(name, read[name], part, generators[name], layer, unit)
+
+
+def stage_strip(
+    name: str, dissection: Dissection, part: LayerDissection, made_by: tuple[Generator, str], layer: str, unit: int
+) -> None:
+    """The unit's title and lit top pictures at one stage."""
+    generator, mark = made_by
+    images = part.scores.top_images[unit, :PICTURES]
+    key = f"{mark}|{dissection.info['seed']}|{dissection.info['samples']}|{dissection.info['rule']}"
+    material = dissections.make_again(key, layer, tuple(sorted(map(int, images))), False, dissection, generator)
+    picture = strip(
+        material, part, unit, images, "Lit region", level=part.scores.thresholds[unit], concept=0, palette=None,
+        size=dissection.info["label_size"],
+    )  # fmt: skip
+    title = unit_title(part, unit, dissection.concepts, f"{name},")
+    st.html(title + strip_html(picture, f"top pictures of unit {unit} at {name}", "stage-strip"))

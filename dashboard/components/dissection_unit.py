@@ -117,8 +117,7 @@ def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str,
     top = layer.scores.top_images[unit, :TOP]
     others = np.random.default_rng(unit).integers(0, read.info["samples"], RANDOM)
     palette = dissections.colours(read.concepts)
-    images = tuple(sorted({int(image) for image in (*top, *others)}))
-    material = dissections.material(item.key, name, images, mode in OVERLAYS[3:], item, model)
+    material = dissections.material(item, model, name, (*top, *others), mode in OVERLAYS[3:])
     shared = {"level": level, "concept": layer.scores.best_concept[unit], "palette": palette}
     shared["size"] = read.info["label_size"]
     legend(mode, read.concepts, palette, range(1, len(read.concepts)))

@@ -149,8 +149,16 @@ def colours(concepts: tuple[str, ...]) -> np.ndarray:
     return PALETTE if concepts == CONCEPTS else palette(len(concepts))
 
 
-@st.cache_data(max_entries=12, show_spinner="Making the pictures again")
-def material(key: str, layer: str, images: tuple[int, ...], labelled: bool, _item: Found, _model) -> Material:
+def material(item: Found, model: session.Model, layer: str, images, labelled: bool = False) -> Material:
     """Pictures, maps and (if asked) label maps of some images of a dissection's sample."""
-    segmenter = segmenter_of(_item, _model) if labelled else None
-    return make_material(_model.generator, _item.dissection, layer, images, segmenter)
+    segmenter = segmenter_of(item, model) if labelled else None
+    indexes = tuple(sorted({int(image) for image in images}))
+    return make_again(item.key, layer, indexes, segmenter is not None, item.dissection, model.generator, segmenter)
+
+
+@st.cache_data(max_entries=16, show_spinner="Making the pictures again")
+def make_again(
+    key: str, layer: str, images: tuple[int, ...], labelled: bool, _dissection: Dissection, _generator, _segmenter=None
+) -> Material:
+    """`make_material`, kept; `key` stands for the dissection and its generator."""
+    return make_material(_generator, _dissection, layer, images, _segmenter)

@@ -124,8 +124,7 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
     palette = dissections.colours(read.concepts)
     material = None
     if item.own:
-        images = tuple(sorted({int(image) for image in shown.ravel()}))
-        material = dissections.material(item.key, name, images, mode in OVERLAYS[3:], item, model)
+        material = dissections.material(item, model, name, shown.ravel(), mode in OVERLAYS[3:])
         legend(mode, read.concepts, palette, range(1, len(read.concepts)))
     for start in range(0, len(units), 2):
         for column, unit in zip(st.columns(2, gap="medium"), units[start : start + 2], strict=False):
