@@ -68,7 +68,7 @@ def read_picture(file, size=None, *, name=None):
         with Image.open(file) as picture:
             pixels = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{name} is not a readable picture ({error}).") from error
+        raise ValueError(f"{name} is not a readable picture.") from error
     return to_size(pixels[None], size, name=name)[0] if size else pixels
 
 

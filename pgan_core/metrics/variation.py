@@ -34,11 +34,16 @@ def stddev_input(discriminator, images):
     names = discriminator.layer_names
     if MAP not in names:
         raise ValueError("this discriminator has no minibatch-stddev layer")
-    before = names[names.index(MAP) - 1]
-    features = discriminator.run(images, resolution=discriminator.resolution, alpha=1.0, stop=before).activations[
-        before
-    ]
+    resolution, alpha = _moment(discriminator)
+    before = "4x4/from_rgb" if resolution == 4 else names[names.index(MAP) - 1]
+    features = discriminator.run(images, resolution=resolution, alpha=alpha, stop=before).activations[before]
     return downsample(features, features.shape[-1] // 4)
+
+
+def _moment(discriminator):
+    """The stored moment; a fade to 8x8 counts as finished, because its blend comes after the last point of a walk."""
+    resolution, alpha = discriminator.moment()
+    return resolution, alpha if resolution > 8 else 1.0
 
 
 def stddev_steps(discriminator, images, group_size, labels=None):
@@ -47,12 +52,12 @@ def stddev_steps(discriminator, images, group_size, labels=None):
 
     Raises ValueError where the batch cannot be divided.
     """
-    if discriminator.config.stddev is None:
-        raise ValueError("this discriminator has no minibatch-stddev layer")
+    features = stddev_input(discriminator, images)
     config = replace(discriminator.config.stddev, group_size=group_size)
-    stddev = group_stddev(images if config.source == "image" else stddev_input(discriminator, images), config)
+    stddev = group_stddev(images if config.source == "image" else features, config)
+    resolution, alpha = _moment(discriminator)
     verdict = discriminator.variant(stddev=config).run(
-        images, labels=labels, resolution=discriminator.resolution, alpha=1.0, keep=[MAP]
+        images, labels=labels, resolution=resolution, alpha=alpha, keep=[MAP]
     )
     groups, count = len(stddev), len(images)
     numbers = np.arange(count)

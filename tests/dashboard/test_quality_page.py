@@ -95,6 +95,9 @@ def test_uploads_become_a_set_or_one_sentence():
         return buffer
 
     assert sources.read_uploads([upload(32, seed=i) for i in range(4)]).shape == (4, 3, 32, 32)
+    assert sources.read_uploads([upload(48, seed=i) for i in range(4)]).shape == (4, 3, 16, 16)
+    with pytest.raises(ValueError, match="multiple of 16 pixels, found 100"):
+        sources.read_uploads([upload(100)] * 4)
     with pytest.raises(ValueError, match="At least 4 pictures"):
         sources.read_uploads([upload(32)] * 3)
     with pytest.raises(ValueError, match=r"b\.png: square pictures of 32"):

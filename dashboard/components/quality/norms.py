@@ -28,7 +28,9 @@ WHERE = "Karras et al. 2018, section 4.2; Krizhevsky et al. 2012, section 3.3 (n
 
 def draw(model: session.Model, seed: int) -> None:
     """One layer, one place, one scale: the vector before and after both norms."""
-    names = [name for name in model.generator.layer_names if not name.endswith("/rgb")]
+    shown, _ = model.generator.moment()
+    sizes = {name: int(name.partition("x")[0]) for name in model.generator.layer_names if not name.endswith("/rgb")}
+    names = [name for name, size in sizes.items() if size <= shown]
     layer, place, scale = controls(names)
     activation, picture = activations(model, seed, layer)
     rows, columns = activation.shape[1:]
@@ -66,7 +68,7 @@ def activations(model: session.Model, seed: int, layer: str) -> tuple[np.ndarray
     """C x H x W after the layer's non-linearity for the seed's first picture, and the picture."""
     with torch.inference_mode():
         z, labels = session.latents(model, seed, 1), session.labels(model, 1)
-        run = model.generator.run(z, labels=labels, resolution=model.generator.resolution, alpha=1.0, keep=[layer])
+        run = model.generator.run(z, labels=labels, keep=[layer])
     return run.activations[layer][0].float().cpu().numpy(), to_uint8(run.images)[0]
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import session
 from dissection.town import SIZES, town
 from pgan_core.latents import MAX_SEED
+from pgan_core.metrics.sliced import COARSEST
 from pgan_core.metrics.sources import PICTURE_SUFFIXES, generated_pictures, read_picture, to_size
 
 TOWN, UPLOAD = "Toy Town scenes", "Uploaded pictures"
@@ -106,12 +107,14 @@ def upload_control() -> None:
 
 
 def read_uploads(files) -> np.ndarray:
-    """Uploaded picture files as uint8 N x 3 x R x R, R the largest power of two that the first one holds.
+    """Uploaded picture files as uint8 N x 3 x R x R, R the largest power of two that divides the first one's side.
 
     Raises ValueError with one sentence: fewer than 4, not square, sizes that do not divide, or no pictures at all.
     """
     if len(files) < 4:
         raise ValueError(f"At least 4 pictures are needed, two to compare and two for the floor; got {len(files)}.")
-    side = min(LARGEST, *read_picture(files[0], name=files[0].name).shape[1:])
-    size = 2 ** int(np.log2(side))
+    side = read_picture(files[0], name=files[0].name).shape[-1]
+    size = min(LARGEST, side & -side)
+    if size < COARSEST:
+        raise ValueError(f"{files[0].name}: the side must be a multiple of {COARSEST} pixels, found {side}.")
     return np.stack([read_picture(file, size, name=file.name) for file in files])

@@ -48,19 +48,16 @@ def draw(model: session.Model, seed: int) -> None:
         f"{rows[0]['count']} pictures of every snapshot against as many real ones reduced to its size. A level begins "
         "when the network has grown to it; the coarsest, 16×16, sees layout and colours, the finer ones texture."
     )
-    st.dataframe(
-        [
-            {
-                "stage": row["name"],
-                **{figures.level_name(level): round(value, 1) for level, value in row["distance"].items()},
-                "floor (average)": round(row["floor"]["average"], 1),
-                "MS-SSIM": round(row["ms_ssim"], 3),
-                "MS-SSIM of real": round(row["ms_ssim_real"], 3),
-            }
-            for row in rows
-        ],
-        hide_index=True,
-    )
+    st.dataframe([table_row(row, list(rows[-1]["distance"])) for row in rows], hide_index=True)
+
+
+def table_row(row: dict, levels: list) -> dict:
+    """Column -> value of one stage; levels that it has not grown to stay empty."""
+    distances = {figures.level_name(level): row["distance"].get(level) for level in levels}
+    numbers = distances | {"floor (average)": row["floor"]["average"]}
+    similar = {"MS-SSIM": round(row["ms_ssim"], 3), "MS-SSIM of real": round(row["ms_ssim_real"], 3)}
+    rounded = {name: value if value is None else round(value, 1) for name, value in numbers.items()}
+    return {"stage": row["name"]} | rounded | similar
 
 
 def stored_row(path: Path, kept: dict) -> dict:

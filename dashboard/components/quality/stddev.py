@@ -41,18 +41,18 @@ def draw(model: session.Model, seed: int) -> None:
         for score, g in zip(steps.scores, steps.group, strict=True)
     ]
     image_wall(pictures, "quality-batch", 8, captions, size=64)
-    select, text = st.columns([1, 4], vertical_alignment="center")
     group = 0
-    if groups > 1:
-        with select:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if groups > 1:
+            st.markdown("Group", width="content")
             group = st.segmented_control(
-                "Group", range(groups), default=0, format_func=lambda g: f"Group {g + 1}",
-                key=f"quality_group_{groups}", required=True, label_visibility="collapsed",
+                "Group", range(groups), default=0, format_func=lambda g: f"{g + 1}", key=f"quality_group_{groups}",
+                required=True, label_visibility="collapsed",
             )  # fmt: skip
-    text.markdown(
-        f"Average over all features and places: **{steps.average[group]:.3f}**"
-        f" (mean score of the batch: **{steps.scores.mean():+.2f}**)."
-    )
+        st.markdown(
+            f"Average over all features and places: **{steps.average[group]:.3f}**"
+            f" (mean score of the batch: **{steps.scores.mean():+.2f}**)."
+        )
     member = int(np.argmax(steps.group == group))
     chart(figures.stddev_maps(steps.stddev[group], steps.extra_map[member], top), key="quality_stddev")
     left, right = st.columns([1.9, 1], gap="medium")
@@ -100,6 +100,8 @@ def opened(model: session.Model, seed: int, count: int, alike: float, group_size
     """The layer's steps on a batch, and the batch as pictures."""
     with torch.inference_mode():
         images, labels = batch_of(model, seed, count, alike)
+        if labels is None and (classes := model.discriminator.config.projection):
+            labels = torch.arange(count, device=images.device) % classes  # only the discriminator asks for classes
         return stddev_steps(model.discriminator, images, group_size, labels), to_uint8(images)
 
 
