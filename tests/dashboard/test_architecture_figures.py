@@ -42,6 +42,14 @@ class Residual(nn.Module):
         return torch.sigmoid(self.first(x)) + self.second(x)
 
 
+class SelfGated(Residual):
+    """One convolution times its own sigmoid, plus a second one: not a gate."""
+
+    def forward(self, x):
+        first = self.first(x)
+        return first * torch.sigmoid(first) + self.second(x)
+
+
 def _network():
     return nn.Sequential(
         GatedConv(),
@@ -120,6 +128,10 @@ def test_convolutions_of_other_networks_are_told_apart():
         ("7", "plain_conv"),
         ("8", "upsample"),
     ]
+
+
+def test_a_convolution_times_its_own_sigmoid_is_not_gated():
+    assert [block.kind for block in describe(SelfGated())] == ["plain_conv", "plain_conv"]
 
 
 def test_an_example_gives_sizes_and_the_order_of_the_calls():

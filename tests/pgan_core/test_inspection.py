@@ -155,10 +155,19 @@ def test_streamed_statistics_are_those_of_the_whole_tensor(pixel_norm, budget):
 
 @torch.inference_mode()
 def test_batch_normalisation_sees_the_whole_batch_whatever_the_budget():
-    generator = _small_generator().variant(pixel_norm="batch")
-    statistics = generator_statistics(generator, _noise(5, 10), BINS, budget=1)
-    normed = statistics["8x8/conv1:norm"]
-    assert np.allclose(normed.unit_std, 1, atol=1e-3)
+    generator, z = _small_generator().variant(pixel_norm="batch"), _noise(5, 10)
+    found = generator_statistics(generator, z, BINS, budget=1)["8x8/conv1:norm"]
+    whole = generator.run(z, keep=["8x8/conv1:norm"]).activations["8x8/conv1:norm"]
+    assert np.array_equal(found.histogram.counts, np.histogram(whole.numpy(), 40, range=(-3, 3))[0])
+
+
+@torch.inference_mode()
+def test_a_unit_that_is_never_above_0_is_dead():
+    generator = _small_generator()
+    generator.layers["8x8/conv1"].bias[[2, 5]] = -100
+    statistics = generator_statistics(generator, _noise(3, 10), BINS)
+    assert statistics["8x8/conv1"].dead == statistics["8x8/conv1:pre"].dead == 2 / 8
+    assert statistics["8x8/conv0"].dead == 0
 
 
 @torch.inference_mode()
