@@ -1,0 +1,1 @@
+"""The Interventions page in parts: the edits made so far, the picture to draw on, the wall, and the causal charts."""

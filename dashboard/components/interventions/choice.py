@@ -1,0 +1,127 @@
+"""Which units are switched, and how: the row of controls above the picture."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import session
+from dashboard.components import dissections
+from dashboard.components.interventions import pictures, shipped
+from dissection.interventions import Edit, EditError, ablate, insert, scale
+from dissection.proposals import UNITS, Proposal, propose
+
+VERBS = ["Remove", "Add", "More", "Less"]
+MORE, LESS = 2.5, 0.4  # factors at full strength
+COUNTS = ["best", 1, 2, 5, 10, 20, 30]
+HAND = "units by hand"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a stroke does: units of a layer, a verb, a strength; the concept (None: by hand) and where it is from."""
+
+    layer: str
+    units: tuple[int, ...]
+    verb: str
+    strength: float
+    concept: str | None
+    item: dissections.Found | None
+
+    def edit(self, model: session.Model, region: torch.Tensor | None) -> Edit:
+        """The edit in a region H x W, or everywhere."""
+        if not self.units:
+            raise EditError("no unit is chosen")
+        if self.verb == "Remove":
+            return ablate(self.units, region, strength=self.strength)
+        if self.verb == "Add":
+            strong = pictures.strong_levels(model.identity, self.layer, model)
+            return insert(self.units, strong[list(self.units)].tolist(), region, strength=self.strength)
+        return scale(self.units, MORE if self.verb == "More" else LESS, region, strength=self.strength)
+
+
+def choose(model: session.Model) -> Choice:
+    """Draw the controls and read them."""
+    found = [item for item in dissections.found(model) if item.own]
+    item = found[0] if found else None
+    bound = {"bind": "query-params"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        concept = _concept(item, model, bound)
+        layer, units = _units(item, model, concept, bound)
+        verb = st.segmented_control(
+            "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **bound,
+            help="Remove: set to 0. Add: set to the level that the unit exceeds in 0.5% of places. "
+            f"More and less: times {MORE} and {LESS}.",
+        )  # fmt: skip
+        strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=140, **bound)
+    return Choice(layer, units, verb, strength, concept, item)
+
+
+def _concept(item: dissections.Found | None, model: session.Model, bound: dict) -> str | None:
+    """The chosen concept; None for units by hand."""
+    if item is None:
+        return None
+    names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, model, name)), HAND]
+    chosen = st.selectbox("Concept", names, key="interventions_concept", width=170, **bound)
+    return None if chosen == HAND else chosen
+
+
+def _likely(item: dissections.Found, model: session.Model, concept: str) -> float:
+    """By what concepts are listed: how much of them goes where that was measured, else their best units' IoU."""
+    known = shipped.causes(model)
+    if known is not None:
+        return known.removed(concept)
+    number = item.dissection.concepts.index(concept)
+    return max(float(layer.scores.iou[:, number].max()) for layer in item.dissection.layers.values())
+
+
+def _units(item, model: session.Model, concept: str | None, bound: dict) -> tuple[str, tuple[int, ...]]:
+    """The layer and the units in it, the proposed ones or those that the viewer names."""
+    if concept is None:
+        layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **bound)
+        text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **bound)
+        return layer, parse_units(text, width_of(model, layer))
+    best = proposal(item, model, concept)
+    layer = st.selectbox(
+        "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=150, **bound,
+        format_func=lambda name: f"best: {best.layer}" if name == "best" else name,
+    )  # fmt: skip
+    count = st.selectbox(
+        "Units", COUNTS, key="interventions_count", width=110, **bound,
+        format_func=lambda n: f"best: {len(best.units)}" if n == "best" else str(n),
+    )  # fmt: skip
+    wanted = len(best.units) if count == "best" else count
+    if layer == "best" and wanted <= len(best.units):
+        return best.layer, best.units[:wanted]
+    return (
+        (best.layer if layer == "best" else layer),
+        propose(item.dissection, concept, best.layer if layer == "best" else layer, wanted).units,
+    )
+
+
+def proposal(item: dissections.Found, model: session.Model, concept: str) -> Proposal:
+    """The units for a concept: measured beforehand for the shipped model, else the dissection's by IoU."""
+    known = shipped.causes(model)
+    if known is not None and (measured := known.proposal(concept)) is not None:
+        return measured
+    return propose(item.dissection, concept, count=UNITS)
+
+
+def width_of(model: session.Model, layer: str) -> int:
+    """How many units a layer has."""
+    return next(spec.out_features for spec in model.generator.specs if spec.name == layer)
+
+
+def parse_units(text: str, width: int) -> tuple[int, ...]:
+    """Unit numbers out of text such as "3, 17, 20-25"; what is wrong is said on the page, and left out."""
+    units: list[int] = []
+    for part in filter(None, re.split(r"[,;\s]+", text)):
+        match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part)
+        span = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+        if not match or not len(span) or span[-1] >= width:
+            st.caption(f":material/error: Units are numbers from 0 to {width - 1}; “{part[:20]}” is left out.")
+            continue
+        units += span
+    return tuple(int(unit) for unit in np.unique(units))

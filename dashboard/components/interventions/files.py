@@ -1,0 +1,74 @@
+"""Edits saved and loaded, and pictures with the settings that made them."""
+
+import json
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.export import export_bar
+from dashboard.components.interventions import pictures
+from dashboard.components.interventions.history import History, checked
+from dashboard.components.page import plain
+from dissection.interventions import EditError, from_json, to_json
+from pgan_core.pictures import encode_gif, encode_png, enlarge
+
+MAX_FILE = 16 << 20  # bytes of an uploaded file of edits
+GIF_EDGE, HOLD, STEPS = 256, 8, 10  # pixels; frames that stand still; frames of a fade
+
+
+def files_view(model: session.Model, kept: History) -> None:
+    """Downloads of the edits and what they do, and a place to bring edits from a file."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        names = {"before-after.gif": "GIF before/after", "edit.json": "Edits", "edited.png": "Picture"}
+        export_bar(
+            {
+                "edit.json": lambda: to_json(kept.edits()).encode(),
+                "edited.png": lambda: picture_file(model, kept),
+                "before-after.gif": lambda: film_file(model, kept),
+            },
+            key="interventions",
+            labels=names,
+        )
+        with st.popover("Open edits", icon=":material/upload:"):
+            brought = st.file_uploader("A file of edits", "json", key="interventions_file")
+            st.button(
+                "Apply",
+                key="interventions_apply",
+                disabled=brought is None,
+                on_click=bring,
+                args=(model, kept, brought),
+            )
+        st.caption("The address of this page carries the edits, too.")
+    if problem := st.session_state.pop("interventions_file_problem", None):
+        st.error(plain(problem))
+
+
+def bring(model: session.Model, kept: History, brought) -> None:
+    """Apply the edits of an uploaded file instead of the present ones."""
+    try:
+        if brought.size > MAX_FILE:
+            raise EditError(f"{brought.name} is larger than {MAX_FILE >> 20} MiB")
+        kept.replace(checked(model, from_json(brought.getvalue())))
+    except EditError as error:
+        st.session_state["interventions_file_problem"] = f"{error}."
+
+
+def settings_of(model: session.Model, kept: History) -> dict:
+    """What makes a picture again."""
+    return {"model": model.name, "seed": session.seed(), **json.loads(to_json(kept.edits()))}
+
+
+def picture_file(model: session.Model, kept: History) -> bytes:
+    """The edited picture as PNG, with its settings."""
+    return encode_png(pictures.pictures(model, (session.seed(),), kept.edits())[0], settings_of(model, kept))
+
+
+def film_file(model: session.Model, kept: History) -> bytes:
+    """Before, fading into after and back, as GIF with its settings as comment."""
+    seed = (session.seed(),)
+    pair = np.concatenate([pictures.before(model, seed), pictures.pictures(model, seed, kept.edits())])
+    before, after = enlarge(pair, GIF_EDGE).astype(float)
+    shares = [*[0.0] * HOLD, *np.linspace(0, 1, STEPS), *[1.0] * HOLD, *np.linspace(1, 0, STEPS)]
+    frames = [np.rint(before + (after - before) * share).astype(np.uint8) for share in shares]
+    return encode_gif(frames, 12, json.dumps(settings_of(model, kept)))

@@ -1,0 +1,116 @@
+"""The edits that a viewer made: a list with a place in it for undo and redo, kept in the session and in the link."""
+
+import base64
+import binascii
+import zlib
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from dashboard import session
+from dissection.interventions import Edit, EditError, from_json, to_json
+
+STATE, LINK = "interventions_history", "interventions_edits"
+MAX_LINK = 6000  # characters of edits in a link; browsers and servers take about 8000 in all
+MAX_TEXT = 4 << 20  # bytes of a link's edits when unpacked
+MAX_STEPS = 200
+
+
+@dataclass
+class History:
+    """Steps (layer, edit) in order; those before `at` are applied, the others can be redone."""
+
+    identity: str
+    steps: list[tuple[str, Edit]] = field(default_factory=list)
+    at: int = 0
+
+    @property
+    def applied(self) -> list[tuple[str, Edit]]:
+        return self.steps[: self.at]
+
+    def edits(self) -> dict[str, list[Edit]]:
+        """What is applied, by layer, as `Generator.run` takes it."""
+        edits: dict[str, list[Edit]] = {}
+        for layer, edit in self.applied:
+            edits.setdefault(layer, []).append(edit)
+        return edits
+
+    def add(self, layer: str, edit: Edit) -> None:
+        """Apply one more edit; what was undone before is forgotten."""
+        if self.at >= MAX_STEPS:
+            raise EditError(f"there are {MAX_STEPS} edits already; reset, or undo some")
+        self.steps = [*self.applied, (layer, edit)]
+        self.at += 1
+
+    def move(self, kind: str) -> None:
+        """ "undo", "redo" or "reset"; a reset can be redone step by step."""
+        self.at = {"undo": max(0, self.at - 1), "redo": min(len(self.steps), self.at + 1), "reset": 0}[kind]
+
+    def replace(self, edits: dict[str, list[Edit]]) -> None:
+        """Apply the edits of a file or a link instead."""
+        self.steps = [(layer, edit) for layer, todo in edits.items() for edit in todo]
+        self.at = len(self.steps)
+
+
+def history(model: session.Model) -> History:
+    """This viewer's edits for a model; another model begins anew, or with what its link carries."""
+    kept = st.session_state.get(STATE)
+    if kept is None or kept.identity != model.identity:
+        text = st.query_params.get(LINK) if kept is None else None
+        kept = st.session_state[STATE] = History(model.identity)
+        if text:
+            try:
+                kept.replace(checked(model, unpack(text)))
+            except EditError as error:
+                st.warning(f"The link's edits cannot be read: {error}")
+    return kept
+
+
+def checked(model: session.Model, edits: dict[str, list[Edit]]) -> dict[str, list[Edit]]:
+    """The same edits, if this generator has their layers and units; else EditError."""
+    specs = {spec.name: spec for spec in model.generator.specs if spec.kind != "rgb"}
+    for layer, todo in edits.items():
+        if layer not in specs:
+            raise EditError(f"this generator has no layer {layer[:40]}")
+        width = specs[layer].out_features
+        if any(unit >= width for edit in todo for unit in edit.units or ()):
+            raise EditError(f"{layer} has the units 0 to {width - 1} only")
+    return edits
+
+
+def share(kept: History) -> bool:
+    """Put what is applied into the address; False where it is too long for one."""
+    text = pack(kept.edits()) if kept.at else ""
+    if text and len(text) <= MAX_LINK:
+        st.query_params[LINK] = text
+    else:
+        st.query_params.pop(LINK, None)
+    return len(text) <= MAX_LINK
+
+
+def pack(edits: dict[str, list[Edit]]) -> str:
+    """Edits as text for a link."""
+    return base64.urlsafe_b64encode(zlib.compress(to_json(edits).encode(), 9)).decode().rstrip("=")
+
+
+def unpack(text: str) -> dict[str, list[Edit]]:
+    """Edits from a link's text; EditError, one sentence, for anything else."""
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        content = zlib.decompressobj().decompress(packed, MAX_TEXT)
+    except (binascii.Error, ValueError, zlib.error) as error:
+        raise EditError("the link was cut or changed") from error
+    return from_json(content)
+
+
+def words(layer: str, edit: Edit, names: dict[tuple[str, tuple[int, ...] | None], str]) -> str:
+    """One edit in a line; names: concept by layer and units."""
+    units = "all units" if edit.units is None else f"{len(edit.units)} units"
+    what = names.get((layer, edit.units)) or f"{units} of {layer}"
+    if edit.factor is not None:
+        verb = "more" if edit.factor > 1 else "less"
+    else:
+        verb = "remove" if not edit.value.any() else "add"
+    where = " everywhere" if edit.region is None else ""
+    strength = f", {edit.strength:.0%}" if edit.strength < 1 else ""
+    return f"{verb} {what}{where}{strength}"

@@ -1,0 +1,77 @@
+"""A picture to draw on in the browser: brush, box, lasso, everywhere; the region goes to the server at mouse-up."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard.components.browser import load
+from dashboard.components.images import data_uri
+
+MAX_SIDE = 128  # pixels a side of what is drawn
+LOSSLESS_EDGE = 128  # pictures up to this size are sent as they are
+
+_component = st.components.v2.component(
+    "lab_paint", html=load("paint.html"), css=load("paint.css"), js=load("paint.js"), isolate_styles=False
+)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What the painting shows: uint8 pictures R x R x 3, coloured segmentations (or None), and words."""
+
+    before: np.ndarray
+    after: np.ndarray
+    segmented_before: np.ndarray | None
+    segmented_after: np.ndarray | None
+    changes: Sequence[tuple[str, str, int, int]]  # concept, CSS colour, pixels before, pixels after
+    steps: Sequence[str]
+    undo: bool
+    redo: bool
+    cells: tuple[int, int]  # rows and columns of the layer
+
+
+def paint_view(canvas: Canvas, *, version: str, key: str, act: Callable[[dict], None]) -> None:
+    """Show the painting; `act` gets what the viewer did, before the page runs again: a dict with its `kind` and,
+    for "draw", the `mask` that `region_of` reads. version: another whenever the pictures or the words are.
+    """
+    edge = canvas.after.shape[1]
+    data = {
+        "version": version, "edge": edge, "side": min(edge, MAX_SIDE) if edge >= 32 else 32, "cells": canvas.cells,
+        "before": _address(canvas.before), "after": _address(canvas.after),
+        "segBefore": _address(canvas.segmented_before), "segAfter": _address(canvas.segmented_after),
+        "changes": [list(row) for row in canvas.changes], "steps": list(canvas.steps),
+        "undo": canvas.undo, "redo": canvas.redo,
+    }  # fmt: skip
+
+    def acted() -> None:
+        if done := st.session_state[key].act:
+            act(dict(done))
+
+    _component(data=data, key=key, on_act_change=acted)
+
+
+def region_of(act: dict) -> torch.Tensor:
+    """The region H x W of 0 and 1 that was drawn. Raises ValueError for anything that the browser part never sends."""
+    side = int(act.get("side", 0))
+    if not 0 < side <= MAX_SIDE:
+        raise ValueError(f"a region has 1 to {MAX_SIDE} pixels a side, not {side}")
+    try:
+        bits = np.frombuffer(base64.b64decode(act["mask"], validate=True), np.uint8)
+    except (binascii.Error, KeyError, TypeError) as error:
+        raise ValueError("a region's bits are not base64") from error
+    if len(bits) != -(-side * side // 8):
+        raise ValueError(f"a region of {side} x {side} does not have {len(bits)} bytes")
+    return torch.from_numpy(np.unpackbits(bits)[: side * side].reshape(side, side).astype(np.float32))
+
+
+def _address(picture: np.ndarray | None) -> str | None:
+    if picture is None:
+        return None
+    if picture.shape[1] <= LOSSLESS_EDGE:
+        return data_uri(picture, compress_level=1)
+    return data_uri(picture, "WEBP", quality=90, method=0)

@@ -1,0 +1,103 @@
+"""The picture to draw on with the wall of other seeds below: what runs again at every stroke, and nothing else."""
+
+import hashlib
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components import dissections
+from dashboard.components.images import data_uri
+from dashboard.components.interventions import pictures
+from dashboard.components.interventions.choice import Choice
+from dashboard.components.interventions.history import History, share, words
+from dashboard.components.interventions.paint_view import Canvas, paint_view, region_of
+from dissection.interventions import EditError
+from dissection.overlays import colourize
+from pgan_core.latents import MAX_SEED
+from pgan_core.pictures import contact_sheet, enlarge
+
+WALL, WALL_LARGE = 12, 4  # other seeds; for pictures above 256 pixels
+CHANGES = 6  # concepts whose pixels are told
+
+
+@st.fragment
+def painting(model: session.Model, choice: Choice, kept: History) -> None:
+    """Draw, change, show; then the wall."""
+    seed = session.seed()
+    if problem := st.session_state.pop("interventions_problem", None):
+        st.error(problem)
+    edits = kept.edits()
+    before = pictures.before(model, (seed,))
+    after = pictures.pictures(model, (seed,), edits) if edits else before
+    canvas = canvas_of(model, choice, kept, before, after)
+    version = version_of(model, seed, choice, kept, after)
+    paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
+    if not share(kept):
+        st.caption("These edits are too many for a link: save them as a file.")
+    wall(model, kept)
+
+
+def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> None:
+    """What the viewer did to the picture, done."""
+    kind = act.get("kind")
+    try:
+        if kind in ("undo", "redo", "reset"):
+            kept.move(kind)
+        elif kind in ("draw", "everywhere"):
+            kept.add(choice.layer, choice.edit(model, region_of(act) if kind == "draw" else None))
+    except EditError as error:
+        st.session_state["interventions_problem"] = f"{error}."
+
+
+def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: np.ndarray) -> Canvas:
+    """Pictures, segmentations and words of the painting."""
+    segmenter = choice.item and dissections.segmenter_of(choice.item, model)
+    maps = [pictures.segmented(segmenter, images) for images in (before, after)]
+    coloured, changes = [None, None], []
+    if maps[0] is not None:
+        concepts = choice.item.dissection.concepts
+        palette = dissections.colours(concepts)
+        coloured = [colourize(labels, palette)[0] for labels in maps]
+        changes = changed_pixels(*maps, concepts, palette, choice.concept)
+    names = {(choice.layer, choice.units): choice.concept} if choice.concept else {}
+    st.session_state.setdefault("interventions_names", {}).update(names)
+    known = st.session_state["interventions_names"]
+    cell = next(spec.resolution for spec in model.generator.specs if spec.name == choice.layer)
+    return Canvas(
+        before[0], after[0], *coloured, changes, [words(layer, edit, known) for layer, edit in kept.applied],
+        undo=kept.at > 0, redo=kept.at < len(kept.steps), cells=(cell, cell),
+    )  # fmt: skip
+
+
+def changed_pixels(before, after, concepts, palette, concept: str | None) -> list[tuple[str, str, int, int]]:
+    """The chosen concept and those whose pixels changed most: name, colour, pixels before and after."""
+    counts = [np.bincount(labels.ravel(), minlength=len(concepts)) for labels in (before, after)]
+    order = np.argsort(-np.abs(counts[1] - counts[0]), kind="stable")
+    chosen = [concepts.index(concept)] if concept else []
+    shown = [*chosen, *(int(c) for c in order if c and c not in chosen and (counts[0][c] or counts[1][c]))][:CHANGES]
+    return [(concepts[c], f"rgb{tuple(map(int, palette[c]))}", int(counts[0][c]), int(counts[1][c])) for c in shown]
+
+
+def version_of(model, seed: int, choice: Choice, kept: History, after: np.ndarray) -> str:
+    """A text that differs whenever what the painting shows does."""
+    content = repr((model.identity, seed, choice.layer, choice.units, kept.at, len(kept.steps))).encode()
+    return hashlib.sha256(content + after.tobytes()).hexdigest()[:16]
+
+
+def wall(model: session.Model, kept: History) -> None:
+    """The same edits on the seeds that follow: before above, after below."""
+    edits, count = kept.edits(), WALL if model.generator.resolution <= 256 else WALL_LARGE
+    seeds = tuple((session.seed() + i) % (MAX_SEED + 1) for i in range(1, count + 1))
+    before = pictures.before(model, seeds)
+    after = pictures.pictures(model, seeds, edits) if edits else before
+    edge = before.shape[1]
+    rows = np.concatenate([before, after]) if edits else before
+    sheet = contact_sheet(enlarge(rows, 64) if edge < 64 else rows[:, :: max(1, edge // 256), :: max(1, edge // 256)],
+                          count, gap=2, background=0)  # fmt: skip
+    address = data_uri(sheet, "WEBP", quality=88, method=0)
+    title = "The same edits on the next seeds, before and after" if edits else "The next seeds"
+    st.html(
+        f'<p style="font-size:.9rem;margin:.3rem 0">{title}</p><img data-testid="interventions-wall" src="{address}" '
+        f'alt="{len(rows)} pictures" style="width:100%;image-rendering:pixelated">'
+    )

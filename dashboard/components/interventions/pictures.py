@@ -1,0 +1,59 @@
+"""Pictures before and after edits, computed from the activations that are kept at the earliest edited layer."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import session
+from dissection.causal import Stage, high_levels
+from dissection.interventions import Edit
+from dissection.job import latents_and_labels
+from pgan_core.pictures import to_uint8
+
+LEVEL_SEEDS = range(1_000_000, 1_000_064)  # the sample on which high levels of units are taken
+
+
+def pictures(model: session.Model, seeds: Sequence[int], edits: Mapping[str, Sequence[Edit]]) -> np.ndarray:
+    """uint8 N x R x R x 3 of the seeds after edits; only what follows the first edited layer is computed."""
+    with torch.inference_mode():
+        return to_uint8(run(model, tuple(seeds), edits))
+
+
+def run(model: session.Model, seeds: tuple[int, ...], edits: Mapping[str, Sequence[Edit]]) -> torch.Tensor:
+    """The same as floats N x C x R x R, unclamped."""
+    generator = session.prepared(model)
+    first = next((name for name in generator.layer_names if edits.get(name)), None)
+    z = latents_and_labels(generator, seeds)
+    if first is None:
+        return generator.run(z).images
+    return generator.run(z, start=(first, kept_at(model.identity, first, seeds, model)), edits=edits).images
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def kept_at(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Model) -> torch.Tensor:
+    """Activations N x U x h x w of a layer, kept so that edits recompute only what follows."""
+    generator = session.prepared(_model)
+    with torch.inference_mode():
+        return generator.run(latents_and_labels(generator, seeds), stop=layer).activations[layer]
+
+
+@st.cache_resource(max_entries=32, show_spinner="Measuring how strong units get")
+def strong_levels(identity: str, layer: str, _model: session.Model) -> np.ndarray:
+    """The level that each unit exceeds in 0.5% of places, U: what `add` sets units to."""
+    return high_levels(Stage(_model.generator, layer, None, LEVEL_SEEDS)).numpy()
+
+
+@session.cached(max_entries=64)
+def before(model: session.Model, seeds: tuple[int, ...]) -> np.ndarray:
+    """The unedited pictures."""
+    return pictures(model, seeds, {})
+
+
+def segmented(segmenter, images: np.ndarray) -> np.ndarray | None:
+    """Label maps N x H x W of uint8 pictures N x R x R x 3, or None without a segmenter that needs nothing else."""
+    if segmenter is None or getattr(segmenter, "layers", ()):
+        return None
+    found = segmenter(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    return (found[:, 0] if found.dim() == 4 else found).cpu().numpy()

@@ -1,0 +1,27 @@
+"""Causal results that were computed beforehand (`python -m dissection causes`) and lie below the model folders."""
+
+import streamlit as st
+
+from dashboard import library, session
+from dashboard.components import dissections
+from dissection.causes import FILE, Causes, CausesError
+
+
+def causes(model: session.Model) -> Causes | None:
+    """The results of this very model, or None."""
+    mine = dissections.weights_of(model)
+    for folder in library.folders():
+        for path in sorted(folder.rglob(FILE)):
+            read = _read(str(path), path.stat().st_mtime_ns)
+            if read is not None and read.info.get("weights_sha256") == mine:
+                return read
+    return None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _read(path: str, changed: int) -> Causes | None:
+    try:
+        return Causes.load(path)
+    except CausesError as error:
+        st.warning(str(error))
+        return None

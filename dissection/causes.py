@@ -1,0 +1,131 @@
+"""What the units of a model cause, concept by concept, measured once and read ever after (`causes.json`).
+
+    causes = measure(generator, dissection, segmenter)      # minutes; `python -m dissection causes`
+    causes.save("assets/interventions")
+    causes.proposal("foliage"), causes.concepts["foliage"].left
+
+Units are chosen on the seeds of `Plan.selection` and judged on those of `Plan.evaluation`, which no choice has seen.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dissection.proposals import Proposal
+
+FORMAT, FILE = "pggan-lab causes 1", "causes.json"
+
+
+class CausesError(ValueError):
+    """A file of causal results can't be read; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class ConceptEffect:
+    """What removing a concept's units does. Shares are of its pixels before; NaN where it does not occur."""
+
+    layer: str
+    units: tuple[int, ...]
+    by: str  # what the units were ordered by
+    before: float  # mean pixels a picture
+    after: float
+    left: float  # share of the concept's pixels that is left
+    low: float  # its 95% interval over pictures
+    high: float
+    random: tuple[float, ...]  # the same share for every set of random units
+    least: float  # for the least related units
+    others: dict[str, float]  # share left of every other concept
+    counts: tuple[int, ...] = ()  # units taken in order, and the share left after them
+    curve: tuple[float, ...] = ()
+    chosen_left: float = math.nan  # the share left on the seeds that the units were chosen on
+
+    @property
+    def random_removed(self) -> float:
+        """The median share that random units remove."""
+        known = sorted(value for value in self.random if not math.isnan(value))
+        return 1 - known[len(known) // 2] if known else math.nan
+
+
+@dataclass(frozen=True)
+class ContextTable:
+    """Where a concept grew when its units were inserted at single cells, by what stood there before."""
+
+    concept: str
+    layer: str
+    units: tuple[int, ...]
+    pictures: int
+    threshold: int  # pixels from which it counts as grown
+    places: dict[str, int]
+    gain: dict[str, float]  # mean pixels
+    grew: dict[str, float]  # share of the insertions
+
+
+@dataclass(frozen=True)
+class Causes:
+    """All results of one model."""
+
+    info: dict
+    concepts: dict[str, ConceptEffect]
+    contexts: dict[str, ContextTable] = field(default_factory=dict)
+
+    def proposal(self, concept: str) -> Proposal | None:
+        """The units measured for a concept, None if there are none."""
+        found = self.concepts.get(concept)
+        return found and Proposal(concept, found.layer, found.units, found.by)
+
+    def removed(self, concept: str) -> float:
+        """The share of a concept's pixels that its units remove, 0 where that is not known."""
+        found = self.concepts.get(concept)
+        return 0.0 if found is None or math.isnan(found.left) else 1 - found.left
+
+    def save(self, folder: str | os.PathLike) -> Path:
+        """Write `causes.json` into a folder, whole or not at all."""
+        path = Path(folder) / FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{FILE}.{os.getpid()}")
+        temporary.write_text(json.dumps({"format": FORMAT} | _rounded(asdict(self)), indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Causes:
+        """Read what `save` wrote. Raises CausesError, one sentence, for anything else."""
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            if content.get("format") != FORMAT:
+                raise CausesError(f"{path} has the format {content.get('format')!r}, {FORMAT!r} was expected")
+            effects = {name: ConceptEffect(**_read(record)) for name, record in content["concepts"].items()}
+            contexts = {name: ContextTable(**_read(record)) for name, record in content["contexts"].items()}
+            return cls(dict(content["info"]), effects, contexts)
+        except CausesError:
+            raise
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise CausesError(f"{path} holds no causal results: {error or type(error).__name__}"[:300]) from error
+
+
+def _rounded(value):
+    """Plain JSON values: numbers to 5 digits, NaN as null."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 5)
+    return value
+
+
+def _read(record: dict) -> dict:
+    """A record as its dataclass takes it: lists as tuples, null as NaN."""
+
+    def value(item):
+        if isinstance(item, dict):
+            return {key: value(inner) for key, inner in item.items()}
+        if isinstance(item, list):
+            return tuple(value(inner) for inner in item)
+        return math.nan if item is None else item
+
+    return {key: value(item) for key, item in record.items()}
