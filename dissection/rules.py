@@ -1,0 +1,157 @@
+"""Does a generator know Toy Town's rules? Shares of concepts and relations between them, beside real scenes.
+
+    python -m dissection.rules assets/toytown64/final.safetensors --count 8192 --out assets/rules.json
+
+Real scenes pass the same segmenter, so that its errors stand on both sides. The scenes are of a seed that no training
+used. A relation is counted over connected components of at least MIN_PIXELS pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import ndimage
+from tqdm import tqdm
+
+from dissection.segmenters import Segmenter
+from dissection.segmenters.toytown import load_toytown
+from dissection.town import CONCEPTS, town
+from pgan_core import Generator, load_checkpoint
+from pgan_core.latents import latents_from_seeds
+
+MIN_PIXELS = 4  # smaller components are slivers that occlusion or the segmenter leaves
+BATCH = 256
+UNSEEN_SCENES = 70001  # a seed of the town that neither the generator's nor the segmenter's training used
+GROUND = ("trunk", "grass", "road", "fence")
+CROSS = ndimage.generate_binary_structure(2, 1)  # neighbours share a side
+
+
+@dataclass
+class Count:
+    """Components of a kind, and how many of them obey their rule."""
+
+    components: int = 0
+    obeying: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.obeying / self.components if self.components else float("nan")
+
+
+def touches_wall(labels: np.ndarray, component: np.ndarray) -> bool:
+    """A door has a wall beside it."""
+    return bool((labels[_ring(component)] == CONCEPTS.index("wall")).any())
+
+
+def lies_in_sky(labels: np.ndarray, component: np.ndarray) -> bool:
+    """A sun or a cloud has nearly only sky around it."""
+    around = labels[_ring(component)]
+    return bool(around.size and (around == CONCEPTS.index("sky")).mean() >= 0.75)
+
+
+def stands(labels: np.ndarray, component: np.ndarray) -> bool:
+    """Foliage has a trunk or the ground below it."""
+    below = np.zeros_like(component)
+    below[1:] = component[:-1]
+    return bool(np.isin(labels[below & ~component], [CONCEPTS.index(name) for name in GROUND]).any())
+
+
+RULES = {
+    "a door touches a wall": (("door",), touches_wall),
+    "a sun or a cloud lies in the sky": (("sun", "cloud"), lies_in_sky),
+    "foliage is over a trunk or the ground": (("foliage",), stands),
+}
+
+
+def _ring(component: np.ndarray) -> np.ndarray:
+    return ndimage.binary_dilation(component, CROSS) & ~component
+
+
+def count_rules(labels: np.ndarray, counts: dict[str, Count]) -> None:
+    """Add one label map H x W to the counts, in place."""
+    for rule, (names, obeys) in RULES.items():
+        for name in names:
+            numbered, _ = ndimage.label(labels == CONCEPTS.index(name), CROSS)
+            for number, (rows, columns) in enumerate(ndimage.find_objects(numbered), start=1):
+                window = np.s_[max(rows.start - 1, 0) : rows.stop + 1, max(columns.start - 1, 0) : columns.stop + 1]
+                component = numbered[window] == number
+                if component.sum() >= MIN_PIXELS:
+                    counts[rule].components += 1
+                    counts[rule].obeying += obeys(labels[window], component)
+
+
+@dataclass(frozen=True)
+class World:
+    """What a set of pictures holds: the share of pixels of each concept (C), and the rules' counts."""
+
+    shares: np.ndarray
+    rules: dict[str, Count]
+
+
+def measure(batches: Iterator[torch.Tensor], segmenter: Segmenter, total: int, title: str) -> World:
+    """Segment float pictures N x 3 x H x W, batch by batch, and count."""
+    pixels, counts = np.zeros(len(CONCEPTS), np.int64), {rule: Count() for rule in RULES}
+    with tqdm(total=total, desc=title, unit="img") as bar:
+        for images in batches:
+            labels = segmenter(images).cpu().numpy()
+            pixels += np.bincount(labels.ravel(), minlength=len(CONCEPTS))
+            for one in labels:
+                count_rules(one, counts)
+            bar.update(len(labels))
+    return World(pixels / max(pixels.sum(), 1), counts)
+
+
+def real_pictures(count: int, size: int, seed: int = UNSEEN_SCENES) -> Iterator[torch.Tensor]:
+    """Scenes as float pictures in [-1, 1], batch by batch."""
+    for images, _ in town(count, size, seed, batch=BATCH):
+        yield torch.from_numpy(images).float() / 127.5 - 1
+
+
+def generated_pictures(generator: Generator, count: int) -> Iterator[torch.Tensor]:
+    """The pictures of the seeds 0, 1, ..., batch by batch."""
+    for first in range(0, count, BATCH):
+        yield generator(latents_from_seeds(range(first, min(first + BATCH, count)), generator.config.latent_dim))
+
+
+def report(real: World, generated: World) -> dict:
+    """Both worlds side by side, as JSON holds them."""
+    shares = {
+        name: {"real": float(real.shares[i]), "generated": float(generated.shares[i])}
+        for i, name in enumerate(CONCEPTS)
+        if i
+    }
+    rules = {
+        rule: {
+            "real": asdict(real.rules[rule]) | {"share": real.rules[rule].share},
+            "generated": asdict(generated.rules[rule]) | {"share": generated.rules[rule].share},
+        }
+        for rule in RULES
+    }
+    return {"pixels": shares, "rules": rules}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint")
+    parser.add_argument("--count", type=int, default=8192, help="pictures of each kind (default 8192)")
+    parser.add_argument("--out", type=Path, help="write the JSON here as well")
+    args = parser.parse_args()
+    if args.count < 1:
+        parser.error(f"at least one picture is needed, not {args.count}")
+    generator, segmenter = load_checkpoint(args.checkpoint).generator.prepared(), load_toytown()
+    real = measure(real_pictures(args.count, generator.resolution), segmenter, args.count, "real scenes")
+    generated = measure(generated_pictures(generator, args.count), segmenter, args.count, "generated")
+    text = json.dumps(report(real, generated), indent=1)
+    if args.out:
+        args.out.write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
