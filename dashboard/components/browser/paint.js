@@ -84,7 +84,7 @@ class Painting {
   stroke() {
     const {side} = this.data, points = this.points, context = this.mask.getContext("2d", {willReadFrequently: true});
     this.mask.width = this.mask.height = side;
-    context.fillStyle = context.strokeStyle = "#fff";
+    context.fillStyle = context.strokeStyle = "#ffe61e";
     context.beginPath();
     if (this.tool === "box") {
       const [[x0, y0], [x1, y1]] = [points[0], points[points.length - 1]];
@@ -165,8 +165,7 @@ class Painting {
 
   // What is drawn, and the layer's cells that it touches: those are switched.
   overlay(context, side) {
-    const [rows, columns] = this.data.cells, touched = document.createElement("canvas");
-    Object.assign(touched, {width: this.data.side, height: this.data.side});
+    const [rows, columns] = this.data.cells;
     context.globalAlpha = 0.55;
     context.drawImage(this.mask, 0, 0, side, side);
     context.globalAlpha = 1;
