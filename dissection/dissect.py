@@ -60,7 +60,7 @@ def dissect(
 
     layers: names, or "all". threshold: "iqr" (levels of maximal IQR on the first half of the sample, scores on the
     second), a fraction of each unit's values, or a published release, "gandissect" or "dissect" (see `score_units`).
-    batch: pictures at a time, by default as many as make 2^18 pixels. source: a name for the record.
+    batch: pictures at a time, by default as many as make 2^17 pixels. source: a name for the record.
     work: a folder for the unfinished work, which a later call with the same arguments continues; None: nothing is
     kept if the run ends early. progress is told after each step; cancelled is asked and ends the run with `Cancelled`.
     A conditional generator draws the picture of seed s from class s mod labels.

@@ -15,7 +15,7 @@ from pgan_core import Generator
 from pgan_core.latents import latents_from_seeds
 from pgan_core.prepared import PreparedGenerator
 
-BATCH_PIXELS = 1 << 18  # of the pictures of one batch: 64 pictures of 64 x 64
+BATCH_PIXELS = 1 << 17  # of the pictures of one batch: 32 pictures of 64 x 64
 
 
 @dataclass(frozen=True)
