@@ -11,6 +11,8 @@ COMMANDS = {
     "run": "dissection.cli",
     "report": "dissection.cli",
     "show": "dissection.cli",
+    "edit": "dissection.interventions_cli",
+    "causes": "dissection.interventions_cli",
 }
 
 

@@ -35,18 +35,18 @@ def context(
     levels: Tensor,
     concept: int,
     *,
-    stride: int = 1,
+    grid: tuple[int, int] | None = None,
     threshold: int = 4,
     progress: Progress | None = None,
 ) -> Context:
-    """Insert a concept's units at one cell after another and tally what grew by what stood there (figure 10).
+    """Insert a concept's units at one place after another and tally what grew by what stood there (figure 10).
 
-    levels: the value of each of ``units``.  stride: every how many cells.  What stood at a cell is the label that
-    covers most of it.  (Do doors appear on walls, and not in the sky?)
+    levels: the value of each of ``units``.  grid: rows and columns of places; None: the layer's cells.  What stood at
+    a place is the label that covers most of it.  (Do doors appear on walls, and not in the sky?)
     """
-    h, w = stage.activation.shape[2:]
+    h, w = grid or stage.activation.shape[2:]
     before, stood = _grid_of_labels(stage, (h, w), concept)
-    cells = [(y, x) for y in range(0, h, stride) for x in range(0, w, stride)]
+    cells = [(y, x) for y in range(h) for x in range(w)]
     places, gain, grew = (np.zeros(stage.concepts) for _ in range(3))
     for done, (y, x) in enumerate(cells, start=1):
         region = torch.zeros(h, w)

@@ -1,8 +1,225 @@
-"""What a concept's units cause, over many pictures: measured beforehand, or now under a bar."""
+"""What a concept's units cause, over many pictures: measured beforehand where it was, else now under a bar."""
+
+import numpy as np
+import streamlit as st
 
 from dashboard import session
+from dashboard.components import dissections
+from dashboard.components.charts import chart
+from dashboard.components.interventions import shipped
+from dashboard.components.interventions.artifacts_view import artifacts_view
 from dashboard.components.interventions.choice import Choice
+from dashboard.components.progress import with_progress
+from dashboard.figures import interventions as figures
+from dissection.causal import (
+    Stage,
+    ablation_curve,
+    average_causal_effect,
+    bootstrap_shares,
+    clustered,
+    effect_table,
+    high_levels,
+)
+from dissection.causes import ConceptEffect, ContextTable
+from dissection.context import context
+from dissection.interventions import ablate
+from dissection.proposals import related
+from dissection.unit_search import search_units
+
+VIEWS = ["Effect", "Curve", "Each unit", "Search", "Context", "Artifacts"]
+FIRST_SEED = 2_000_000  # of the pictures that effects are measured on: no dissection's
+COUNTS = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30)
+THREADS = 2
 
 
 def causal_view(model: session.Model, choice: Choice) -> None:
-    pass
+    """One chart of the chosen units, after a row of controls."""
+    st.subheader("Over many pictures")
+    view = st.segmented_control(
+        "Causes", VIEWS, default=VIEWS[0], required=True, key="interventions_view", bind="query-params",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    segmenter = choice.item and dissections.segmenter_of(choice.item, model)
+    if view == "Artifacts":
+        artifacts_view(model, choice)
+    elif segmenter is None or choice.concept is None:
+        st.info("Choose a concept above; it takes a dissection whose segmenter is here.")
+    else:
+        draw = {
+            "Effect": effect, "Curve": curve, "Each unit": each_unit, "Search": search, "Context": places,
+        }[view]  # fmt: skip
+        draw(model, choice, segmenter)
+
+
+def measured(model: session.Model, choice: Choice) -> ConceptEffect | None:
+    """What was measured beforehand of exactly these units."""
+    known = shipped.causes(model)
+    found = known and known.concepts.get(choice.concept)
+    return found if found and (found.layer, found.units) == (choice.layer, choice.units) else None
+
+
+def stage_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Stage:
+    """The sample that effects are measured on."""
+    seeds = range(FIRST_SEED, FIRST_SEED + pictures)
+    return Stage(model.generator, choice.layer, segmenter, seeds, threads=THREADS)
+
+
+def asked(name: str, model: session.Model, choice: Choice, *more) -> tuple | None:
+    """The key of a long measurement once the viewer asked for it; draws the button until then."""
+    key = ("interventions", name, model.identity, choice.layer, choice.units, choice.concept, *more)
+    wanted = st.session_state.setdefault("interventions_asked", set())
+    if key not in wanted and st.button("Measure", key=f"interventions_go_{name}", icon=":material/play_arrow:"):
+        wanted.add(key)
+    return key if key in wanted else None
+
+
+def how_many(default: int) -> int:
+    """The number of pictures, by a control."""
+    return st.select_slider("Pictures", [24, 50, 100, 200, 500], default, key="interventions_pictures", width=260)
+
+
+def effect(model: session.Model, choice: Choice, segmenter) -> None:
+    """Change of every concept's pixels when the units are off, beside random units."""
+    names, found = segmenter.concepts[1:], measured(model, choice)
+    if found is not None:
+        info = shipped.causes(model).info
+        removed, control = 1 - found.left, found.random_removed
+        pictures = info["evaluation"][1] - info["evaluation"][0]
+        change = np.array([(found.left if name == choice.concept else found.others[name]) - 1 for name in names])
+        low, high = change.copy(), change.copy()
+        here = names.index(choice.concept)
+        low[here], high[here] = found.low - 1, found.high - 1
+        random = np.full((len(found.random), len(names)), np.nan)
+        random[:, here] = np.array(found.random) - 1
+    else:
+        pictures = how_many(50)
+        if (key := asked("effect", model, choice, pictures)) is None:
+            return
+        table = with_progress(
+            key, lambda share: _effect(model, choice, segmenter, pictures, share), "Switching units off"
+        )
+        change, random = table[0], table[3]
+        low, high = table[1], table[2]
+        here = names.index(choice.concept)
+        removed, control = -change[here], -np.nanmedian(random[:, here])
+    st.markdown(
+        f"Without these {len(choice.units)} units of {choice.layer}, **{removed:.0%}** of the {choice.concept} is gone "
+        f"over {pictures} pictures that no choice has seen; without as many random units of equal mean, {control:.0%}."
+    )
+    chart(figures.effects(names, change, low, high, random, choice.concept), key="interventions_effect", download="png")
+
+
+def _effect(model, choice: Choice, segmenter, pictures: int, share) -> tuple[np.ndarray, ...]:
+    """Change, low and high ends (C each), and of random units (draws x C), column 0 left out."""
+    stage = stage_of(model, choice, segmenter, pictures)
+    done = effect_table(stage, choice.units, control=min(pictures, 50), progress=lambda k, n: share(k / n))
+    return tuple(array[..., 1:] - 1 for array in (done.left, done.left_low, done.left_high, done.random_left))
+
+
+def curve(model: session.Model, choice: Choice, segmenter) -> None:
+    """What is left of the concept with 0 to 30 units off, by order."""
+    found = measured(model, choice)
+    if found is not None and found.counts:
+        chart(figures.curve(found.counts, {f"by {found.by}": found.curve}), key="interventions_curve_shipped")
+    pictures = how_many(50)
+    if (key := asked("curve", model, choice, pictures)) is None:
+        return
+    lines = with_progress(key, lambda share: _curves(model, choice, segmenter, pictures, share), "Switching units off")
+    counts = COUNTS[: max(map(len, lines.values()))]
+    chart(figures.curve(counts, lines), key="interventions_curve", download="png")
+
+
+def _curves(model, choice: Choice, segmenter, pictures: int, share) -> dict[str, list[float]]:
+    stage, concept = stage_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
+    orders = {"the chosen units": np.array(choice.units)}
+    for by in ("IoU", "IQR"):
+        values = related(choice.item.dissection, choice.concept, choice.layer, by)
+        orders[f"by {by}"] = np.argsort(-values, kind="stable")
+    orders["random"] = np.random.default_rng(0).permutation(stage.units)
+    lines = {}
+    for number, (name, order) in enumerate(orders.items()):
+        counts = [k for k in COUNTS if k <= len(order)]
+        tell = lambda k, n, number=number: share((number + k / n) / len(orders))  # noqa: E731
+        lines[name] = ablation_curve(stage, [int(u) for u in order], counts, progress=tell)[:, concept].tolist()
+    return lines
+
+
+def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
+    """Every unit's causal effect on every concept, clustered."""
+    pictures = how_many(24)
+    st.caption("Mean change of a concept's pixels between a unit inserted everywhere at a high level, and ablated.")
+    if (key := asked("units", model, Choice(choice.layer, (), "", 1, None, None), pictures)) is None:
+        return
+
+    def work(share) -> np.ndarray:
+        stage = stage_of(model, choice, segmenter, pictures)
+        return average_causal_effect(stage, high_levels(stage), progress=lambda k, n: share(k / n))
+
+    values = with_progress(key, work, "Inserting and ablating each unit")[:, 1:]
+    order = clustered(values)
+    names = segmenter.concepts[1:]
+    chart(figures.matrix(values[order], order.tolist(), names), key="interventions_matrix", download="png")
+
+
+def search(model: session.Model, choice: Choice, segmenter) -> None:
+    """The best set of units by gradient descent, compared with the present one."""
+    if not hasattr(segmenter, "probabilities"):
+        st.info("The search follows gradients; this segmenter has none.")
+        return
+    pictures = how_many(50)
+    st.caption("alpha in [0, 1] for each unit, Adam, 10 epochs on other pictures than those it is judged on.")
+    if (key := asked("search", model, choice, pictures)) is None:
+        return
+
+    def work(share) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        seeds = range(FIRST_SEED - pictures, FIRST_SEED)
+        learn = Stage(model.generator, choice.layer, segmenter, seeds)
+        iou = related(choice.item.dissection, choice.concept, choice.layer)
+        concept = segmenter.concepts.index(choice.concept)
+        found = search_units(learn, concept, iou, progress=lambda k, n: share(k / n))
+        stage = stage_of(model, choice, segmenter, pictures)
+        before = stage.pixels()
+        after = [stage.pixels([ablate([int(u) for u in units])]) for units in (found.order[:20], choice.units)]
+        left = [(a[:, concept].sum() / max(before[:, concept].sum(), 1), bootstrap_shares(before, a)) for a in after]
+        rows = np.array([[share, low[concept], high[concept]] for share, (low, high) in left])
+        return found.order, found.losses, rows
+
+    order, losses, rows = with_progress(key, work, "Searching")
+    texts = [f"{1 - left:.0%} ({1 - high:.0%} to {1 - low:.0%})" for left, low, high in rows]
+    st.markdown(f"The search's first 20 units remove **{texts[0]}**, the present {len(choice.units)} units {texts[1]}.")
+    st.code(", ".join(map(str, order[:20])), language=None)
+    chart(figures.losses(losses), key="interventions_losses")
+
+
+def places(model: session.Model, choice: Choice, segmenter) -> None:
+    """Where the concept grows when it is inserted, by what stood there."""
+    known = shipped.causes(model)
+    table = known and known.contexts.get(choice.concept)
+    if table is not None and (table.layer, table.units) == (choice.layer, choice.units):
+        show_context(table)
+        return
+    pictures = how_many(24)
+    if (key := asked("context", model, choice, pictures)) is None:
+        return
+
+    def work(share) -> ContextTable:
+        stage, names = stage_of(model, choice, segmenter, pictures), segmenter.concepts
+        levels = high_levels(stage)[list(choice.units)]
+        tell = lambda k, n: share(k / n)  # noqa: E731
+        found = context(stage, choice.units, levels, names.index(choice.concept), grid=(8, 8), progress=tell)
+        there = [c for c in range(len(names)) if found.places[c]]
+        columns = ({names[c]: array[c].item() for c in there} for array in (found.places, found.gain, found.grew))
+        return ContextTable(choice.concept, choice.layer, choice.units, pictures, found.threshold, *columns)
+
+    show_context(with_progress(key, work, "Inserting place by place"))
+
+
+def show_context(table: ContextTable) -> None:
+    """A context table as chart and words."""
+    names = list(table.places)
+    st.caption(
+        f"{len(table.units)} units of {table.layer} set high at one place after another of {table.pictures} pictures; "
+        "growth by what stood there before."
+    )
+    values = [[column[name] for name in names] for column in (table.gain, table.places)]
+    chart(figures.context_bars(names, *values, table.concept), key="interventions_context", download="png")

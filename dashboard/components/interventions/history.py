@@ -105,7 +105,13 @@ def unpack(text: str) -> dict[str, list[Edit]]:
 
 def words(layer: str, edit: Edit, names: dict[tuple[str, tuple[int, ...] | None], str]) -> str:
     """One edit in a line; names: concept by layer and units."""
-    units = "all units" if edit.units is None else f"unit {edit.units[0]}" if len(edit.units) == 1 else f"{len(edit.units)} units"
+    units = (
+        "all units"
+        if edit.units is None
+        else f"unit {edit.units[0]}"
+        if len(edit.units) == 1
+        else f"{len(edit.units)} units"
+    )
     what = names.get((layer, edit.units)) or f"{units} of {layer}"
     if edit.factor is not None:
         verb = "more" if edit.factor > 1 else "less"

@@ -1,0 +1,136 @@
+"""`python -m dissection edit` and `causes`: edits of a file applied to seeds, and what a model's units cause.
+
+python -m dissection edit CHECKPOINT --edit E.json --seeds 0-11 --out FOLDER
+python -m dissection causes CHECKPOINT --dissection DIR --out assets/interventions
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from dissection.causes import Causes
+from dissection.cli import print_progress
+from dissection.interventions import EditError, from_json
+from dissection.job import latents_and_labels
+from dissection.result import Dissection
+from dissection.segmenters.registry import SPECS, load_segmenter
+from pgan_core import Generator, load_checkpoint
+from pgan_core.latent_points import seed_list
+from pgan_core.pictures import encode_png, to_uint8
+
+MAX_EDIT_FILE = 64 << 20  # bytes
+BATCH = 16
+
+
+def add_arguments(subparsers: argparse._SubParsersAction) -> None:
+    """Adds the commands `edit` and `causes`."""
+    edit = subparsers.add_parser("edit", help="pictures of seeds with the edits of a file")
+    edit.add_argument("checkpoint", help="a checkpoint of any published format")
+    edit.add_argument("--edit", required=True, type=Path, help="edits as the Interventions page saves them")
+    edit.add_argument("--seeds", default="0-7", help="such as 0-11 or 3,17 (default 0-7)")
+    edit.add_argument("--out", required=True, type=Path, help="folder for a PNG a seed, with its settings inside")
+    edit.add_argument("--before", action="store_true", help="write the unedited pictures, too")
+    edit.add_argument("--device", default="cpu")
+    edit.set_defaults(run=run_edit)
+    causes = subparsers.add_parser("causes", help="measure what the units of a model cause, concept by concept")
+    causes.add_argument("checkpoint")
+    causes.add_argument("--dissection", required=True, type=Path, help="folder of the model's dissection")
+    causes.add_argument("--segmenter", default="toytown", help=SPECS)
+    causes.add_argument("--pictures", type=int, default=500, help="pictures that effects are measured on (default 500)")
+    causes.add_argument("--threads", type=int, default=2, help="batches in work at a time (default 2)")
+    causes.add_argument("--out", required=True, type=Path, help="folder for causes.json and causes.md")
+    causes.set_defaults(run=run_causes)
+
+
+def run_edit(args: argparse.Namespace) -> int:
+    """Writes a PNG a seed; 1 if an argument or a file is wrong."""
+    try:
+        seeds, generator = seed_list(args.seeds), load_generator(args.checkpoint, args.device)
+        if args.edit.stat().st_size > MAX_EDIT_FILE:
+            raise EditError(f"{args.edit} is larger than {MAX_EDIT_FILE >> 20} MiB")
+        text = args.edit.read_text(encoding="utf-8")
+        edits = from_json(text)
+        args.out.mkdir(parents=True, exist_ok=True)
+        for first in range(0, len(seeds), BATCH):
+            some = seeds[first : first + BATCH]
+            z = latents_and_labels(generator, some)
+            with torch.inference_mode():
+                kinds = {"": generator.run(z, edits=edits).images}
+                if args.before:
+                    kinds["-before"] = generator.run(z).images
+            for kind, images in kinds.items():
+                for seed, picture in zip(some, to_uint8(images), strict=True):
+                    made = {"model": Path(args.checkpoint).name, "seed": seed}
+                    made |= {} if kind else json.loads(text)
+                    (args.out / f"{seed:05d}{kind}.png").write_bytes(encode_png(picture, made))
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{len(seeds)} pictures in {args.out}")
+    return 0
+
+
+def run_causes(args: argparse.Namespace) -> int:
+    """Measures and writes; 1 if an argument or a file is wrong."""
+    from dissection.measure_causes import Plan, measure_causes  # it brings scipy with it
+
+    try:
+        if args.pictures < 2 or args.threads < 1:
+            raise ValueError("causes needs at least 2 pictures and 1 thread")
+        torch.set_num_threads(1)  # batches have threads of their own
+        start = Plan().evaluation.start
+        plan = Plan(evaluation=range(start, start + args.pictures), threads=args.threads)
+        generator, dissection = load_generator(args.checkpoint), Dissection.load(args.dissection)
+        segmenter = load_segmenter(args.segmenter, generator, code=True)
+        if tuple(segmenter.concepts) != dissection.concepts:
+            raise ValueError(f"{args.dissection} was made with another segmenter than {args.segmenter}")
+        causes = measure_causes(generator, dissection, segmenter, plan, print_progress)
+        path = causes.save(args.out)
+        table = markdown(causes)
+        path.with_suffix(".md").write_text(table, encoding="utf-8")
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"\n{table}\n{path}")
+    return 0
+
+
+def load_generator(path: str, device: str = "cpu") -> Generator:
+    """A checkpoint's generator; ValueError where it has none."""
+    generator = load_checkpoint(path, device=device).generator
+    if generator is None:
+        raise ValueError(f"{path} has no generator")
+    return generator
+
+
+def markdown(causes: Causes) -> str:
+    """The tables of the README: every concept as it is, and where concepts grew."""
+    rows = [
+        "| Concept | Layer | Units by | Before | After | Removed (95%) | Random units remove | Least related |",
+        "|---|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for name, effect in sorted(causes.concepts.items(), key=lambda pair: pair[1].left):
+        rows.append(
+            f"| {name} | {effect.layer} | {len(effect.units)} by {effect.by} "
+            f"| {effect.before:.1f} | {effect.after:.1f} "
+            f"| {1 - effect.left:.0%} ({1 - effect.high:.0%} to {1 - effect.low:.0%}) "
+            f"| {effect.random_removed:.0%} | {1 - effect.least:.0%} |"
+        )
+    for table in causes.contexts.values():
+        rows += [
+            "",
+            f"Where **{table.concept}** is inserted ({len(table.units)} units of {table.layer}), it grows on:",
+            "",
+        ]
+        rows += [
+            f"| Stood there | Places | Grew (by {table.threshold} pixels) | Mean gain, pixels |",
+            "|---|--:|--:|--:|",
+        ]
+        for name in sorted(table.places, key=lambda name: -table.gain[name]):
+            rows.append(f"| {name} | {table.places[name]} | {table.grew[name]:.0%} | {table.gain[name]:+.1f} |")
+    return "\n".join(rows) + "\n"
