@@ -1,4 +1,4 @@
-"""Latents: from seeds to points, and ways through the space between them (sections 5 and 6 of Karras et al. 2018).
+"""Latents: from seeds to points, and ways through the space between them (section 6.3 of Karras et al. 2018).
 
     z = latents_from_seeds(range(64), generator.config.latent_dim)     # N x latent_dim, float32
     way = path(z[:4], 120, closed=True)                                # 120 x latent_dim: a loop through four points
@@ -136,7 +136,7 @@ def path(points, frames: int, *, closed: bool = False, method: str = "slerp") ->
 
 
 def random_walk(frames: int, latent_dim: int, *, smoothing: float = 30, seed: int = 0) -> Tensor:
-    """A smooth closed random way, frames x latent_dim, as in the official videos of PGGAN.
+    """A smooth closed random way, frames x latent_dim, as in the official videos (section 6.3).
 
     White noise, smoothed along the way with a Gaussian of `smoothing` frames that wraps around, then scaled so that
     its mean square is 1. Raises ValueError for no frames and for a smoothing that is not above 0.

@@ -28,6 +28,7 @@ def layer_distances(travel: Mapping[str, np.ndarray], perceptual: np.ndarray | N
             hovertemplate="frame %{x}: %{y:.3g}<extra></extra>",
         )  # fmt: skip
         figure.update_yaxes(rangemode="tozero", row=1, col=1)
+        figure.update_xaxes(showticklabels=False, row=1, col=1)
     figure.add_heatmap(
         z=steps, y=names, row=rows, col=1, colorscale="Viridis", zmin=0, showscale=False,
         hovertemplate="%{y}, frame %{x}: %{z:.3f}<extra></extra>",
@@ -40,5 +41,6 @@ def layer_distances(travel: Mapping[str, np.ndarray], perceptual: np.ndarray | N
     figure.update_yaxes(showticklabels=False, row=rows, col=2)
     figure.update_xaxes(showticklabels=False, range=[0, 1.25 * max(steps.sum(axis=1).max(), 1e-9)], row=rows, col=2)
     figure.update_xaxes(range=[-0.5, steps.shape[1] - 0.5], col=1)
+    figure.update_xaxes(title="frame", title_standoff=4, row=rows, col=1)
     height = 90 + 24 * len(names) + (110 if rows == 2 else 0)
     return figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 30, "b": 10}, showlegend=False)

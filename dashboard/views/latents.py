@@ -12,7 +12,7 @@ from dashboard.components.page import header
 VIEWS = ["Walk", "Directions", "Plane"]
 
 model = session.model()
-header("What lies between two pictures?", "PGGAN, section 6 and figure 5")
+header("What lies between two pictures?", "PGGAN, section 6.3 and its video")
 controls = st.container(horizontal=True, vertical_alignment="center", gap="small")
 with controls:
     view = st.segmented_control(
