@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from pgan_core.directions import Directions
 from pgan_core.latent_points import to_json, to_npz
 from pgan_core.latents import latents_from_seeds
 from pgan_core.walk_recipe import WalkRecipe
+from tests.dashboard.test_growth_formats import PUBLISHED
 from tests.dashboard.test_growth_page import find
 
 # ---- pieces ------------------------------------------------------------------------------------------------------
@@ -177,6 +179,24 @@ def test_smaller_models_and_single_frames_have_no_holes(open_app):
     assert clean(app) and find(app.main, "lab_walk")["tracks"][0]["edge"] == 4
     app.number_input(key="latents_frames").set_value(1).run()
     assert clean(app)
+
+
+@pytest.mark.parametrize(
+    ("folder", "view"),
+    [("tf_official_cond", "Walk"), ("tf_official_cond", "Directions"), ("tf_official_cond", "Plane"),
+     ("gandissect_layer_names", "Walk"), ("tf_official_gray_relu", "Walk"), ("genforce_train_tanh_fade", "Directions")],
+)  # fmt: skip
+def test_published_files_of_every_kind_are_walked(open_app, tmp_path, monkeypatch, folder, view):
+    app = open_app("latents", latents_view=view, latents_frames="8", latents_source="SeFa", latents_at="nan")
+    shutil.copytree(PUBLISHED / folder, tmp_path / folder)
+    monkeypatch.setenv("PGGAN_LAB_MODELS", str(tmp_path))
+    app.run()
+    assert clean(app)
+    name = {"Walk": "lab_walk", "Directions": "lab_directions", "Plane": "lab_plane"}[view]
+    sent = find(app.main, name)
+    if folder == "tf_official_cond":
+        app.number_input(key="latents_class").set_value(1).run()
+        assert clean(app) and find(app.main, name)["identity"] != sent["identity"]
 
 
 def upload(app, name: str, data: bytes):

@@ -62,7 +62,7 @@ def walk_view(
         ],
         "curves": [_curve(curve) for curve in curves],
         "ticks": [{"t": frame, "label": text} for frame, text in ticks],
-        "start": place.moment,
+        "start": place.moment if np.isfinite(place.moment) else 0.0,
         "speed": place.speed if place.speed in SPEEDS else "1",
         "mode": place.mode if place.mode in MODES else "loop",
         "play": place.moment == 0,
