@@ -143,7 +143,7 @@ def find_levels(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> Non
             group = f"levels-{layer}-{start:05d}"
             if not spool.has(group):
                 maps = [spool.read(name, f"maps-{layer}", mapped=True) for name in groups]
-                maps = [np.ascontiguousarray(part[:, start : start + UNIT_BLOCK]) for part in maps]
+                maps = [part[:, start : start + UNIT_BLOCK] for part in maps]
                 spool.write(group, **block_levels(job, list(zip(maps, labels, strict=True)), label_pixels, pool.map))
             step()
     barrier()
