@@ -13,6 +13,7 @@ A control with `key="<page>_<name>"` and `bind="query-params"` (Streamlit's own)
 pages and stands in the address, so that a link restores it. Values that are no widget's: `recall` and `remember`.
 """
 
+import contextlib
 import hashlib
 import math
 import re
@@ -94,7 +95,10 @@ def model(require: str = "generator") -> Model:
     needed = ("generator", "discriminator") if require == "both" else (require,)
     for part in needed:
         if part != "none" and getattr(chosen, part) is None:
-            st.info(f"This page needs a {part}, and {name} has none.")
+            st.info(
+                f"This page needs a {part}, and {plain(name)} has none. Choose another model in the sidebar, or join "
+                "the two files on the Models page."
+            )
             st.stop()
     return chosen
 
@@ -134,7 +138,7 @@ def choose(name: str, **options: Any) -> None:
     """Show another model on every page from now on; `options` go to load_checkpoint. Reruns the page."""
     st.session_state["next_model"] = name
     if options:
-        st.session_state.setdefault("options", {})[name] = tuple(sorted(options.items()))
+        tell(name, options)
     st.rerun()
 
 
@@ -194,17 +198,33 @@ def note_use(name: str) -> None:
 
 
 def options(name: str) -> tuple[tuple[str, Any], ...]:
-    """What load_checkpoint is told for this model: chosen on the Models page, or carried by a link."""
-    chosen = st.session_state.setdefault("options", {})
-    if name not in chosen:
-        carried = [part.partition(":") for part in st.query_params.get("read", "").split(",")]
-        pairs = [(key, OPTIONS[key](value)) for key, _, value in carried if key in OPTIONS]
-        chosen[name] = tuple(sorted(pairs))
-    if chosen[name]:
-        st.query_params["read"] = ",".join(f"{key}:{value}" for key, value in chosen[name])
-    elif "read" in st.query_params:
-        del st.query_params["read"]
-    return chosen[name]
+    """What load_checkpoint is told for this model: chosen on the Models page, or carried by the link."""
+    if "options" not in st.session_state:  # the first view: a link speaks of the model that it names, of no other
+        st.session_state["options"] = {name: _told(st.query_params.get("read", ""))}
+    return st.session_state["options"].get(name, ())
+
+
+def _told(text: str) -> tuple[tuple[str, Any], ...]:
+    """A link's "alpha:0.25,output:tanh" as options; what is unknown or no value of its kind is passed over."""
+    found = {}
+    for part in text.split(","):
+        key, _, value = part.partition(":")
+        with contextlib.suppress(KeyError, ValueError):
+            found[key] = OPTIONS[key](value)
+    return tuple(sorted(found.items()))
+
+
+def tell(name: str, options: dict[str, Any]) -> None:
+    """Give load_checkpoint these options for this model from now on."""
+    st.session_state.setdefault("options", {})[name] = tuple(sorted(options.items()))
+
+
+def carry_options(name: str) -> None:
+    """Keep what the shown model's reader was told in the address, so that a link restores it."""
+    if told := options(name):
+        st.query_params["read"] = ",".join(f"{key}:{value}" for key, value in told)
+    else:
+        st.query_params.pop("read", None)
 
 
 def devices() -> list[str]:

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.components.page import style
 from pgan_core import CheckpointError
+from pgan_core.latents import MAX_SEED
 
 
 def draw() -> None:
@@ -35,6 +36,7 @@ def _choose() -> str | None:
 
 
 def _show_card(name: str) -> None:
+    session.carry_options(name)
     try:
         model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
     except (CheckpointError, ValueError, OSError):
@@ -49,6 +51,8 @@ def card(model: session.Model) -> str:
     if model.generator is not None:
         rows["Resolution"] = f"{model.generator.resolution} × {model.generator.resolution}"
         rows["Latent size"] = str(model.info["latent_dim"])
+        if model.info["label_dim"]:
+            rows["Labels"] = f"{model.info['label_dim']}, in turn"
         rows["Generator"] = f"{_millions(model.generator)} param."
     if model.discriminator is not None:
         rows["Discriminator"] = f"{_millions(model.discriminator)} param."
@@ -64,7 +68,7 @@ def _millions(network) -> str:
 
 def _seed() -> None:
     number, dice = st.columns([3, 1], vertical_alignment="bottom", gap="small")
-    number.number_input("Seed", 0, 2**31 - 1, 0, step=1, key="seed", bind="query-params")
+    number.number_input("Seed", 0, MAX_SEED, 0, step=1, key="seed", bind="query-params")
     dice.button("", icon=":material/casino:", on_click=_roll, help="Another seed", width="stretch", key="dice")
 
 

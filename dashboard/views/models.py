@@ -64,8 +64,7 @@ def upload_section() -> None:
     st.session_state["models_uploads"] = count + 1
     files = [(upload.name, upload.getvalue()) for upload in uploads]
     if all(name == library.EXPECTED for name, _ in files):
-        st.session_state["models_refused"] = f"{library.EXPECTED} belongs to a checkpoint: choose both at once."
-        st.rerun()
+        refuse(f"{library.EXPECTED} belongs to a checkpoint: choose both at once.")
     open_new(session.upload(files))
 
 
@@ -75,11 +74,15 @@ def open_new(name: str) -> None:
         session.open_model(name, session.offered()[name], session.device())
     except UNREADABLE as error:
         session.forget(name)
-        st.session_state["models_refused"] = f"{name}: {error}"
         st.session_state["models_tries"] = st.session_state.get("models_tries", 0) + 1
-        st.rerun()
-    st.session_state.pop("models_refused", None)
+        refuse(f"{name}: {error}")
     session.choose(name)
+
+
+def refuse(sentence: str) -> None:
+    """Say why something was refused for as long as the model in view stays the same. Reruns the page."""
+    st.session_state["models_refused"] = (st.session_state.get("model"), sentence)
+    st.rerun()
 
 
 # ---- what can be said, kept, given back --------------------------------------------------------------------------
@@ -98,7 +101,7 @@ def options_section(model: session.Model) -> None:
             chosen[name] = column.selectbox(name.replace("_", " "), shown, at, key=f"models_{name}_{model.identity}")
         stored = {"value": None, "placeholder": AS_STORED}
         group = columns[-2].number_input(
-            "stddev group", 0, 4096, **stored | {"value": said.get("stddev_group")}, help="0: the whole batch"
+            "stddev group", 0, None, **stored | {"value": said.get("stddev_group")}, help="0: the whole batch"
         )
         alpha = columns[-1].number_input(
             "alpha", 0.0, 1.0, **stored | {"value": said.get("alpha")}, help="Weight of the newer resolution"
@@ -106,8 +109,18 @@ def options_section(model: session.Model) -> None:
         if st.form_submit_button("Read it again so", icon=":material/refresh:"):
             told = {name: value for name, value in chosen.items() if value != AS_STORED}
             told |= {name: v for name, v in (("stddev_group", group), ("alpha", alpha)) if v is not None}
-            st.session_state.setdefault("options", {})[model.name] = tuple(sorted(told.items()))
-            st.rerun()
+            read_again(model, told)
+
+
+def read_again(model: session.Model, told: dict) -> None:
+    """Read the file with these options, or say in one sentence why not and leave it as it was. Reruns the page."""
+    try:
+        session.open_model(model.name, model.path, model.device, tuple(sorted(told.items())))
+    except UNREADABLE as error:
+        refuse(f"{model.name}: {error}")
+    st.session_state.pop("models_refused", None)
+    session.tell(model.name, told)
+    st.rerun()
 
 
 def converted(model: session.Model) -> bytes:
@@ -185,14 +198,18 @@ def fetch(release: catalogue.Release) -> None:
 
 header("Which network is in this file, and is it read right?")
 choose_section()
-if refused := st.session_state.get("models_refused"):
-    st.error(plain(refused))
 name = st.session_state.get("model")
+refused_beside, sentence = st.session_state.get("models_refused", (None, ""))
+if sentence and refused_beside == name:
+    st.error(plain(sentence))
 try:
     files = session.offered()
     model = session.open_model(name, files[name], session.device(), session.options(name)) if name in files else None
 except UNREADABLE as error:
     st.error(plain(f"{name}: {error}"))
+    if session.options(name) and st.button("Read it as stored", icon=":material/undo:", key="models_as_stored"):
+        session.tell(name, {})
+        st.rerun()
     model = None
 if model is not None:
     left, right = st.columns([2, 3], gap="medium")

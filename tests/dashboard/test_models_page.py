@@ -56,6 +56,22 @@ def test_what_the_file_leaves_open_can_be_said(open_app):
     assert app.query_params["read"] in ("output:tanh", ["output:tanh"])
 
 
+def test_options_do_not_go_over_to_another_model(open_app):
+    app = open_app("models", model="genforce_train_tanh_fade/checkpoint.pth", read="output:tanh")
+    assert "Agrees with the published code" in said(app)
+    app.sidebar.selectbox[0].set_value("ganzoo_fade/checkpoint.pth").run()
+    assert not app.exception and "read" not in app.query_params
+    app.sidebar.selectbox[0].set_value("genforce_train_tanh_fade/checkpoint.pth").run()
+    assert app.query_params["read"] in ("output:tanh", ["output:tanh"])
+
+
+def test_options_that_cannot_be_are_refused_and_taken_back(open_app):
+    app = open_app("models", model="ganzoo_fade/checkpoint.pth", read="stddev_group:-3")
+    assert "stddev_group is a number of samples" in app.error[0].value.replace("\\", "")
+    next(button for button in app.button if button.label == "Read it as stored").click().run()
+    assert not app.exception and not app.error and "read" not in app.query_params
+
+
 def test_a_generator_is_joined_with_its_discriminator(open_app):
     app = open_app("models", model="akanimax_v1/GAN_GEN_SHADOW_4.pth")
     assert "Score; shuffled pixels" not in html(app.main)

@@ -79,10 +79,18 @@ def options_page():
     from dashboard import session
 
     st.write(str(session.options("a model")))
+    st.write(str(session.options("another")))
 
 
-def test_a_link_carries_known_options_only():
+def test_a_link_carries_known_options_and_only_for_the_model_it_names():
     app = AppTest.from_function(options_page)
-    app.query_params["read"] = "output:tanh,alpha:0.25,path:/etc/passwd"
+    app.query_params["read"] = "output:tanh,alpha:0.25,path:/etc/passwd,stddev_group:many"
     app.run()
     assert app.markdown[0].value == str((("alpha", 0.25), ("output", "tanh")))
+    assert app.markdown[1].value == "()"
+
+
+@pytest.mark.parametrize(("link", "seed"), [("4294967295", 2**32 - 1), ("4294967296", 0), ("-1", 0), ("text", 0)])
+def test_a_link_carries_every_seed_and_nothing_else(open_app, link, seed):
+    app = open_app("models", seed=link)
+    assert not app.exception and app.sidebar.number_input[0].value == seed
