@@ -43,6 +43,7 @@ SHORT_LABELS = {"rgb": "To RGB", "from_rgb": "From RGB", "latent": "Latent", "im
 WIDTHS = {"pixel_norm": 0.5, "upsample": 0.65, "downsample": 0.65, "latent": 0.65, "image": 0.65, "blend": 0.65}
 GAP, GROUP_GAP, BLEND_GAP = 0.16, 0.42, 1.1
 BRANCH_RISE = 1.0
+LARGE_TEXT = 30  # up to so many blocks there is room for letters that the back of a room can read
 
 
 @dataclass(frozen=True)
@@ -220,15 +221,17 @@ def kinds_in(drawing: Drawing) -> list[str]:
 
 def figure(drawing: Drawing, selected: str | None = None) -> go.Figure:
     """The drawing for the page: bars that can be clicked, `customdata` their layer's name."""
+    text = 14 if len(drawing.placed) <= LARGE_TEXT else 12
     traces = [_arrows(drawing)]
     for kind in [*kinds_in(drawing), "blend"]:
         line = KINDS[kind][0]
         for flat in (False, True):  # text stands upright in blocks that are wider than high
             bars = [p for p in drawing.placed if KINDS[p.block.kind][0] == line and (p.width >= p.height) == flat]
             if bars:
-                traces.append(_bars(kind, bars, selected, flat, first=all(t.get("name") != line for t in traces)))
+                first = all(trace.get("name") != line for trace in traces)
+                traces.append(_bars(kind, bars, selected, flat, first, text))
     left, right, bottom, top = drawing.extent
-    size = {"showarrow": False, "font": {"size": 11}}
+    size = {"showarrow": False, "font": {"size": text - 1}}
     annotations = [
         {"x": x, "y": y, "text": text, "textangle": -90, "yanchor": "top", **size} for x, y, text in drawing.sizes
     ] + [{"x": x, "y": y, "text": text, "xanchor": "left", "yanchor": "bottom", **size} for x, y, text in drawing.notes]
@@ -242,7 +245,7 @@ def figure(drawing: Drawing, selected: str | None = None) -> go.Figure:
     return go.Figure(traces, layout)
 
 
-def _bars(kind: str, bars: list[Placed], selected: str | None, flat: bool, first: bool) -> dict:
+def _bars(kind: str, bars: list[Placed], selected: str | None, flat: bool, first: bool, text: int) -> dict:
     """The blocks of one kind as a bar trace; the selected block has a red frame."""
     line, fill, edge = KINDS[kind]
     chosen = [p.block.name == selected for p in bars]
@@ -253,7 +256,7 @@ def _bars(kind: str, bars: list[Placed], selected: str | None, flat: bool, first
         "y": [p.height for p in bars], "base": [p.y - p.height / 2 for p in bars],
         "marker": {"color": fill, "line": frame},
         "text": [p.block.label for p in bars], "textangle": 0 if flat else -90, "textposition": "inside",
-        "insidetextanchor": "middle", "constraintext": "none", "textfont": {"color": "#16202c", "size": 12},
+        "insidetextanchor": "middle", "constraintext": "none", "textfont": {"color": "#16202c", "size": text},
         "customdata": [p.block.name for p in bars], "hovertext": [_hover(p.block) for p in bars], "hoverinfo": "text",
         "selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}},
     }  # fmt: skip

@@ -132,9 +132,15 @@ def histogram_bars(
 
 
 def log_axis(*curves: Sequence[float]) -> dict:
-    """A log axis with a tick a decade where the curves cover some, and plotly's own where they lie closer together."""
+    """A log axis with a tick a decade where the curves cover some, and at 1, 2, 5 where they lie closer together."""
     values = np.concatenate([np.asarray(curve, dtype=float).ravel() for curve in curves])
     values = values[np.isfinite(values) & (values > 0)]
-    decades = np.log10(values.max() / values.min()) if len(values) else 0
-    ticks = {"dtick": max(1, round(decades / 5))} if decades > 1.2 else {"nticks": 5}
-    return {"type": "log", "exponentformat": "power", **ticks}
+    axis = {"type": "log", "exponentformat": "power"}
+    if not len(values):
+        return axis
+    low, high = np.log10(values.min()), np.log10(values.max())
+    if high - low > 1.2:
+        return axis | {"dtick": max(1, round((high - low) / 5))}
+    powers = 10.0 ** np.arange(np.floor(low), np.ceil(high) + 1)
+    ticks = np.outer(powers, (1, 2, 5)).ravel()  # plotly's own digits between the decades are too small to read
+    return axis | {"tickvals": ticks, "ticktext": [f"{tick:.3g}" for tick in ticks]}

@@ -18,7 +18,7 @@ from pgan_core.tables import COLUMNS, short_count, table_cells, table_csv, table
 
 LAYER = "architecture_layer"
 WORDS = {  # what a block without weights does
-    "latent": "The input: a point on the unit sphere, for the latent is normalised before it enters.",
+    "latent": "The input: n numbers from N(0, 1), normalised before they enter to a point on the sphere of radius √n.",
     "image": "The input: a generated or a real picture, values from −1 to 1.",
     "upsample": "Nearest neighbour: every pixel is repeated 2×2 times. It has no weights.",
     "downsample": "Average pooling: every 2×2 pixels become one. It has no weights.",
@@ -136,7 +136,7 @@ if chosen in network.layers:
 else:
     st.markdown(WORDS.get(kind, ""))
 formula_box(
-    r"\hat w = w \cdot c, \qquad c = \frac{\sqrt 2}{\sqrt{n_{in}}}, \qquad w \sim \mathcal{N}(0, 1)",
+    r"\begin{gathered} \hat w = w \cdot c, \quad w \sim \mathcal{N}(0, 1) \\ c = \sqrt{2 / n_{in}} \end{gathered}",
     "**Equalized learning rate.** The file holds w, drawn from N(0, 1) at the start; the network computes with w · c, "
     "where c is He's constant for the layer's fan-in. All layers store numbers of one scale, so Adam moves them all at "
     "one speed. Stored weights show what training did to N(0, 1), used ones what the layer does.",

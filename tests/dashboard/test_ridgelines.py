@@ -49,3 +49,8 @@ def test_bars_are_the_counts():
 def test_a_log_axis_survives_zeros_and_what_is_not_finite():
     assert log_axis([0, np.inf, np.nan])["type"] == "log"
     assert log_axis([1e-6, 1.0], [0.0])["dtick"] >= 1
+
+
+def test_a_log_axis_within_a_decade_has_ticks_to_read():
+    axis = log_axis([0.3, 2.3])
+    assert axis["ticktext"] == ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50"]
