@@ -151,7 +151,7 @@ def effect_table(
     """What an edit of ``units`` changes, beside ``draws`` sets of random units and the ``least`` related ones.
 
     edit makes the edit from units; by default they are switched off.  control: pictures of the sample, the first ones,
-    on which each random set is measured; None: all.
+    on which the random sets and the least related are measured; None: all.
     """
     before, after = stage.pixels(), stage.pixels([edit(units)])
     part = stage.first(control or len(stage))
@@ -168,7 +168,7 @@ def effect_table(
         left_low=low,
         left_high=high,
         random_left=np.array(random).reshape(-1, stage.concepts),
-        least_left=None if least is None else shares(before, stage.pixels([edit(least)])),
+        least_left=None if least is None else shares(before[: len(part)], part.pixels([edit(least)])),
     )
 
 

@@ -35,12 +35,12 @@ class Plan:
 
     evaluation: range = range(2_000_000, 2_000_500)
     selection: range = range(3_000_000, 3_000_048)
-    control: int = 64  # pictures for each set of random units, and for curves
+    control: int = 40  # pictures for each set of random or least related units, and for curves
     draws: int = 20
     counts: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30)
     contexts: tuple[str, ...] = ("door", "foliage")
     grid: int = 8  # places a side at which a concept is inserted
-    context_pictures: int = 24
+    context_pictures: int = 16
     threads: int = 2
     seed: int = 0
 

@@ -19,8 +19,8 @@ GIF_EDGE, HOLD, STEPS = 256, 8, 10  # pixels; frames that stand still; frames of
 
 def files_view(model: session.Model, kept: History) -> None:
     """Downloads of the edits and what they do, and a place to bring edits from a file."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        names = {"before-after.gif": "GIF before/after", "edit.json": "Edits", "edited.png": "Picture"}
+    saved, opened = st.columns([3, 4], vertical_alignment="center")
+    with saved:
         export_bar(
             {
                 "edit.json": lambda: to_json(kept.edits()).encode(),
@@ -28,8 +28,9 @@ def files_view(model: session.Model, kept: History) -> None:
                 "before-after.gif": lambda: film_file(model, kept),
             },
             key="interventions",
-            labels=names,
+            labels={"edit.json": "Edits"},
         )
+    with opened, st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.popover("Open edits", icon=":material/upload:"):
             brought = st.file_uploader("A file of edits", "json", key="interventions_file")
             st.button(
