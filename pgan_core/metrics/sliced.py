@@ -182,14 +182,16 @@ def projected_distances(reference, others, lines):
 
 def sorted_projections(cloud, lines, out=None):
     """The cloud's values along each line in ascending order: M x 147 and D x 147 -> D x M."""
-    values = torch.mm(lines, cloud.T, out=out)
-    if values.device.type != "cpu":
-        return values.copy_(values.sort(dim=1).values)
-    # numpy sorts contiguous float32 rows with vector instructions, several times as fast as torch.sort.
-    shares = np.array_split(values.numpy(), torch.get_num_threads())
+    out = cloud.new_empty(len(lines), len(cloud)) if out is None else out
+    if out.device.type != "cpu":
+        return out.copy_(torch.mm(lines, cloud.T).sort(dim=1).values)
+    # On a CPU numpy is the faster of the two: its BLAS at this shape, and it sorts contiguous float32 rows with
+    # vector instructions, several times as fast as torch.sort; each thread takes a share of the rows.
+    values = np.matmul(lines.numpy(), cloud.numpy().T, out=out.numpy())
+    shares = np.array_split(values, torch.get_num_threads())
     with ThreadPoolExecutor(len(shares)) as pool:
         list(pool.map(np.ndarray.sort, shares))
-    return values
+    return out
 
 
 class _Progress:
