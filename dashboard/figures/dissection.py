@@ -50,7 +50,8 @@ def units_by_place(
         x=names, y=totals, text=totals, mode="text", textposition="top center", showlegend=False, hoverinfo="skip"
     )
     figure.update_layout(barmode="stack", legend={"traceorder": "normal", "font": {"size": TEXT_SIZE - 1}})
-    figure.update_xaxes(title=axis, type="category")
+    broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # upright beside each other
+    figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken, tickangle=0)
     figure.update_yaxes(title="interpretable units", range=[0, max(1, totals.max()) * 1.12])
     return _finish(figure, 360)
 

@@ -164,9 +164,9 @@ def wall_controls(read: Dissection, name: str) -> tuple[np.ndarray, str]:
     present = [read.concepts[c] for c in np.unique(scores.best_concept) if c]
     bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=150)
-        order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=120, **bound)
-        least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=200, **bound)
+        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=140)
+        order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=110, **bound)
+        least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=150, **bound)
         mode = st.segmented_control(
             "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", **bound
         )
