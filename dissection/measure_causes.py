@@ -2,8 +2,9 @@
 
     causes = measure_causes(generator, dissection, segmenter, progress=print)
 
-For each concept the candidates are 20 units of a layer, ordered by IoU or by their first-order effect. The set that
-takes most of the concept and least of everything else on the selection's seeds is judged on the evaluation's seeds.
+For each concept the candidates are 20 units of a layer, ordered by IoU or by their first-order effect. Of the sets that
+promise most, the one that takes most of the concept and least of everything else on the selection's seeds is judged on
+the evaluation's seeds.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dissection.attribution import first_order_effects
+from dissection.attribution import BATCH, first_order_effects
 from dissection.causal import EffectTable, Stage, ablation_curve, effect_table, high_levels, shares
 from dissection.causes import Causes, ConceptEffect, ContextTable
 from dissection.context import context
 from dissection.interventions import ablate
 from dissection.job import fingerprint
 from dissection.progress import Progress, Reporter
-from dissection.proposals import UNITS, Proposal
+from dissection.proposals import UNITS, Proposal, most
 from dissection.result import Dissection
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
@@ -37,6 +38,7 @@ class Plan:
     selection: range = range(3_000_000, 3_000_048)
     control: int = 40  # pictures for each set of random or least related units, and for curves
     draws: int = 20
+    tried: int = 4  # sets of units for a concept
     counts: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30)
     contexts: tuple[str, ...] = ("door", "foliage")
     grid: int = 8  # places a side at which a concept is inserted
@@ -55,8 +57,9 @@ def measure_causes(
     """Everything of `Causes` for one model; minutes on a CPU. Raises ValueError if the two have no layer in common."""
     plan, report = plan or Plan(), Reporter(progress)
     layers = candidate_layers(generator, dissection)
-    orders = choose_orders(generator, dissection, segmenter, layers, plan, report)
-    chosen = choose_units(generator, dissection, segmenter, orders, plan, report)
+    orders, predicted = order_units(generator, dissection, segmenter, layers, plan, report)
+    proposals = candidates(dissection, orders, predicted, plan.tried)
+    chosen = choose_units(generator, segmenter, proposals, plan, report)
     effects, contexts = {}, {}
     with report.phase("effects", len(chosen)) as step:
         for layer in layers:
@@ -94,45 +97,57 @@ def candidate_layers(generator: Generator, dissection: Dissection) -> list[str]:
     return [name for name in known if 8 <= sizes[name] <= generator.resolution // 2] or known
 
 
-def choose_orders(
+def order_units(
     generator, dissection: Dissection, segmenter: Segmenter, layers: Sequence[str], plan: Plan, report: Reporter
-) -> dict[tuple[str, str], np.ndarray]:
-    """All units of each layer in order for each concept, U x C, by (layer, rule)."""
-    orders = {}
+) -> tuple[dict[tuple[str, str], np.ndarray], dict[str, np.ndarray]]:
+    """All units in order for each concept, U x C, by (layer, rule); and first-order effects U x C by layer.
+
+    Without a segmenter that gives probabilities there is only the order by IoU, and no effects.
+    """
+    orders, effects = {}, {}
     for layer in layers:
-        iou = dissection.layers[layer].scores.iou
-        orders[layer, "IoU"] = np.argsort(-iou, axis=0, kind="stable")
+        orders[layer, "IoU"] = np.argsort(-dissection.layers[layer].scores.iou, axis=0, kind="stable")
     if hasattr(segmenter, "probabilities"):
-        with report.phase("first-order effects", -(-len(plan.selection) // 8)) as step:
-            tell = lambda done, total: step()  # noqa: E731
+        with report.phase("first-order effects", -(-len(plan.selection) // BATCH)) as step:
             effects = first_order_effects(
-                generator, layers, segmenter, plan.selection, threads=plan.threads, progress=tell
+                generator, layers, segmenter, plan.selection, threads=plan.threads, progress=lambda done, total: step()
             )
         for layer in layers:
             orders[layer, BY_EFFECT] = np.argsort(effects[layer], axis=0, kind="stable")
-    return orders
+    return orders, effects
+
+
+def candidates(dissection: Dissection, orders: dict, effects: dict, tried: int) -> list[Proposal]:
+    """For each concept the sets whose first-order effect on it is largest, `tried` of them (all, without effects)."""
+    chosen = []
+    for number, concept in enumerate(dissection.concepts[1:], start=1):
+        sets = []
+        for (layer, by), order in orders.items():
+            units = tuple(int(unit) for unit in order[: min(UNITS, most(len(order))), number])
+            predicted = effects[layer][list(units), number].sum() if effects else 0.0
+            sets.append((predicted, Proposal(concept, layer, units, by)))
+        sets.sort(key=lambda pair: pair[0])
+        chosen += [proposal for _, proposal in sets[: tried if effects else None]]
+    return chosen
 
 
 def choose_units(
-    generator, dissection: Dissection, segmenter: Segmenter, orders: dict, plan: Plan, report: Reporter
+    generator, segmenter: Segmenter, proposals: Sequence[Proposal], plan: Plan, report: Reporter
 ) -> dict[str, tuple[Proposal, float]]:
-    """For each concept that occurs the best set of units on the selection's seeds, and the share it leaves there."""
+    """For each concept that occurs the best proposal on the selection's seeds, and the share it leaves there."""
     best: dict[str, tuple[float, Proposal, float]] = {}
-    stages = {layer: None for layer, _ in orders}
-    with report.phase("choosing units", len(orders)) as step:
-        for layer in stages:
+    with report.phase("choosing units", len(proposals)) as step:
+        for layer in dict.fromkeys(proposal.layer for proposal in proposals):
             stage = Stage(generator, layer, segmenter, plan.selection, threads=plan.threads)
             before = stage.pixels()
-            count = min(UNITS, stage.units // 4)
-            for by in [rule for name, rule in orders if name == layer]:
-                for number, concept in enumerate(dissection.concepts[1:], start=1):
-                    if before[:, number].sum() < len(stage):
-                        continue  # less than a pixel a picture says nothing
-                    units = tuple(int(unit) for unit in orders[layer, by][:count, number])
-                    left = shares(before, stage.pixels([ablate(units)]))
-                    found = (cost(left, number, before), Proposal(concept, layer, units, by), float(left[number]))
-                    best[concept] = min(best.get(concept, found), found, key=lambda entry: entry[0])
+            for proposal in (one for one in proposals if one.layer == layer):
                 step()
+                number = segmenter.concepts.index(proposal.concept)
+                if before[:, number].sum() < len(stage):
+                    continue  # less than a pixel a picture says nothing
+                left = shares(before, stage.pixels([ablate(proposal.units)]))
+                found = cost(left, number, before), proposal, float(left[number])
+                best[proposal.concept] = min(best.get(proposal.concept, found), found, key=lambda entry: entry[0])
     return {concept: (proposal, left) for concept, (_, proposal, left) in best.items()}
 
 

@@ -30,7 +30,7 @@ def propose(
 ) -> Proposal:
     """The ``count`` units most related to a concept, by "IoU" or "IQR"; without a layer in the one where they are so.
 
-    Raises ValueError for a concept or a layer that the dissection has not.
+    At most a quarter of the layer.  Raises ValueError for a concept or a layer that the dissection has not.
     """
     if concept not in dissection.concepts[1:]:
         raise ValueError(f"this dissection has no concept {concept}")
@@ -39,7 +39,12 @@ def propose(
     if layer is None:
         layer = max(dissection.layers, key=lambda name: np.sort(related(dissection, concept, name, by))[-count:].mean())
     order = np.argsort(-related(dissection, concept, layer, by), kind="stable")
-    return Proposal(concept, layer, tuple(int(unit) for unit in order[:count]), by)
+    return Proposal(concept, layer, tuple(int(unit) for unit in order[: min(count, most(len(order)))]), by)
+
+
+def most(units: int) -> int:
+    """How many of a layer's units are proposed at most: a quarter, so that others are left to compare them with."""
+    return max(1, units // 4)
 
 
 def related(dissection: Dissection, concept: str, layer: str, by: str = "IoU") -> np.ndarray:

@@ -14,17 +14,18 @@ def effects(
     names: Sequence[str], change: np.ndarray, low: np.ndarray, high: np.ndarray, random: np.ndarray, chosen: str
 ) -> go.Figure:
     """Change of every concept's pixels in shares (C; -1: all gone), with intervals, and sets of random units, D x C."""
-    order = np.argsort(change, kind="stable")
+    order = np.array([i for i in np.argsort(change, kind="stable") if np.isfinite(change[i])], dtype=int)
     shown = [names[i] for i in order]
     colours = [CHOSEN if name == chosen else BAR for name in shown]
     arms = {"type": "data", "array": (high - change)[order], "arrayminus": (change - low)[order], "symmetric": False}
     figure = go.Figure()
     figure.add_bar(x=shown, y=change[order], error_y=arms, marker_color=colours, name="these units")
-    if len(random):
-        low_random, median, high_random = np.nanpercentile(random, [5, 50, 95], axis=0)[:, order]
+    if np.isfinite(random).any():
+        there = [i for i in order if np.isfinite(random[:, i]).any()]
+        low_random, median, high_random = np.nanpercentile(random[:, there], [5, 50, 95], axis=0)
         arms = {"array": high_random - median, "arrayminus": median - low_random, "symmetric": False, "thickness": 2}
         figure.add_scatter(
-            x=shown, y=median, error_y=arms, mode="markers", name="as many random units (median, 5% to 95%)",
+            x=[names[i] for i in there], y=median, error_y=arms, mode="markers", name="as many random units (median, 5% to 95%)",
             marker={"color": CONTROL, "size": 9, "symbol": "diamond"},
         )  # fmt: skip
     figure.update_traces(hovertemplate="%{x}: %{y:+.0%}<extra></extra>")

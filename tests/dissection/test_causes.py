@@ -14,7 +14,7 @@ from dissection.causal import Stage
 from dissection.causes import FILE, Causes, CausesError
 from dissection.interventions import ablate, to_json
 from dissection.interventions_cli import markdown
-from dissection.measure_causes import Plan, choose_orders, measure_causes
+from dissection.measure_causes import Plan, candidates, measure_causes, order_units
 from dissection.progress import Reporter
 from dissection.proposals import propose
 from pgan_core.pictures import to_uint8
@@ -84,7 +84,10 @@ def test_without_probabilities_units_are_ordered_by_iou_alone(dissection):
     class Hard:
         concepts = Colours.concepts
 
-    assert list(choose_orders(painter(), dissection, Hard(), [LAYER], PLAN, Reporter())) == [(LAYER, "IoU")]
+    orders, effects = order_units(painter(), dissection, Hard(), [LAYER], PLAN, Reporter())
+    assert list(orders) == [(LAYER, "IoU")] and effects == {}
+    proposals = candidates(dissection, orders, effects, 1)
+    assert [one.concept for one in proposals] == ["red", "green", "blue"] and proposals[0].units[0] == RED_UNIT
 
 
 # ---- the shell ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dashboard.components import dissections
 from dashboard.components.charts import chart
 from dashboard.components.interventions import shipped
 from dashboard.components.interventions.artifacts_view import artifacts_view
-from dashboard.components.interventions.choice import Choice
+from dashboard.components.interventions.choice import Choice, width_of
 from dashboard.components.progress import with_progress
 from dashboard.figures import interventions as figures
 from dissection.causal import (
@@ -42,6 +42,8 @@ def causal_view(model: session.Model, choice: Choice) -> None:
     segmenter = choice.item and dissections.segmenter_of(choice.item, model)
     if view == "Artifacts":
         artifacts_view(model, choice)
+    elif 2 * len(choice.units) > width_of(model, choice.layer):
+        st.info(f"These are more than half of the units of {choice.layer}: too few are left to compare them with.")
     elif segmenter is None or choice.concept is None:
         st.info("Choose a concept above; it takes a dissection whose segmenter is here.")
     else:

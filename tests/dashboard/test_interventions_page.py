@@ -1,0 +1,180 @@
+"""The Interventions page: its parts by themselves, and the page run by Streamlit's own test runner."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dashboard.components.interventions.choice import parse_units
+from dashboard.components.interventions.history import History, pack, unpack, words
+from dashboard.components.interventions.paint_view import region_of
+from dashboard.figures import interventions as figures
+from dissection import dissect
+from dissection.interventions import EditError, ablate, insert, scale
+from dissection.segmenters.toytown import load_toytown
+from pgan_core import load_checkpoint
+from tests.small_run import write_run
+
+LAYERS = ["8x8/conv1", "16x16/conv0"]
+
+
+# ---- the parts ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_drawn_arrives_as_a_region():
+    drawn = np.zeros((32, 32), bool)
+    drawn[3:7, 10:20] = True
+    act = {"kind": "draw", "side": 32, "mask": base64.b64encode(np.packbits(drawn).tobytes()).decode()}
+    assert np.array_equal(region_of(act).numpy(), drawn)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [{"side": 0, "mask": ""}, {"side": 32, "mask": "%"}, {"side": 32, "mask": "AAAA"}, {"side": 32}, {"side": 9999}],
+)
+def test_what_the_browser_never_sends_is_refused(act):
+    with pytest.raises(ValueError, match="region"):
+        region_of(act)
+
+
+def test_history_undoes_redoes_resets_and_forgets():
+    kept, edits = History("m"), [ablate([u]) for u in range(4)]
+    for edit in edits[:3]:
+        kept.add("8x8/conv1", edit)
+    kept.move("undo")
+    assert kept.edits() == {"8x8/conv1": edits[:2]}
+    kept.move("redo")
+    kept.move("redo")
+    assert kept.at == 3
+    kept.move("undo")
+    kept.add("8x8/conv1", edits[3])
+    assert [edit for _, edit in kept.steps] == [edits[0], edits[1], edits[3]]
+    kept.move("reset")
+    assert kept.edits() == {} and kept.at == 0
+
+
+def test_a_link_carries_edits_and_a_broken_one_gets_one_sentence():
+    region = torch.zeros(64, 64)
+    region[5:20, 7:9] = 1
+    edits = {"8x8/conv1": [insert([1, 2], [0.5, 3.0], region, strength=0.5), scale([0], 2.0)]}
+    text = pack(edits)
+    assert len(text) < 600
+    again = unpack(text)["8x8/conv1"]
+    assert again[0].units == (1, 2) and torch.equal(again[0].region, region) and again[1].factor == 2
+    for broken in (text[:-9], "x", "%%", "", "AAAA"):
+        with pytest.raises(EditError):
+            unpack(broken)
+
+
+def test_edits_are_told_in_words():
+    region = torch.ones(4, 4)
+    names = {("8x8/conv1", (1, 2)): "foliage"}
+    assert words("8x8/conv1", ablate([1, 2], region), names) == "remove foliage"
+    assert words("8x8/conv1", insert([3], 2.0, strength=0.5), names) == "add unit 3 of 8x8/conv1 everywhere, 50%"
+    assert words("8x8/conv1", scale([1, 2], 0.4), names) == "less foliage everywhere"
+
+
+def test_unit_numbers_are_read():
+    assert parse_units("3, 17 20-22", 30) == (3, 17, 20, 21, 22)
+    assert parse_units("1, x, 99, 2", 30) == (1, 2)
+
+
+def test_figures_hold_what_they_are_given():
+    change = np.array([-0.9, 0.1])
+    bars = figures.effects(["sky", "door"], change, change - 0.1, change + 0.1, np.zeros((3, 2)), "sky")
+    assert list(bars.data[0].y) == [-0.9, 0.1] and len(bars.data) == 2
+    unknown = figures.effects(["sky", "sun"], np.array([-0.5, np.nan]), change, change, np.full((3, 2), np.nan), "sky")
+    assert list(unknown.data[0].x) == ["sky"] and len(unknown.data) == 1
+    lines = figures.curve([0, 1], {"a": [1, 0.5], "b": [1, 0.9]})
+    assert [line.name for line in lines.data] == ["a", "b"]
+    heat = figures.matrix(np.array([[1.0, -2.0], [0.0, 3.0]]), [4, 7], ["sky", "door"])
+    assert heat.data[0].z.shape == (2, 2) and list(heat.data[0].x) == ["4", "7"]
+
+
+# ---- the page ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dissected(tmp_path_factory):
+    """A folder with one model and its dissection."""
+    folder = tmp_path_factory.mktemp("dissected")
+    paths = write_run(folder / "run", seed=1)
+    for path in paths[:-1]:
+        path.unlink()
+    generator = load_checkpoint(paths[-1]).generator
+    segmenter = load_toytown()
+    segmenter.name = "toytown"
+    dissect(generator, LAYERS, segmenter, 40, seed=7).save(folder / "dissection")
+    return folder
+
+
+@pytest.fixture
+def open_page(dissected, open_app, monkeypatch):
+    def run(**query):
+        monkeypatch.setenv("PGGAN_LAB_MODELS", str(dissected))
+        return open_app("interventions", **query)
+
+    return run
+
+
+def fine(app):
+    assert not app.exception, app.exception
+    assert not app.error, app.error
+    return app
+
+
+def history_of(app) -> History:
+    return app.session_state["interventions_history"]
+
+
+def test_the_page_proposes_units_for_every_concept(open_page):
+    app = fine(open_page())
+    concepts = app.selectbox(key="interventions_concept")
+    assert len(concepts.options) == 16 and concepts.options[-1] == "units by hand"
+    app = fine(concepts.set_value("units by hand").run())
+    assert app.text_input(key="interventions_units").value == "0"
+
+
+def test_without_a_dissection_units_are_chosen_by_hand(open_app):
+    app = fine(open_app("interventions", interventions_units="1,2"))
+    assert any("no dissection yet" in info.value for info in app.info)
+    assert app.text_input(key="interventions_units").value == "1,2"
+
+
+def test_a_link_restores_edits_and_a_broken_one_is_told(open_page):
+    text = pack({"8x8/conv1": [ablate([1, 3])]})
+    app = fine(open_page(interventions_edits=text))
+    assert history_of(app).edits()["8x8/conv1"][0].units == (1, 3)
+    app = open_page(interventions_edits="nonsense")
+    assert not app.exception and "link" in app.warning[0].value
+    app = open_page(interventions_edits=pack({"64x64/conv1": [ablate([1])]}))
+    assert "no layer 64x64/conv1" in app.warning[0].value
+
+
+@pytest.mark.parametrize("view", ["Effect", "Curve", "Each unit", "Search", "Context"])
+def test_causes_are_measured_on_demand(open_page, view):
+    app = fine(open_page(interventions_view=view, interventions_concept="sky", interventions_pictures="24"))
+    go = next(button for button in app.button if button.key and button.key.startswith("interventions_go"))
+    app = fine(go.click().run(timeout=120))
+    assert app.get("plotly_chart")
+
+
+def test_artifact_units_are_ranked_and_compared(open_page):
+    app = fine(open_page(interventions_view="Artifacts", interventions_concept="sky"))
+    app = fine(app.button(key="interventions_rank").click().run(timeout=120))
+    assert app.dataframe and any("mean score goes from" in text.value for text in app.markdown)
+
+
+def test_files_carry_what_makes_them_again(open_page, dissected):
+    from dashboard import session
+    from dashboard.components.interventions import files
+
+    model = session.open_model("run/16x16-end", dissected / "run" / "16x16-end.safetensors")
+    kept = History(model.identity)
+    kept.add("8x8/conv1", ablate([1]))
+    settings = files.settings_of(model, kept)
+    assert settings["edits"][0]["units"] == [1] and json.dumps(settings)
+    assert files.picture_file(model, kept).startswith(b"\x89PNG")
+    assert files.film_file(model, kept).startswith(b"GIF8")
