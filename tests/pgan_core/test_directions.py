@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from pgan_core.directions import Directions, concept_direction, principal_directions, sefa_directions
+from pgan_core.directions import (
+    Directions,
+    concept_direction,
+    consistent_direction,
+    principal_directions,
+    sefa_directions,
+)
 from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.latents import latents_from_seeds
 
@@ -63,6 +69,19 @@ def test_concept_scores_enter_as_ranks():
     scores = z[:, 0].numpy().astype(float)
     wild = np.exp(5 * scores)
     assert torch.allclose(concept_direction(z, scores).vectors, concept_direction(z, wild).vectors)
+
+
+def test_the_most_dependable_direction_avoids_what_goes_either_way():
+    """The concept grows along both axes, but along the first one in half of the places only."""
+    rng = np.random.RandomState(0)
+    gradients = np.stack([1.5 + 4 * rng.choice([-1, 1], 2000), 1 + 0.3 * rng.randn(2000), 0 * np.ones(2000)], axis=1)
+    found = consistent_direction(gradients, ridge=0.001)
+    assert found.vectors[0, 1] > 0.95 and found.shares[0] > 0.99
+    mean = gradients.mean(axis=0)
+    assert ((gradients @ mean) > 0).mean() < 0.7  # the mean gradient is wrong where the first one turns over
+    for wrong in (np.zeros((5, 3)), np.full((5, 3), np.nan), np.ones(3)):
+        with pytest.raises(ValueError):
+            consistent_direction(wrong)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dashboard.components.latents.runs import Look, pictures
 from dashboard.components.page import formula_box
 from dashboard.components.progress import with_progress
 from dashboard.components.sprites import Sheet, sprite_sheet
-from dissection.concept_directions import concept_directions
+from dissection.concept_directions import concept_names, learn_direction
 from dissection.segmenters.toytown import load_toytown
 from pgan_core.directions import Directions, principal_directions, sefa_directions
 from pgan_core.latent_points import latent_text, point_latent, to_json, to_npz
@@ -22,7 +22,8 @@ from pgan_core.pictures import contact_sheet, encode_png
 
 SOURCES = ["GANSpace", "SeFa", "Concepts"]
 SHOWN, EDGE = 6, 192  # sliders at most; pixels of a picture at most
-CONCEPTS = ("more foliage", "night instead of day", "more cloud", "more window", "more road", "more mountain")
+SAMPLES = 384  # pictures that a concept's direction is learned from
+CONCEPTS = ("more foliage", "night instead of day", "more road")
 WORDS = {
     "GANSpace": (
         r"u_k=\arg\min_u\sum_j\lVert z_j-\mu-\textstyle\sum_k u_k\,x_{jk}\rVert^2",
@@ -38,25 +39,17 @@ WORDS = {
         "Shen & Zhou 2021 (SeFa), section 3.2",
     ),
     "Concepts": (
-        r"\mathrm{rank}\,s(z)\approx w\cdot\frac{z}{\lVert z\rVert}+b",
-        "A segmenter counts each concept's pixels in 1,000 pictures, and a **linear model** of the counts gives the "
-        "direction. The percentage is how much of the counts' order it explains. Made orthogonal, a direction leaves "
-        "alone what the ones above it change.",
-        "Shen et al. 2020 (InterFaceGAN), section 3, with a segmenter in the place of a classifier",
+        r"d\propto\Sigma_g^{-1}\,\bar g,\qquad g(z)=\nabla_z\,s(z)",
+        f"A segmenter says what share s of the picture is, say, foliage, and how s changes with z. Over {SAMPLES} "
+        "pictures, **Fisher's linear discriminant** of these gradients is the direction that works most dependably. "
+        "The percentage is the share of pictures that gain along it. Orthogonal: it leaves the ones above it alone.",
+        "After Shen et al. 2020 (InterFaceGAN), section 3, with a segmenter in the place of a classifier",
     ),
 }
 
 
 def found_directions(model: session.Model, source: str, layer: str, look: Look) -> dict[str, Directions]:
     """The directions by name, one vector each, from memory or under a bar."""
-    if source == "Concepts":
-        return with_progress(
-            ("concepts", model.identity, look.label),
-            lambda progress: concept_directions(
-                model.generator.prepared(), load_toytown(), look.labels, samples=1000, progress=progress
-            ),
-            "Segmenting 1,000 pictures",
-        )
     if source == "SeFa":
         found = sefa_directions(model.generator, count=SHOWN)
     else:
@@ -70,14 +63,38 @@ def found_directions(model: session.Model, source: str, layer: str, look: Look) 
     return {f"direction {k + 1}": found.only(k) for k in range(len(found.vectors))}
 
 
-def dial(found: dict[str, Directions], names: list[str], orthogonal: bool) -> Dial:
-    """The chosen directions together, each orthogonal to those before it if that is wanted."""
+def found_concepts(model: session.Model, names: list[str], look: Look) -> dict[str, Directions]:
+    """The directions of concepts by name, from memory or each under a bar."""
+    segmenter = load_toytown()
+    return {
+        name: with_progress(
+            ("concept", model.identity, look.label, name),
+            lambda progress, name=name: learn_direction(
+                model.generator, segmenter, name, look.labels, samples=SAMPLES, progress=progress
+            ),
+            f"Learning what makes {name}",
+        )
+        for name in names
+    }
+
+
+def choose_concepts() -> list[str]:
+    """The names of the concepts to learn directions for."""
+    return st.multiselect(
+        "Concepts", concept_names(load_toytown()), CONCEPTS, max_selections=SHOWN, key="latents_concepts",
+        label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def dial(found: dict[str, Directions], orthogonal: bool) -> Dial:
+    """The directions together, each orthogonal to those before it if that is wanted."""
+    names, meaning = list(found), "of pictures gain" if found[next(iter(found))].kind == "concept" else "explained"
     together = Directions(
         torch.cat([found[name].vectors for name in names]), np.concatenate([found[name].shares for name in names]),
         found[names[0]].kind,
     )  # fmt: skip
     together = together.orthogonal() if orthogonal else together
-    notes = tuple(f"{100 * share:.1f}% explained" for share in together.shares)
+    notes = tuple(f"{100 * share:.1f}% {meaning}" for share in together.shares)
     return Dial(together, tuple(names), notes)
 
 
@@ -115,17 +132,14 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
         source, layer, orthogonal = controls(model)
     try:
         with st.container():  # the bar's place: what follows stays where it is
-            found = found_directions(model, source, layer, look)
-        names = list(found)
-        if source == "Concepts":
-            start = [name for name in CONCEPTS if name in names] or names[:SHOWN]
-            names = st.multiselect(
-                "Concepts", names, start, max_selections=SHOWN, key="latents_concepts", label_visibility="collapsed"
-            )
-        if not names:
+            if source == "Concepts":
+                found = found_concepts(model, choose_concepts(), look)
+            else:
+                found = found_directions(model, source, layer, look)
+        if not found:
             st.info("Choose a concept.")
             return
-        chosen = dial(found, names, orthogonal)
+        chosen = dial(found, orthogonal)
     except ValueError as error:
         st.error(f"There are no directions: {error}.")
         return
