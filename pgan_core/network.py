@@ -145,7 +145,7 @@ def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: i
     """Latents N x latent_dim and labels as one-hot N x label_dim (None for an unconditional network).
 
     Accepts latents with the labels already appended, class indices N, and latents with trailing 1 x 1 axes.
-    Raises ValueError for another length, for missing labels and for an index out of range.
+    Raises ValueError for another length, for missing labels, for another number of them and for an index out of range.
     """
     if z is None or z.dim() < 2:
         raise ValueError(f"latents are N x {latent_dim}, not {None if z is None else tuple(z.shape)}")
@@ -163,7 +163,10 @@ def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: i
         labels = z.new_ones(z.shape[0], 1)  # one class only: nothing to choose
     if labels is None:
         raise ValueError(f"this network is conditional on {label_dim} labels: give class indices or one-hot rows")
-    return z, one_hot(labels, label_dim).to(z)
+    labels = one_hot(labels, label_dim).to(z)
+    if len(labels) != len(z):
+        raise ValueError(f"{len(z)} latents need as many labels, not {len(labels)}")
+    return z, labels
 
 
 def one_hot(labels: Tensor, label_dim: int) -> Tensor:

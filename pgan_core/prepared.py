@@ -51,7 +51,8 @@ class PreparedGenerator(Generator):
         self.layers = nn.ModuleDict(
             {s.name: FoldedLayer(generator.layers[s.name], s.upsamples, self.equalized, dtype) for s in self.specs}
         )
-        self.register_buffer("label_embedding", generator.label_embedding)
+        embedding = generator.label_embedding
+        self.register_buffer("label_embedding", None if embedding is None else embedding.detach())
 
     @property
     def device(self) -> torch.device:

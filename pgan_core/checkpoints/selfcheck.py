@@ -117,9 +117,7 @@ def agreement(checkpoint: Checkpoint, expected: dict[str, np.ndarray]) -> list[A
     found = []
     try:
         if checkpoint.generator is not None and "z" in expected:
-            raw = checkpoint.info["weights"] == "raw" and any(name in expected for name in RAW_PICTURES)
-            names = RAW_PICTURES if raw else PICTURES
-            found += [_pictures(checkpoint, expected, name) for name in names if name in expected]
+            found += [_pictures(checkpoint, expected, name) for name in _names(checkpoint.info["weights"], expected)]
         if checkpoint.discriminator is not None and checkpoint.discriminator.embedding is None:
             for name, images in SCORES.items():
                 if images in expected:
@@ -128,6 +126,12 @@ def agreement(checkpoint: Checkpoint, expected: dict[str, np.ndarray]) -> list[A
     except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"expected.npz is that of another network: {error}"[:300]) from error
     return found
+
+
+def _names(weights: str | None, expected: dict[str, np.ndarray]) -> list[str]:
+    """The expected pictures that belong to these weights; to either kind where the file does not say which it holds."""
+    raw, averaged = ([name for name in names if name in expected] for names in (RAW_PICTURES, PICTURES))
+    return {"raw": raw or averaged, "ema": averaged}.get(weights, averaged + raw)
 
 
 def _pictures(checkpoint: Checkpoint, expected: dict[str, np.ndarray], name: str) -> Agreement:

@@ -159,6 +159,8 @@ def test_labels_are_one_hot_indices_or_appended():
     for wrong in (None, torch.tensor([3, 0]), torch.tensor([1]).repeat(2, 2)):
         with pytest.raises(ValueError, match="class indices"):
             generator(z, labels=wrong)
+    with pytest.raises(ValueError, match="2 latents need as many labels, not 3"):
+        generator(z, labels=torch.tensor([0, 1, 2]))
 
 
 def test_a_stored_moment_is_shown_at_full_size(z):

@@ -73,3 +73,8 @@ def test_the_generator_itself_is_left_as_it_was(generator, z):
     before = generator(z)
     generator.prepared()(z)
     assert torch.equal(generator(z), before)
+
+
+def test_a_prepared_network_asks_for_no_gradients():
+    config = GeneratorConfig(resolution=8, channels=(6, 6), latent_dim=4, label_dim=3, label_embedding=True)
+    assert not Generator(config).prepared()(torch.randn(2, 4), torch.tensor([0, 2])).requires_grad

@@ -80,6 +80,13 @@ def test_raw_weights_are_compared_with_raw_pictures():
     assert {a.name: a.holds for a in found}["images_netG"]
 
 
+@pytest.mark.parametrize(("name", "matching"), [("GEN", "images_G_nonema"), ("GEN_SHADOW", "images")])
+def test_a_file_that_does_not_say_which_weights_it_holds_is_compared_with_both(name, matching):
+    folder = FIXTURES / "akanimax_v2"
+    found = agreement(load_checkpoint(folder / f"GAN_{name}_4.pth"), read_expected(folder / "expected.npz"))
+    assert [a.name for a in found if a.holds] == [matching]
+
+
 def test_expectations_of_another_network_and_broken_ones_are_one_sentence(tmp_path):
     checkpoint = load_checkpoint(FIXTURES / "ganzoo/checkpoint.pth")
     with pytest.raises(CheckpointError, match="that of another network"):
