@@ -69,13 +69,12 @@ def sample(model: session.Model, setting: Setting) -> tuple[Tensor, Tensor | Non
 
 
 def pictures(model: session.Model, setting: Setting) -> Tensor:
-    """The untouched generator's full-size pictures of the sample, one latent at a time where they are large."""
+    """The untouched generator's pictures at the stored moment, full-size, one latent at a time where they are large."""
     z, labels = sample(model, setting)
-    full = max(model.generator.resolutions)
     size = max(1, CHUNK_BYTES // (4 * max(c * r * r for r, c in model.generator.config.width.items())))
     parts = [None] * -(-len(z) // size) if labels is None else labels.split(size)
     chunks = zip(z.split(size), parts, strict=True)
-    return torch.cat([model.generator(a, b, resolution=full, alpha=1.0) for a, b in chunks])
+    return torch.cat([model.generator(a, b) for a, b in chunks])
 
 
 def statistics(model: session.Model, setting: Setting, bins: Bins) -> dict[str, PointStatistics]:

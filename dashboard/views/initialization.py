@@ -56,7 +56,8 @@ def choose_preset(preset: Preset) -> None:
 
 def preset_buttons() -> Preset:
     """One button a preset in a row; returns the chosen one."""
-    chosen = PRESETS[min(session.recall("initialization_case", 0), len(PRESETS) - 1)]
+    case = session.recall("initialization_case", 0)  # a link may say anything
+    chosen = PRESETS[case if 0 <= case < len(PRESETS) else 0]
     with st.container(horizontal=True, gap="small"):
         for i, preset in enumerate(PRESETS):
             st.button(

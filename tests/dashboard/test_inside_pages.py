@@ -83,6 +83,13 @@ def test_a_preset_sets_the_controls_and_says_what_to_look_for(open_app):
     assert widget(app, "initialization_nonlinearity").value == "relu"
 
 
+@pytest.mark.parametrize("case", ["-9", "99", "text"])
+def test_a_link_to_a_preset_that_is_not_there_shows_the_first(open_app, case):
+    app = open_app("initialization", initialization_case=case)
+    assert not app.exception
+    assert PRESETS[0].look_for in page_text(app)
+
+
 def test_the_speed_experiment_runs_and_keeps_what_it_reached(open_app):
     app = open_app("initialization")
     widget(app, "initialization_count").set_value(100)
