@@ -37,6 +37,7 @@ from dissection.spool import MemorySpool, Spool
 from pgan_core import Generator
 
 UNIT_BLOCK = 8  # units whose levels are found together
+BLOCK_BYTES = 1 << 28  # of their maps at most
 MEMORY_BYTES = 1 << 30  # of activations at most are held in memory
 
 
@@ -133,25 +134,30 @@ def find_levels(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> Non
     groups = [f"sample-{index:05d}" for index in range(len(job.batches(0, job.level_stop)))]
     labels = [spool.read(group, "labels", mapped=True) for group in groups]
     label_pixels = sum(tally.label_counts(part, job.num_concepts).sum(axis=0) for part in labels)
-    blocks = [(k, start) for k in range(len(job.layers)) for start in range(0, num_units(spool, k), UNIT_BLOCK)]
+    blocks = [(k, block) for k in range(len(job.layers)) for block in unit_blocks(job, spool, k)]
     with (
         ThreadPoolExecutor(torch.get_num_threads()) as pool,
         reporter.phase("levels", len(mine(blocks))) as step,
     ):
         for index in mine(blocks):
-            layer, start = blocks[index]
-            group = f"levels-{layer}-{start:05d}"
-            if not spool.has(group):
-                maps = [spool.read(name, f"maps-{layer}", mapped=True) for name in groups]
-                maps = [part[:, start : start + UNIT_BLOCK] for part in maps]
-                spool.write(group, **block_levels(job, list(zip(maps, labels, strict=True)), label_pixels, pool.map))
+            layer, block = blocks[index]
+            if not spool.has(levels_group(layer, block)):
+                maps = [spool.read_columns(name, f"maps-{layer}", block) for name in groups]
+                arrays = block_levels(job, list(zip(maps, labels, strict=True)), label_pixels, pool.map)
+                spool.write(levels_group(layer, block), **arrays)
             step()
     barrier()
 
 
-def num_units(spool: Spool | MemorySpool, layer: int) -> int:
-    """Units of a layer, from the first batch of the sample."""
-    return spool.read("sample-00000", f"maps-{layer}", mapped=True).shape[1]
+def unit_blocks(job: Job, spool: Spool | MemorySpool, layer: int) -> list[range]:
+    """The units whose levels are found together: UNIT_BLOCK, or fewer if their maps would not fit BLOCK_BYTES."""
+    _, units, height, width = spool.read("sample-00000", f"maps-{layer}", mapped=True).shape
+    size = max(1, min(UNIT_BLOCK, BLOCK_BYTES // (4 * job.level_stop * height * width)))
+    return [range(start, min(start + size, units)) for start in range(0, units, size)]
+
+
+def levels_group(layer: int, block: range) -> str:
+    return f"levels-{layer}-{block.start:05d}-{block.stop:05d}"
 
 
 def block_levels(job: Job, batches: list, label_pixels: np.ndarray, parallel: levels.Map) -> dict[str, np.ndarray]:
@@ -177,10 +183,10 @@ def block_levels(job: Job, batches: list, label_pixels: np.ndarray, parallel: le
     }
 
 
-def read_levels(spool: Spool | MemorySpool, layer: int, name: str) -> np.ndarray:
+def read_levels(job: Job, spool: Spool | MemorySpool, layer: int, name: str) -> np.ndarray:
     """One of `block_levels`' arrays for all units of a layer."""
-    starts = range(0, num_units(spool, layer), UNIT_BLOCK)
-    return np.concatenate([spool.read(f"levels-{layer}-{start:05d}", name) for start in starts])
+    blocks = unit_blocks(job, spool, layer)
+    return np.concatenate([spool.read(levels_group(layer, block), name) for block in blocks])
 
 
 # ---- step 3: scores -----------------------------------------------------------------------------------------------
@@ -188,7 +194,7 @@ def read_levels(spool: Spool | MemorySpool, layer: int, name: str) -> np.ndarray
 
 def count_scores(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
     """Count the score images at the chosen levels; those of the second half are generated here."""
-    thresholds = [read_levels(spool, k, "thresholds") for k in range(len(job.layers))]
+    thresholds = [read_levels(job, spool, k, "thresholds") for k in range(len(job.layers))]
     batches = job.batches(job.score_start, job.samples)
     with reporter.phase("scores", len(mine(batches))) as step:
         for index in mine(batches):
@@ -235,7 +241,7 @@ def assemble(job: Job, spool: Spool | MemorySpool, info: dict, top: int, bootstr
     for k, name in enumerate(job.layers):
         totals = reduce(add, (batch_totals(job, spool, group, k, height * width) for group in scores))
         maxima = np.concatenate([spool.read(group, f"maxima-{k}") for group in everything])
-        unit = unit_scores(job.rule, read_levels(spool, k, "thresholds"), totals, maxima, top)
+        unit = unit_scores(job.rule, read_levels(job, spool, k, "thresholds"), totals, maxima, top)
         pairs = [
             tally.best_pairs(
                 spool.read(group, f"counts-{k}"), spool.read(group, "labels"), unit.best_concept, job.categories
@@ -245,7 +251,9 @@ def assemble(job: Job, spool: Spool | MemorySpool, info: dict, top: int, bootstr
         low, high = tally.bootstrap_iou(
             *(np.concatenate(part) for part in zip(*pairs, strict=True)), resamples=bootstrap, seed=job.seed
         )
-        curves = {field: read_levels(spool, k, field) for field in ("levels", "lit", "histogram", "histogram_span")}
+        curves = {
+            field: read_levels(job, spool, k, field) for field in ("levels", "lit", "histogram", "histogram_span")
+        }
         layers[name] = LayerDissection(
             scores=unit, iou_low=low, iou_high=high, **moments(job, spool, everything, k), **curves, **shared
         )

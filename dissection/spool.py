@@ -54,6 +54,18 @@ class Spool:
         """One array of a group; `mapped`: left on disk until it is used."""
         return np.load(self.folder / group / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False)
 
+    def read_columns(self, group: str, name: str, columns: range) -> np.ndarray:
+        """Some columns (the second axis) of an array of two axes or more; no more than they is read."""
+        with open(self.folder / group / f"{name}.npy", "rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            begin, item = file.tell(), dtype.itemsize * int(np.prod(shape[2:]))
+            part = np.empty((shape[0], len(columns), *shape[2:]), dtype)
+            for row in range(shape[0]):
+                file.seek(begin + (row * shape[1] + columns.start) * item)
+                part[row] = np.frombuffer(file.read(len(columns) * item), dtype).reshape(part.shape[1:])
+        return part
+
     @staticmethod
     def discard(folder: Path) -> None:
         """Delete the work of a finished run."""
@@ -74,6 +86,9 @@ class MemorySpool:
 
     def read(self, group: str, name: str, *, mapped: bool = False) -> np.ndarray:
         return self.groups[group][name]
+
+    def read_columns(self, group: str, name: str, columns: range) -> np.ndarray:
+        return self.groups[group][name][:, columns.start : columns.stop]
 
 
 def difference(found: str, plan: dict) -> str:

@@ -14,10 +14,10 @@ import torch
 
 from dissection import Dissection, DissectionError, dissect, score_units
 from dissection.__main__ import main
-from dissection.dissect import MemorySpool
 from dissection.job import make_batch, make_job
 from dissection.progress import Cancelled
 from dissection.result import ARRAYS, SETTINGS
+from dissection.spool import MemorySpool, Spool
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 
@@ -372,9 +372,23 @@ def test_a_segmenter_that_breaks_its_promise_is_named(generator, answer, words):
         dissect(generator, LAYERS, Broken(), 10)
 
 
-def test_small_samples_stay_in_memory():
-    spool = MemorySpool()
-    spool.write("a", x=np.ones(3))
-    assert spool.has("a")
-    assert not spool.has("b")
-    np.testing.assert_array_equal(spool.read("a", "x"), 1)
+def test_both_spools_give_back_what_was_written(tmp_path):
+    array = np.random.default_rng(0).normal(size=(3, 5, 2, 2)).astype(np.float32)
+    for spool in (MemorySpool(), Spool(tmp_path, {})):
+        spool.write("a", x=array)
+        assert spool.has("a")
+        assert not spool.has("b")
+        np.testing.assert_array_equal(spool.read("a", "x"), array)
+        np.testing.assert_array_equal(spool.read_columns("a", "x", range(1, 4)), array[:, 1:4])
+
+
+def test_units_are_taken_in_blocks_that_fit_the_memory(generator, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        sys.modules["dissection.dissect"], "BLOCK_BYTES", 30 * 64 * 4 * 3
+    )  # three units of the 8x8 layer
+    result = dissect(generator, LAYERS, Brightness(), 60, seed=5, batch=7, source="tiny", work=tmp_path / "work")
+    assert (tmp_path / "work" / "levels-0-00003-00006").is_dir()
+    assert (tmp_path / "work" / "levels-1-00003-00004").is_dir()
+    result.save(tmp_path / "blocks")
+    whole.save(tmp_path / "whole")
+    assert files(tmp_path / "blocks") == files(tmp_path / "whole")
