@@ -13,7 +13,7 @@ fi
 python -m dissection run "$model" --all-layers --samples 10000 --out assets/dissection
 for stage in assets/toytown64/*-end.safetensors; do # when does the first tree unit appear?
   name=$(basename "$stage" .safetensors)
-  python -m dissection run "$stage" --all-layers --samples 2000 --out "assets/dissection-stages/$name"
+  python -m dissection run "$stage" --all-layers --samples 1000 --out "assets/dissection-stages/$name"
 done
 python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png
 python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/real.npz" # scenes of no training set
