@@ -42,6 +42,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     causes.add_argument("--dissection", required=True, type=Path, help="folder of the model's dissection")
     causes.add_argument("--segmenter", default="toytown", help=SPECS)
     causes.add_argument("--pictures", type=int, default=500, help="pictures that effects are measured on (default 500)")
+    causes.add_argument("--control", type=int, default=40, help="pictures for each set of random units (default 40)")
     causes.add_argument("--threads", type=int, default=2, help="batches in work at a time (default 2)")
     causes.add_argument("--out", required=True, type=Path, help="folder for causes.json and causes.md")
     causes.set_defaults(run=run_causes)
@@ -80,11 +81,11 @@ def run_causes(args: argparse.Namespace) -> int:
     from dissection.measure_causes import Plan, measure_causes  # it brings scipy with it
 
     try:
-        if args.pictures < 2 or args.threads < 1:
+        if args.pictures < 2 or args.control < 2 or args.threads < 1:
             raise ValueError("causes needs at least 2 pictures and 1 thread")
         torch.set_num_threads(1)  # batches have threads of their own
         start = Plan().evaluation.start
-        plan = Plan(evaluation=range(start, start + args.pictures), threads=args.threads)
+        plan = Plan(evaluation=range(start, start + args.pictures), control=args.control, threads=args.threads)
         generator, dissection = load_generator(args.checkpoint), Dissection.load(args.dissection)
         segmenter = load_segmenter(args.segmenter, generator, code=True)
         if tuple(segmenter.concepts) != dissection.concepts:

@@ -25,7 +25,8 @@ def effects(
         low_random, median, high_random = np.nanpercentile(random[:, there], [5, 50, 95], axis=0)
         arms = {"array": high_random - median, "arrayminus": median - low_random, "symmetric": False, "thickness": 2}
         figure.add_scatter(
-            x=[names[i] for i in there], y=median, error_y=arms, mode="markers", name="as many random units (median, 5% to 95%)",
+            x=[names[i] for i in there], y=median, error_y=arms, mode="markers",
+            name="as many random units (median, 5% to 95%)",
             marker={"color": CONTROL, "size": 9, "symbol": "diamond"},
         )  # fmt: skip
     figure.update_traces(hovertemplate="%{x}: %{y:+.0%}<extra></extra>")

@@ -21,7 +21,8 @@ class Painting {
     this.canvas.onpointermove = (event) => this.move(event);
     this.canvas.onpointerup = (event) => this.end(event);
     this.canvas.onpointercancel = () => this.drop();
-    root.onkeydown = (event) => this.key(event);
+    this.keys = (event) => this.key(event);
+    document.addEventListener("keydown", this.keys);
     this.choose(this.tool);
   }
 
@@ -34,7 +35,7 @@ class Painting {
 
   key(event) {
     const kind = {z: event.shiftKey ? "redo" : "undo", y: "redo"}[event.key.toLowerCase()];
-    if (!kind || !(event.ctrlKey || event.metaKey)) return;
+    if (!kind || !(event.ctrlKey || event.metaKey) || event.target.closest?.("input:not([type=range]), textarea")) return;
     event.preventDefault();
     if (this.data[kind]) this.send({kind});
   }
@@ -231,5 +232,8 @@ export default function ({data, parentElement, setTriggerValue}) {
   root.painting ??= new Painting(root);
   root.painting.act = (act) => setTriggerValue("act", act);
   if (root.painting.wanted !== data.version) root.painting.load(data);
-  return () => { root.painting = undefined; };
+  return () => {
+    document.removeEventListener("keydown", root.painting?.keys);
+    root.painting = undefined;
+  };
 }
