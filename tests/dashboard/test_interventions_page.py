@@ -165,6 +165,7 @@ def test_artifact_units_are_ranked_and_compared(open_page):
     app = fine(open_page(interventions_view="Artifacts", interventions_concept="sky"))
     app = fine(app.button(key="interventions_rank").click().run(timeout=120))
     assert app.dataframe and any("mean score goes from" in text.value for text in app.markdown)
+    assert any("between two such sets of scenes it is" in text.value for text in app.markdown)
 
 
 def test_files_carry_what_makes_them_again(open_page, dissected):

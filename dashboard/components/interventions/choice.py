@@ -10,6 +10,7 @@ import torch
 from dashboard import session
 from dashboard.components import dissections
 from dashboard.components.interventions import pictures, shipped
+from dissection.causes import Causes
 from dissection.interventions import Edit, EditError, ablate, insert, scale
 from dissection.proposals import UNITS, Proposal, propose
 
@@ -63,14 +64,14 @@ def _concept(item: dissections.Found | None, model: session.Model, bound: dict) 
     """The chosen concept; None for units by hand."""
     if item is None:
         return None
-    names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, model, name)), HAND]
+    known = shipped.causes(model)
+    names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, known, name)), HAND]
     chosen = st.selectbox("Concept", names, key="interventions_concept", width=170, **bound)
     return None if chosen == HAND else chosen
 
 
-def _likely(item: dissections.Found, model: session.Model, concept: str) -> float:
+def _likely(item: dissections.Found, known: Causes | None, concept: str) -> float:
     """By what concepts are listed: how much of them goes where that was measured, else their best units' IoU."""
-    known = shipped.causes(model)
     if known is not None:
         return known.removed(concept)
     number = item.dissection.concepts.index(concept)
