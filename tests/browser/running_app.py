@@ -23,7 +23,7 @@ class Server:
             port = probe.getsockname()[1]
         self.url = f"http://localhost:{port}"
         command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
-        environment = os.environ | {"PGGAN_LAB_MODELS": str(models), "OMP_NUM_THREADS": "2"}
+        environment = os.environ | {"PGGAN_LAB_MODELS": str(models), "OMP_NUM_THREADS": "1"}
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
@@ -40,6 +40,16 @@ class Server:
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
+
+
+def rest(page) -> None:
+    """Wait until the page's script has been still for a second, so that a click meets the page it was meant for."""
+    still = page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    for _ in range(60):
+        still.wait_for()
+        page.wait_for_timeout(1000)
+        if still.count():
+            return
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pgan_core import load_checkpoint
+from tests.browser.running_app import rest
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -109,6 +110,7 @@ def test_said_options_and_download(opened, tmp_path):
     opened.get_by_role("button", name="Read it again so").click()
     opened.get_by_text("Agrees with the published code").wait_for()
     assert "read=output" in opened.url
+    rest(opened)
     with opened.expect_download() as download:
         opened.get_by_role("button", name="Download as safetensors").click()
     path = tmp_path / "converted.safetensors"
