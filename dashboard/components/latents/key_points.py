@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.components.browser import load
 from dashboard.components.sprites import Sheet
 from pgan_core.latent_points import NUMBERS
+from pgan_core.latents import MAX_SEED
 
 LEAST, MOST = 2, 12
 PIN = "!"
@@ -56,7 +57,7 @@ class KeyPoints:
     @classmethod
     def of_seed(cls, seed: int, count: int = 4) -> "KeyPoints":
         """The seeds seed, seed + 1, ..., as the other pages show them."""
-        return cls(tuple(KeyPoint(str(seed + i)) for i in range(count)))
+        return cls(tuple(KeyPoint(str((seed + i) % (MAX_SEED + 1))) for i in range(count)))
 
     @property
     def text(self) -> str:
@@ -72,7 +73,7 @@ class KeyPoints:
 
     def rolled(self, seed: int) -> "KeyPoints":
         """The seeds seed, seed + 1, ... in the places of all points that are not pinned."""
-        fresh = (p if p.pinned else KeyPoint(str(seed + i)) for i, p in enumerate(self.points))
+        fresh = (p if p.pinned else KeyPoint(str((seed + i) % (MAX_SEED + 1))) for i, p in enumerate(self.points))
         return replace(self, points=tuple(fresh))
 
     def after(self, act: str, index: int | None, other: int | None = None) -> "KeyPoints":
