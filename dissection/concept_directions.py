@@ -8,9 +8,11 @@ The generator is the plain one, not its prepared form, which has no gradients.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,12 +24,14 @@ from dissection.segmenters import Segmenter
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core import Generator, load_checkpoint
 from pgan_core.directions import FIRST_SEED, Directions, concept_direction, consistent_direction
-from pgan_core.latents import latents_from_seeds
+from pgan_core.latents import check_latents, latents_from_seeds
 from pgan_core.walks import runs
 
 OPPOSITES = (("night instead of day", "moon", "sun"),)  # name, the concept to gain, the one to lose
 REACH = 3.0  # sigma to both sides: how far a slider goes
 BATCH = 16
+ROUNDS = 4
+FORMAT = "pggan-lab-concepts/1"
 Progress = Callable[[float], None]
 
 
@@ -67,23 +71,26 @@ def learn_direction(
     """The direction of one of `concept_names`; the same samples every time.
 
     A segmenter with differentiable `probabilities` gives the gradient of the concept's share at each sample, and the
-    direction is the most dependable one (pgan_core.directions.consistent_direction): half of the samples are N(0, I),
-    the others lie along the direction that the first half gave. Any other segmenter's counts are regressed on the
-    latents. Raises ValueError for another name, and where the concept does not vary.
+    direction is the most dependable one (pgan_core.directions.consistent_direction): a quarter of the samples is
+    N(0, I), each further quarter lies along the direction that those before it gave. Any other segmenter's counts are
+    regressed on the latents. Raises ValueError for another name, and where the concept does not vary.
     """
     gain, lose = _signs(segmenter, name)
     z = latents_from_seeds(range(FIRST_SEED, FIRST_SEED + samples), generator.config.latent_dim)
     if not hasattr(segmenter, "probabilities"):
         shares = concept_shares(generator, segmenter, z, labels, progress=progress)
         return concept_direction(z, shares[:, gain].sum(axis=1) - shares[:, lose].sum(axis=1))
-    report = progress or (lambda share: None)
-    first, second = z.chunk(2)
-    gradients = _gradients(generator, segmenter, first, gain, lose, labels, lambda share: report(share / 2))
-    found = consistent_direction(gradients)
-    places = torch.linspace(-REACH, REACH, len(second))[:, None]  # in order: the latents themselves are random
-    visited = second + places * found.vectors
-    more = _gradients(generator, segmenter, visited, gain, lose, labels, lambda share: report((1 + share) / 2))
-    return consistent_direction(torch.cat([gradients, more]))
+    report, gradients, found = progress or (lambda share: None), [], None
+    for part, some in enumerate(z.chunk(ROUNDS)):
+        if found is not None:
+            places = torch.linspace(-REACH, REACH, len(some))[:, None]  # in order: the latents themselves are random
+            some = some + places * found.vectors
+        done = _gradients(
+            generator, segmenter, some, gain, lose, labels, lambda share, part=part: report((part + share) / ROUNDS)
+        )  # fmt: skip
+        gradients.append(done)
+        found = consistent_direction(torch.cat(gradients))
+    return found
 
 
 def _signs(segmenter: Segmenter, name: str) -> tuple[list[int], list[int]]:
@@ -136,16 +143,55 @@ def check_direction(
     return np.array([0.0 if np.ptp(row) == 0 else spearmanr(places, row).statistic for row in rows])
 
 
+def save_directions(path: Path, found: dict[str, Directions], checkpoint: Path, **facts) -> None:
+    """Write directions as JSON, with the SHA-256 of the checkpoint that they are of and what made them."""
+    rows = {
+        name: {"vector": direction.vectors[0].tolist(), "share": float(direction.shares[0])}
+        for name, direction in found.items()
+    }
+    content = {"format": FORMAT, "sha256": _sha256(checkpoint), **facts, "directions": rows}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def load_directions(path: Path, checkpoint: Path) -> dict[str, Directions]:
+    """Directions of `save_directions`; none where there is no such file. ValueError for another checkpoint's."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = {
+            name: Directions(check_latents([row["vector"]]), np.array([float(row["share"])]), "concept")
+            for name, row in content["directions"].items()
+        }
+        known = content["format"] == FORMAT and content["sha256"] == _sha256(checkpoint)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path.name} holds no concept directions") from error
+    if not known:
+        raise ValueError(f"{path.name} holds the directions of another checkpoint than {checkpoint.name}")
+    return rows
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Learns directions, checks the asked for ones and prints the result; bad input ends it with one sentence."""
+    """Learns directions, checks them and prints the result; bad input ends it with one sentence."""
     parser = argparse.ArgumentParser(prog="python -m dissection.concept_directions", description=main.__doc__)
     parser.add_argument("checkpoint", help="a checkpoint of any published format")
-    parser.add_argument("--concept", nargs="+", default=["foliage"], help="concepts to check (default foliage)")
+    parser.add_argument(
+        "--concept",
+        nargs="+",
+        default=["foliage"],
+        help='concepts (default foliage), or names such as "night instead of day"',
+    )
     parser.add_argument("--segmenter", default="toytown", help=SPECS)
     parser.add_argument("--samples", type=int, default=1024, help="pictures to learn from (default 1024)")
     parser.add_argument("--seeds", type=int, default=50, help="latents 0, 1, ... to check with (default 50)")
     parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--reach", type=float, default=REACH, help="the outermost steps, in sigma (default 3)")
+    parser.add_argument("--save", type=Path, help="write the directions here; the page reads MODEL.concepts.json")
     args = parser.parse_args(arguments)
     try:
         report = _check(args)
@@ -161,23 +207,33 @@ def _check(args: argparse.Namespace) -> dict:
     generator, segmenter = load_checkpoint(args.checkpoint).generator, load_segmenter(args.segmenter)
     if generator is None:
         raise ValueError(f"{args.checkpoint} holds no generator")
-    report = {}
+    report, found = {}, {}
     for concept in args.concept:
-        with tqdm(total=100, desc=f"learning {concept}", unit="%") as bar:
-            name = f"more {concept}"
-            direction = learn_direction(generator, segmenter, name, samples=args.samples, progress=_reporter(bar))
-        with tqdm(total=100, desc=f"checking {concept}", unit="%") as bar:
-            correlations = check_direction(
-                generator.prepared(), segmenter, direction, concept, seeds=range(args.seeds), steps=args.steps,
-                reach=args.reach, progress=_reporter(bar),
-            )  # fmt: skip
-        report[concept] = {
-            "seeds with Spearman >= 0.9": f"{(correlations >= 0.9).mean():.0%}",
-            "median Spearman": round(float(np.median(correlations)), 3),
-            "grows from this share of latents": round(float(direction.shares[0]), 3),
-            "correlations": np.round(correlations, 3).tolist(),
-        }
+        name = concept if concept in concept_names(segmenter) else f"more {concept}"
+        with tqdm(total=100, desc=f"learning {name}", unit="%") as bar:
+            found[name] = learn_direction(generator, segmenter, name, samples=args.samples, progress=_reporter(bar))
+        report[name] = {"grows from this share of latents": round(float(found[name].shares[0]), 3)}
+        if name.startswith("more "):
+            report[name] |= _correlations(generator, segmenter, found[name], name.removeprefix("more "), args)
+    if args.save:
+        save_directions(
+            args.save, found, Path(args.checkpoint), segmenter=args.segmenter, samples=args.samples, checked=report
+        )  # fmt: skip
     return report
+
+
+def _correlations(generator, segmenter, direction: Directions, concept: str, args: argparse.Namespace) -> dict:
+    """The check of one direction in numbers."""
+    with tqdm(total=100, desc=f"checking {concept}", unit="%") as bar:
+        found = check_direction(
+            generator.prepared(), segmenter, direction, concept, seeds=range(args.seeds), steps=args.steps,
+            reach=args.reach, progress=_reporter(bar),
+        )  # fmt: skip
+    return {
+        "seeds with Spearman >= 0.9": f"{(found >= 0.9).mean():.0%}",
+        "median Spearman": round(float(np.median(found)), 3),
+        "correlations": np.round(found, 3).tolist(),
+    }
 
 
 def _reporter(bar: tqdm) -> Progress:

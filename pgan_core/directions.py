@@ -140,7 +140,7 @@ def concept_direction(latents, scores) -> Directions:
     return Directions(vector[None], np.array([max(0.0, model.score(x, order))]), "concept")
 
 
-def consistent_direction(gradients, *, ridge: float = 0.3) -> Directions:
+def consistent_direction(gradients, *, ridge: float = 0.1) -> Directions:
     """The unit direction along which a concept grows most dependably, from its gradients at many latents (N x D).
 
     Of all directions the one whose slope has the largest mean for its standard deviation over the latents: Fisher's

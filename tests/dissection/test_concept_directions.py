@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from dissection import concept_directions as module
-from dissection.concept_directions import check_direction, concept_names, concept_shares, learn_direction
+from dissection.concept_directions import (
+    check_direction,
+    concept_names,
+    concept_shares,
+    learn_direction,
+    load_directions,
+)
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.directions import Directions
@@ -103,7 +109,20 @@ def test_the_command_prints_its_check_as_json(generator, segmenter, tmp_path, mo
     monkeypatch.setattr(module, "load_segmenter", lambda spec: segmenter)
     arguments = [str(tmp_path / "small.safetensors"), "--samples", "300", "--seeds", "5", "--concept"]
     assert module.main([*arguments, "light"]) == 0
-    report = json.loads(capsys.readouterr().out)["light"]
+    report = json.loads(capsys.readouterr().out)["more light"]
     assert len(report["correlations"]) == 5 and report["seeds with Spearman >= 0.9"].endswith("%")
+    path, checkpoint = tmp_path / "small.concepts.json", tmp_path / "small.safetensors"
+    assert load_directions(path, checkpoint) == {}
+    assert module.main([*arguments, "light", "dark", "--save", str(path)]) == 0
+    saved = load_directions(path, checkpoint)
+    assert list(saved) == ["more light", "more dark"]
+    light = learn_direction(generator, segmenter, "more light", samples=300)
+    assert torch.allclose(saved["more light"].vectors, light.vectors, atol=1e-6)
+    with pytest.raises(ValueError, match="of another checkpoint than"):
+        load_directions(path, path)
+    (tmp_path / "other.json").write_text("[1]")
+    with pytest.raises(ValueError, match=r"other.json holds no concept directions"):
+        load_directions(tmp_path / "other.json", checkpoint)
+    capsys.readouterr()
     assert module.main([*arguments, "never"]) == 1
     assert "nothing to learn from" in capsys.readouterr().err

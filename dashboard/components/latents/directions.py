@@ -13,7 +13,7 @@ from dashboard.components.latents.runs import Look, pictures
 from dashboard.components.page import formula_box
 from dashboard.components.progress import with_progress
 from dashboard.components.sprites import Sheet, sprite_sheet
-from dissection.concept_directions import concept_names, learn_direction
+from dissection.concept_directions import concept_names, learn_direction, load_directions
 from dissection.segmenters.toytown import load_toytown
 from pgan_core.directions import Directions, principal_directions, sefa_directions
 from pgan_core.latent_points import latent_text, point_latent, to_json, to_npz
@@ -23,7 +23,7 @@ from pgan_core.pictures import contact_sheet, encode_png
 SOURCES = ["GANSpace", "SeFa", "Concepts"]
 SHOWN, EDGE = 6, 192  # sliders at most; pixels of a picture at most
 SAMPLES = 384  # pictures that a concept's direction is learned from
-CONCEPTS = ("more foliage", "night instead of day", "more road")
+CONCEPTS = ("more foliage", "night instead of day", "more road")  # at first, as far as they are saved
 WORDS = {
     "GANSpace": (
         r"u_k=\arg\min_u\sum_j\lVert z_j-\mu-\textstyle\sum_k u_k\,x_{jk}\rVert^2",
@@ -65,9 +65,10 @@ def found_directions(model: session.Model, source: str, layer: str, look: Look) 
 
 def found_concepts(model: session.Model, names: list[str], look: Look) -> dict[str, Directions]:
     """The directions of concepts by name, from memory or each under a bar."""
-    segmenter = load_toytown()
+    segmenter, saved = load_toytown(), {} if look.label is not None else saved_concepts(model)
     return {
-        name: with_progress(
+        name: saved.get(name)
+        or with_progress(
             ("concept", model.identity, look.label, name),
             lambda progress, name=name: learn_direction(
                 model.generator, segmenter, name, look.labels, samples=SAMPLES, progress=progress
@@ -78,10 +79,18 @@ def found_concepts(model: session.Model, names: list[str], look: Look) -> dict[s
     }
 
 
-def choose_concepts() -> list[str]:
-    """The names of the concepts to learn directions for."""
+@session.cached(max_entries=8)
+def saved_concepts(model: session.Model) -> dict[str, Directions]:
+    """The directions that lie beside the model's file, learned beforehand."""
+    return load_directions(model.path.with_suffix(".concepts.json"), model.path)
+
+
+def choose_concepts(model: session.Model) -> list[str]:
+    """The names of the concepts to show directions of; saved ones cost nothing, the others are learned."""
+    saved = saved_concepts(model)
+    start = [name for name in CONCEPTS if name in saved] or CONCEPTS[:1]
     return st.multiselect(
-        "Concepts", concept_names(load_toytown()), CONCEPTS, max_selections=SHOWN, key="latents_concepts",
+        "Concepts", concept_names(load_toytown()), start, max_selections=SHOWN, key="latents_concepts",
         label_visibility="collapsed",
     )  # fmt: skip
 
@@ -133,7 +142,7 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
     try:
         with st.container():  # the bar's place: what follows stays where it is
             if source == "Concepts":
-                found = found_concepts(model, choose_concepts(), look)
+                found = found_concepts(model, choose_concepts(model), look)
             else:
                 found = found_directions(model, source, layer, look)
         if not found:
