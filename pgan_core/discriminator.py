@@ -263,8 +263,9 @@ class Discriminator(Network):
         return x.squeeze(1) if self.config.outputs == 1 else x
 
     def _at_size(self, images: Tensor, resolution: int) -> Tensor:
-        if images.dim() != 4 or images.shape[1] != self.config.image_channels or images.shape[2] != images.shape[3]:
-            raise ValueError(f"pictures are N x {self.config.image_channels} x size x size, not {tuple(images.shape)}")
+        shape, channels = tuple(images.shape), self.config.image_channels
+        if len(shape) != 4 or not shape[0] or shape[1] != channels or shape[2] != shape[3]:
+            raise ValueError(f"pictures are N x {channels} x size x size, N at least 1, not {shape}")
         size = images.shape[-1]
         if size == resolution or (size == self.resolution and size > resolution):
             return downsample(images, size // resolution)

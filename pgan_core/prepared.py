@@ -62,6 +62,12 @@ class PreparedGenerator(Generator):
         """Not of a prepared form, whose constants are folded: take the generator's variant and prepare that."""
         raise ValueError("a prepared generator has no variants: prepare the generator's variant instead")
 
+    def prepared(self, dtype: torch.dtype = torch.float32) -> Generator:
+        """Itself. Raises ValueError for another dtype: prepare the generator instead."""
+        if dtype != self.dtype:
+            raise ValueError(f"this generator is prepared for {self.dtype}: prepare the generator itself for {dtype}")
+        return self
+
     def _enter(self, x: Tensor) -> Tensor:
         """A copy, for what follows writes in place."""
         layout = torch.channels_last if x.dim() == 4 else torch.preserve_format

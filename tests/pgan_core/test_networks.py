@@ -200,6 +200,11 @@ def test_the_minibatch_stddev_map_sees_a_collapsed_batch(discriminator):
     assert varied.shape == (4, 1, 4, 4) and alike.max() < 1e-3 < varied.min()
 
 
+def test_an_empty_batch_is_refused(discriminator):
+    with pytest.raises(ValueError, match="N at least 1"):
+        discriminator(torch.zeros(0, 3, 32, 32))
+
+
 def test_a_fresh_network_is_the_same_for_the_same_seed(z):
     config = GeneratorConfig(latent_dim=12, **SMALL)
     assert torch.equal(Generator(config, seed=5)(z), Generator(config, seed=5)(z))

@@ -69,6 +69,13 @@ def test_bfloat16_gives_float32_pictures_that_look_the_same(generator, z):
     assert 0 < error < 0.05
 
 
+def test_a_prepared_form_is_prepared_once(generator):
+    fast = generator.prepared()
+    assert fast.prepared() is fast
+    with pytest.raises(ValueError, match="prepare the generator itself"):
+        fast.prepared(torch.bfloat16)
+
+
 def test_the_generator_itself_is_left_as_it_was(generator, z):
     before = generator(z)
     generator.prepared()(z)
