@@ -30,7 +30,6 @@ from pgan_core.walks import runs
 OPPOSITES = (("night instead of day", "moon", "sun"),)  # name, the concept to gain, the one to lose
 REACH = 3.0  # sigma to both sides: how far a slider goes
 BATCH = 16
-ROUNDS = 4
 FORMAT = "pggan-lab-concepts/1"
 Progress = Callable[[float], None]
 
@@ -71,8 +70,7 @@ def learn_direction(
     """The direction of one of `concept_names`; the same samples every time.
 
     A segmenter with differentiable `probabilities` gives the gradient of the concept's share at each sample, and the
-    direction is the most dependable one (pgan_core.directions.consistent_direction): a quarter of the samples is
-    N(0, I), each further quarter lies along the direction that those before it gave. Any other segmenter's counts are
+    direction is the most dependable one (pgan_core.directions.consistent_direction). Any other segmenter's counts are
     regressed on the latents. Raises ValueError for another name, and where the concept does not vary.
     """
     gain, lose = _signs(segmenter, name)
@@ -80,17 +78,7 @@ def learn_direction(
     if not hasattr(segmenter, "probabilities"):
         shares = concept_shares(generator, segmenter, z, labels, progress=progress)
         return concept_direction(z, shares[:, gain].sum(axis=1) - shares[:, lose].sum(axis=1))
-    report, gradients, found = progress or (lambda share: None), [], None
-    for part, some in enumerate(z.chunk(ROUNDS)):
-        if found is not None:
-            places = torch.linspace(-REACH, REACH, len(some))[:, None]  # in order: the latents themselves are random
-            some = some + places * found.vectors
-        done = _gradients(
-            generator, segmenter, some, gain, lose, labels, lambda share, part=part: report((part + share) / ROUNDS)
-        )  # fmt: skip
-        gradients.append(done)
-        found = consistent_direction(torch.cat(gradients))
-    return found
+    return consistent_direction(_gradients(generator, segmenter, z, gain, lose, labels, progress))
 
 
 def _signs(segmenter: Segmenter, name: str) -> tuple[list[int], list[int]]:
@@ -103,7 +91,7 @@ def _signs(segmenter: Segmenter, name: str) -> tuple[list[int], list[int]]:
     return [segmenter.concepts.index(name.removeprefix("more "))], []
 
 
-def _gradients(generator, segmenter, z: Tensor, gain, lose, labels: Tensor | None, progress: Progress) -> Tensor:
+def _gradients(generator, segmenter, z: Tensor, gain, lose, labels: Tensor | None, progress: Progress | None) -> Tensor:
     """The gradient of (share gained - share lost) at each latent: N x D."""
     found = []
     for first in range(0, len(z), BATCH):
@@ -113,7 +101,8 @@ def _gradients(generator, segmenter, z: Tensor, gain, lose, labels: Tensor | Non
         shares = segmenter.probabilities(images).mean(dim=(2, 3))
         score = shares[:, gain].sum() - shares[:, lose].sum()
         found.append(torch.autograd.grad(score, some)[0].cpu())
-        progress(min(1.0, (first + BATCH) / len(z)))
+        if progress:
+            progress(min(1.0, (first + BATCH) / len(z)))
     return torch.cat(found)
 
 

@@ -41,6 +41,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     _model_arguments(walk)
     way = walk.add_mutually_exclusive_group()
     way.add_argument("--points", default="0,1,2,3", help="key points, with commas")
+    way.add_argument("--seeds", help="key points that are seeds: 0-3 or 5,9,20-23")
     way.add_argument("--latents", type=Path, help="key points from an .npz or .json")
     way.add_argument("--random", type=int, metavar="SEED", help="a Gaussian-smoothed random walk")
     way.add_argument("--circle", metavar="POINT", help="around a point")
@@ -175,6 +176,8 @@ def _recipe(args: argparse.Namespace, latent_dim: int) -> WalkRecipe:
         frames=args.frames, closed=args.closed, method=args.method, smoothing=args.smoothing, angle=args.angle,
         truncation=args.truncation, points=tuple(args.points.split(",")),
     )  # fmt: skip
+    if args.seeds:
+        return replace(recipe, points=tuple(map(str, seed_list(args.seeds))))
     if args.latents:
         z = from_file(args.latents.read_bytes(), args.latents.name, latent_dim)
         return replace(recipe, points=tuple(latent_text(row) for row in z))

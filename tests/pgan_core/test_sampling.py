@@ -58,7 +58,7 @@ def test_walk_writes_every_form_and_its_latents_can_be_sampled(checkpoint, tmp_p
     assert torch.equal(z[:1], latents_from_seeds([0], 8))
     assert main(["sample", file, "--latents", names[4], "--out", str(tmp_path / "again.png")]) == 0
     assert main(["walk", file, "--latents", names[5], "--frames", "4", "--out", names[0]]) == 0
-    for way in (["--random", "3"], ["--circle", "7"]):
+    for way in (["--random", "3"], ["--circle", "7"], ["--seeds", "0-3"]):
         assert main(["walk", file, *way, "--frames", "4", "--out", names[3], "--columns", "2"]) == 0
 
 
