@@ -21,7 +21,7 @@ from dissection.context import context
 from dissection.interventions import ablate
 from dissection.job import fingerprint
 from dissection.progress import Progress, Reporter
-from dissection.proposals import UNITS, Proposal, most
+from dissection.proposals import UNITS, Proposal, most, propose
 from dissection.result import Dissection
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
@@ -68,10 +68,15 @@ def measure_causes(
                 continue
             stage = Stage(generator, layer, segmenter, plan.evaluation, threads=plan.threads)
             for proposal in mine:
-                order = orders[layer, proposal.by][:, dissection.concepts.index(proposal.concept)]
-                effects[proposal.concept] = judge(stage, proposal, order, chosen[proposal.concept][1], plan)
+                number = dissection.concepts.index(proposal.concept)
+                by_iou = orders[layer, "IoU"][:, number]
+                effects[proposal.concept] = judge(
+                    stage, proposal, orders[layer, proposal.by][:, number], by_iou, chosen[proposal.concept][1], plan
+                )
                 if proposal.concept in plan.contexts:
-                    contexts[proposal.concept] = where_it_grows(stage, proposal, plan)
+                    contexts[proposal.concept] = where_it_grows(
+                        stage, propose(dissection, proposal.concept, layer), plan
+                    )
                 step()
     info = {
         "weights_sha256": fingerprint(generator),
@@ -158,10 +163,12 @@ def cost(left: np.ndarray, concept: int, before: np.ndarray) -> float:
     return float(left[concept] + COLLATERAL * collateral)
 
 
-def judge(stage: Stage, proposal: Proposal, order: np.ndarray, chosen_left: float, plan: Plan) -> ConceptEffect:
-    """The effect of a proposal on the evaluation's pictures."""
+def judge(
+    stage: Stage, proposal: Proposal, order: np.ndarray, by_iou: np.ndarray, chosen_left: float, plan: Plan
+) -> ConceptEffect:
+    """The effect of a proposal on the evaluation's pictures; the last units of by_iou are the least related ones."""
     number = stage.segmenter.concepts.index(proposal.concept)
-    least = [int(unit) for unit in order[::-1][: len(proposal.units)]]
+    least = [int(unit) for unit in by_iou[::-1][: len(proposal.units)]]
     table: EffectTable = effect_table(
         stage, proposal.units, least=least, draws=plan.draws, control=plan.control, seed=plan.seed
     )
@@ -187,7 +194,9 @@ def judge(stage: Stage, proposal: Proposal, order: np.ndarray, chosen_left: floa
 
 
 def where_it_grows(stage: Stage, proposal: Proposal, plan: Plan) -> ContextTable:
-    """A concept's units at their 99.5th percentile at every place of a grid, tallied by what stood there."""
+    """The units that see a concept (by IoU, as in the paper), not those whose loss removes it, are set to their 99.5th
+    percentile at every place of a grid; its growth is tallied by what stood there.
+    """
     names = stage.segmenter.concepts
     part = stage.first(plan.context_pictures)
     levels = high_levels(stage)[list(proposal.units)]

@@ -197,7 +197,7 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
     """Where the concept grows when it is inserted, by what stood there."""
     known = shipped.causes(model)
     table = known and known.contexts.get(choice.concept)
-    if table is not None and (table.layer, table.units) == (choice.layer, choice.units):
+    if table is not None and table.layer == choice.layer:
         show_context(table)
         return
     pictures = how_many(24)

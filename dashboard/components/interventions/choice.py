@@ -50,12 +50,12 @@ def choose(model: session.Model) -> Choice:
     bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         concept = _concept(item, model, bound)
-        layer, units = _units(item, model, concept, bound)
         verb = st.segmented_control(
             "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **bound,
             help="Remove: set to 0. Add: set to the level that the unit exceeds in 0.5% of places. "
             f"More and less: times {MORE} and {LESS}.",
         )  # fmt: skip
+        layer, units = _units(item, model, concept, verb, bound)
         strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=140, **bound)
     return Choice(layer, units, verb, strength, concept, item)
 
@@ -66,7 +66,7 @@ def _concept(item: dissections.Found | None, model: session.Model, bound: dict) 
         return None
     known = shipped.causes(model)
     names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, known, name)), HAND]
-    chosen = st.selectbox("Concept", names, key="interventions_concept", width=170, **bound)
+    chosen = st.selectbox("Concept", names, key="interventions_concept", width=165, **bound)
     return None if chosen == HAND else chosen
 
 
@@ -78,15 +78,15 @@ def _likely(item: dissections.Found, known: Causes | None, concept: str) -> floa
     return max(float(layer.scores.iou[:, number].max()) for layer in item.dissection.layers.values())
 
 
-def _units(item, model: session.Model, concept: str | None, bound: dict) -> tuple[str, tuple[int, ...]]:
+def _units(item, model: session.Model, concept: str | None, verb: str, bound: dict) -> tuple[str, tuple[int, ...]]:
     """The layer and the units in it, the proposed ones or those that the viewer names."""
     if concept is None:
         layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **bound)
         text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **bound)
         return layer, parse_units(text, width_of(model, layer))
-    best = proposal(item, model, concept)
+    best = proposal(item, model, concept, verb)
     layer = st.selectbox(
-        "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=150, **bound,
+        "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=185, **bound,
         format_func=lambda name: f"best: {best.layer}" if name == "best" else name,
     )  # fmt: skip
     count = st.selectbox(
@@ -102,12 +102,17 @@ def _units(item, model: session.Model, concept: str | None, bound: dict) -> tupl
     )
 
 
-def proposal(item: dissections.Found, model: session.Model, concept: str) -> Proposal:
-    """The units for a concept: measured beforehand for the shipped model, else the dissection's by IoU."""
+def proposal(item: dissections.Found, model: session.Model, concept: str, verb: str = "Remove") -> Proposal:
+    """The units for a concept: to take it away those measured beforehand, where that was done, and to add it the
+    units of the same layer that see it; else the dissection's by IoU.
+    """
     known = shipped.causes(model)
-    if known is not None and (measured := known.proposal(concept)) is not None:
+    measured = known.proposal(concept) if known is not None else None
+    if measured is None or measured.layer not in item.dissection.layers:
+        return propose(item.dissection, concept, count=UNITS)
+    if verb in ("Remove", "Less"):
         return measured
-    return propose(item.dissection, concept, count=UNITS)
+    return propose(item.dissection, concept, measured.layer, UNITS)
 
 
 def width_of(model: session.Model, layer: str) -> int:
