@@ -88,7 +88,7 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
         removed, control = 1 - found.left, found.random_removed
         pictures = info["evaluation"][1] - info["evaluation"][0]
         change = np.array([(found.left if name == choice.concept else found.others[name]) - 1 for name in names])
-        low, high = change.copy(), change.copy()
+        low, high = np.full((2, len(names)), np.nan)
         here = names.index(choice.concept)
         low[here], high[here] = found.low - 1, found.high - 1
         random = np.full((len(found.random), len(names)), np.nan)
@@ -104,9 +104,10 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
         low, high = table[1], table[2]
         here = names.index(choice.concept)
         removed, control = -change[here], -np.nanmedian(random[:, here])
+    controlled = f"{control:.0%} is gone" if control >= 0 else f"it grows by {-control:.0%}"
     st.markdown(
         f"Without these {len(choice.units)} units of {choice.layer}, **{removed:.0%}** of the {choice.concept} is gone "
-        f"over {pictures} pictures that no choice has seen; without as many random units of equal mean, {control:.0%}."
+        f"over {pictures} pictures that no choice has seen; without as many random units of equal mean {controlled}."
     )
     chart(figures.effects(names, change, low, high, random, choice.concept), key="interventions_effect", download="png")
 
