@@ -64,7 +64,7 @@ def learn_direction(
     name: str,
     labels: Tensor | None = None,
     *,
-    samples: int = 512,
+    samples: int = 768,
     progress: Progress | None = None,
 ) -> Directions:
     """The direction of one of `concept_names`; the same samples every time.
@@ -176,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
         help='concepts (default foliage), or names such as "night instead of day"',
     )
     parser.add_argument("--segmenter", default="toytown", help=SPECS)
-    parser.add_argument("--samples", type=int, default=1024, help="pictures to learn from (default 1024)")
+    parser.add_argument("--samples", type=int, default=768, help="pictures to learn from (default 768)")
     parser.add_argument("--seeds", type=int, default=50, help="latents 0, 1, ... to check with (default 50)")
     parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--reach", type=float, default=REACH, help="the outermost steps, in sigma (default 3)")

@@ -22,7 +22,7 @@ from pgan_core.pictures import contact_sheet, encode_png
 
 SOURCES = ["GANSpace", "SeFa", "Concepts"]
 SHOWN, EDGE = 6, 192  # sliders at most; pixels of a picture at most
-SAMPLES = 384  # pictures that a concept's direction is learned from
+SAMPLES = 512  # pictures that a concept's direction is learned from
 CONCEPTS = ("more foliage", "night instead of day", "more road")  # at first, as far as they are saved
 WORDS = {
     "GANSpace": (

@@ -26,6 +26,9 @@ from pgan_core.walk_recipe import WalkRecipe, walk_file
 from pgan_core.walks import path_length
 
 LERP, NOTHING = "Lerp beside it", "Nothing beside it"
+CAPTIONS = {
+    "points": "Slerp: on the shell", "random": "A smooth random walk", "circle": "A circle around the chosen point",
+}  # fmt: skip
 LONG = 2**21  # pixels of a walk beyond which its cost is measured and said beforehand
 EQUATION = (
     r"\mathrm{slerp}(a,b,t)=\frac{\sin((1-t)\,\omega)}{\sin\omega}\,a+\frac{\sin(t\,\omega)}{\sin\omega}\,b,"
@@ -83,8 +86,7 @@ def curves(recipe: WalkRecipe, latent_dim: int) -> list[Curve]:
 def tracks(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> tuple[dict, Film]:
     """The films to show by caption, and the walk's own."""
     film = walk_film(model, recipe, look)
-    name = "Slerp: on the shell" if recipe.kind == "points" else recipe.kind.capitalize()
-    shown = {name: film.sheet}
+    shown = {CAPTIONS[recipe.kind]: film.sheet}
     if beside == LERP:
         shown["Lerp: straight through the inside"] = walk_film(model, on_lerp(recipe), look).sheet
     elif beside != NOTHING:
