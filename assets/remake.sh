@@ -16,6 +16,7 @@ for stage in assets/toytown64/*-end.safetensors; do # when does the first tree u
   python -m dissection run "$stage" --all-layers --samples 1000 --out "assets/dissection-stages/$name"
 done
 python -m dissection causes "$model" --dissection assets/dissection --out assets/interventions
+python -m dissection.concept_directions "$model" --concept foliage "night instead of day" --save "${model%.safetensors}.concepts.json" >/dev/null
 python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png
 python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/real.npz" # scenes of no training set
 python -m pgan_core evaluate "$model" --real "$work/real.npz" --count 8192 --beside >/dev/null

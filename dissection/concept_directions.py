@@ -71,14 +71,15 @@ def learn_direction(
 
     A segmenter with differentiable `probabilities` gives the gradient of the concept's share at each sample, and the
     direction is the most dependable one (pgan_core.directions.consistent_direction). Any other segmenter's counts are
-    regressed on the latents. Raises ValueError for another name, and where the concept does not vary.
+    regressed on the latents, and so are those of opposites: by day no small step brings the moon. Raises ValueError
+    for another name, and where the concept does not vary.
     """
     gain, lose = _signs(segmenter, name)
     z = latents_from_seeds(range(FIRST_SEED, FIRST_SEED + samples), generator.config.latent_dim)
-    if not hasattr(segmenter, "probabilities"):
+    if lose or not hasattr(segmenter, "probabilities"):
         shares = concept_shares(generator, segmenter, z, labels, progress=progress)
         return concept_direction(z, shares[:, gain].sum(axis=1) - shares[:, lose].sum(axis=1))
-    return consistent_direction(_gradients(generator, segmenter, z, gain, lose, labels, progress))
+    return consistent_direction(_gradients(generator, segmenter, z, gain, labels, progress))
 
 
 def _signs(segmenter: Segmenter, name: str) -> tuple[list[int], list[int]]:
@@ -91,16 +92,15 @@ def _signs(segmenter: Segmenter, name: str) -> tuple[list[int], list[int]]:
     return [segmenter.concepts.index(name.removeprefix("more "))], []
 
 
-def _gradients(generator, segmenter, z: Tensor, gain, lose, labels: Tensor | None, progress: Progress | None) -> Tensor:
-    """The gradient of (share gained - share lost) at each latent: N x D."""
+def _gradients(generator, segmenter, z: Tensor, gain, labels: Tensor | None, progress: Progress | None) -> Tensor:
+    """The gradient of a concept's share of the picture at each latent: N x D."""
     found = []
     for first in range(0, len(z), BATCH):
         some = z[first : first + BATCH].to(generator.device).requires_grad_()
         classes = None if labels is None else labels.expand(len(some)).to(generator.device)
         images = generator.run(some, labels=classes).images
         shares = segmenter.probabilities(images).mean(dim=(2, 3))
-        score = shares[:, gain].sum() - shares[:, lose].sum()
-        found.append(torch.autograd.grad(score, some)[0].cpu())
+        found.append(torch.autograd.grad(shares[:, gain].sum(), some)[0].cpu())
         if progress:
             progress(min(1.0, (first + BATCH) / len(z)))
     return torch.cat(found)
@@ -135,7 +135,7 @@ def check_direction(
 def save_directions(path: Path, found: dict[str, Directions], checkpoint: Path, **facts) -> None:
     """Write directions as JSON, with the SHA-256 of the checkpoint that they are of and what made them."""
     rows = {
-        name: {"vector": direction.vectors[0].tolist(), "share": float(direction.shares[0])}
+        name: {"vector": direction.vectors[0].tolist(), "share": float(direction.shares[0]), "kind": direction.kind}
         for name, direction in found.items()
     }
     content = {"format": FORMAT, "sha256": _sha256(checkpoint), **facts, "directions": rows}
@@ -149,7 +149,7 @@ def load_directions(path: Path, checkpoint: Path) -> dict[str, Directions]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = {
-            name: Directions(check_latents([row["vector"]]), np.array([float(row["share"])]), "concept")
+            name: Directions(check_latents([row["vector"]]), np.array([float(row["share"])]), str(row["kind"]))
             for name, row in content["directions"].items()
         }
         known = content["format"] == FORMAT and content["sha256"] == _sha256(checkpoint)
@@ -201,7 +201,8 @@ def _check(args: argparse.Namespace) -> dict:
         name = concept if concept in concept_names(segmenter) else f"more {concept}"
         with tqdm(total=100, desc=f"learning {name}", unit="%") as bar:
             found[name] = learn_direction(generator, segmenter, name, samples=args.samples, progress=_reporter(bar))
-        report[name] = {"grows from this share of latents": round(float(found[name].shares[0]), 3)}
+        meaning = "explained share of ranks" if found[name].kind == "regression" else "grows from this share of latents"
+        report[name] = {meaning: round(float(found[name].shares[0]), 3)}
         if name.startswith("more "):
             report[name] |= _correlations(generator, segmenter, found[name], name.removeprefix("more "), args)
     if args.save:

@@ -32,7 +32,7 @@ class Directions:
 
     vectors: Tensor
     shares: np.ndarray  # K: of the variance that each explains (SeFa: of the weight's energy), 0 to 1
-    kind: str  # "ganspace", "sefa" or "concept"
+    kind: str  # "ganspace", "sefa", "regression" or "concept"
     layer: str | None = None
 
     def move(self, z: Tensor, sigmas: Sequence[float]) -> Tensor:
@@ -137,7 +137,7 @@ def concept_direction(latents, scores) -> Directions:
     order = _ranks(y)
     model = RidgeCV(alphas=np.logspace(-3, 3, 13)).fit(x, order)
     vector = torch.from_numpy(model.coef_ / max(np.linalg.norm(model.coef_), 1e-30)).float()
-    return Directions(vector[None], np.array([max(0.0, model.score(x, order))]), "concept")
+    return Directions(vector[None], np.array([max(0.0, model.score(x, order))]), "regression")
 
 
 def consistent_direction(gradients, *, ridge: float = 0.1) -> Directions:

@@ -97,13 +97,14 @@ def choose_concepts(model: session.Model) -> list[str]:
 
 def dial(found: dict[str, Directions], orthogonal: bool) -> Dial:
     """The directions together, each orthogonal to those before it if that is wanted."""
-    names, meaning = list(found), "of pictures gain" if found[next(iter(found))].kind == "concept" else "explained"
+    names = list(found)
     together = Directions(
         torch.cat([found[name].vectors for name in names]), np.concatenate([found[name].shares for name in names]),
         found[names[0]].kind,
     )  # fmt: skip
     together = together.orthogonal() if orthogonal else together
-    notes = tuple(f"{100 * share:.1f}% {meaning}" for share in together.shares)
+    meanings = ["of pictures gain" if direction.kind == "concept" else "explained" for direction in found.values()]
+    notes = tuple(f"{100 * share:.1f}% {meaning}" for share, meaning in zip(together.shares, meanings, strict=True))
     return Dial(together, tuple(names), notes)
 
 
