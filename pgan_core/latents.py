@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 MAX_SEED = 2**32 - 1
@@ -146,6 +145,8 @@ def random_walk(frames: int, latent_dim: int, *, smoothing: float = 30, seed: in
     if not smoothing > 0:
         raise ValueError(f"the smoothing is a number of frames above 0, not {smoothing}")
     noise = np.random.RandomState(seed).standard_normal((frames, latent_dim)).astype(np.float32)
+    from scipy.ndimage import gaussian_filter1d  # here: no other page needs it, and the first visitor waits for it
+
     smooth = gaussian_filter1d(noise.astype(np.float64), smoothing, axis=0, mode="wrap")
     return torch.from_numpy((smooth / np.sqrt(np.mean(smooth**2))).astype(np.float32))
 
