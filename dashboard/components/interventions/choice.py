@@ -17,6 +17,7 @@ from dissection.proposals import UNITS, Proposal, propose
 VERBS = ["Remove", "Add", "More", "Less"]
 MORE, LESS = 2.5, 0.4  # factors at full strength
 COUNTS = ["best", 1, 2, 5, 10, 20, 30]
+GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and it is seen at once that they are gone
 HAND = "units by hand"
 
 
@@ -66,7 +67,8 @@ def _concept(item: dissections.Found | None, model: session.Model, bound: dict) 
         return None
     known = shipped.causes(model)
     names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, known, name)), HAND]
-    chosen = st.selectbox("Concept", names, key="interventions_concept", width=165, **bound)
+    first = next((names.index(name) for name in GOOD_TO_START if name in names), 0)
+    chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=165, **bound)
     return None if chosen == HAND else chosen
 
 
