@@ -14,6 +14,7 @@ COMMANDS = {
     "walk": "pgan_core.sampling",
     "train": "pgan_core.training.cli",
     "evaluate": "pgan_core.metrics.cli",
+    "nearest": "pgan_core.metrics.nearest_cli",
 }
 
 

@@ -63,7 +63,10 @@ class Landmark:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Stages from 4x4 upwards, each twice the resolution of the one before. Raises ValueError otherwise."""
+    """Stages from 4x4 upwards, each twice the resolution of the one before. Raises ValueError otherwise.
+
+    A stage of 0 kimg is passed over: a run that does not grow is a schedule with nothing before its full size.
+    """
 
     stages: tuple[Stage, ...]
 
@@ -94,20 +97,22 @@ class Schedule:
         The resolution flips just after a stage's start, at the beginning of its fade, as in the official code.
         """
         begun = [i for i, start in enumerate(self.starts()) if kimg > start]
-        index = begun[-1] if begun else 0
+        first = next((i for i, stage in enumerate(self.stages) if stage.kimg), 0)
+        index = begun[-1] if begun else first
         stage, elapsed = self.stages[index], kimg - self.starts()[index]
         alpha = min(elapsed / stage.fade_kimg, 1.0) if stage.fade_kimg else 1.0
         lod = math.log2(self.resolution / stage.resolution) + 1.0 - alpha
         return Moment(kimg, stage.resolution, alpha, lod, stage.minibatch, stage.learning_rate)
 
     def landmarks(self) -> list[Landmark]:
-        """The middle of each fade and the end of each resolution, in order."""
+        """The middle of each fade and the end of each resolution that is trained, in order."""
         marks = []
         for start, stage in zip(self.starts(), self.stages, strict=True):
             size = f"{stage.resolution}x{stage.resolution}"
             if stage.fade_kimg:
                 marks.append(Landmark(f"{size}-fade", start + stage.fade_kimg / 2))
-            marks.append(Landmark(f"{size}-end", start + stage.kimg))
+            if stage.kimg:
+                marks.append(Landmark(f"{size}-end", start + stage.kimg))
         return marks
 
 

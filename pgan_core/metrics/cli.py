@@ -77,9 +77,9 @@ def evaluate(path: Path, real: Path, count: int = 16384, seed: int = 0, device: 
             file=sys.stderr,
         )
         count = len(reals) // 2
-    with _bar("generating") as progress:
+    with progress_bar("generating") as progress:
         fakes = generated_pictures(generator, count, seed=seed, progress=progress)
-    with _bar("comparing") as progress:
+    with progress_bar("comparing") as progress:
         distances = swd_with_floor(
             reals[:count], reals[count : 2 * count], fakes, seed=seed, device=device, progress=progress
         )
@@ -100,7 +100,7 @@ def evaluate(path: Path, real: Path, count: int = 16384, seed: int = 0, device: 
 
 
 @contextmanager
-def _bar(label):
+def progress_bar(label):
     """A progress bar on standard error that takes the share done."""
     with tqdm(total=100, desc=label, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
         yield lambda share: bar.update(100 * share - bar.n)

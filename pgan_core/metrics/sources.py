@@ -46,9 +46,7 @@ def real_pictures(path, size, *, at_most, seed=0):
     path = Path(path)
     random = np.random.default_rng(seed)
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES)
-        if not files:
-            raise ValueError(f"The folder {path} holds no picture files.")
+        files = picture_files(path)
         chosen = [files[i] for i in random.permutation(len(files))[:at_most]]
         pictures = new_picture_set(len(chosen), size)
         for i, file in enumerate(chosen):
@@ -57,6 +55,14 @@ def real_pictures(path, size, *, at_most, seed=0):
     images = load_images(path)
     chosen = images[random.permutation(len(images))[:at_most]]
     return to_size(chosen, size, name=str(path))
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """All picture files below a folder, by name; ValueError where there are none."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES)
+    if not files:
+        raise ValueError(f"The folder {folder} holds no picture files.")
+    return files
 
 
 def read_picture(file, size=None, *, name=None):

@@ -36,14 +36,19 @@ def load_images(path: str | Path) -> np.ndarray:
         raise DataError(f"{path} is not a readable .npz file of plain arrays ({error}).") from error
     if images is None:
         raise DataError(f"{path} has no array `images`; it holds {', '.join(names) or 'nothing'}.")
-    size = images.shape[-1] if images.ndim else 0
-    shaped = images.ndim == 4 and images.shape[1:] == (3, size, size) and size >= 4 and not size & (size - 1)
-    if images.dtype != np.uint8 or not shaped or not len(images):
+    check_images(path, images.dtype, images.shape)
+    return images
+
+
+def check_images(path: str | Path, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Raises DataError for `images` of a file that are not uint8, N x 3 x R x R, R a power of two from 4."""
+    size = shape[-1] if shape else 0
+    shaped = len(shape) == 4 and shape[1:] == (3, size, size) and size >= 4 and not size & (size - 1)
+    if dtype != np.uint8 or not shaped or not shape[0]:
         raise DataError(
             f"{path}: `images` must be uint8, N x 3 x R x R with R a power of two from 4, "
-            f"found {images.dtype}, {' x '.join(map(str, images.shape))}."
+            f"found {dtype}, {' x '.join(map(str, shape))}."
         )
-    return images
 
 
 def box_average(images: np.ndarray, resolution: int, *, chunk: int = 1024) -> np.ndarray:

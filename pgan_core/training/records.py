@@ -80,18 +80,23 @@ class Progress:
         self._bar.close()
 
 
+def layers_at_work(
+    generator: Generator, discriminator: Discriminator, resolution: int
+) -> tuple[list[str], list[str]]:
+    """Names of both networks' layers that work at a resolution (to-RGB left out), each in the order of its walk."""
+    sizes = {f"{2**k}x{2**k}" for k in range(2, resolution.bit_length())}
+    made = [name for name in generator.layer_names if name.split("/")[0] in sizes]
+    judged = [name for name in discriminator.layer_names if name.split("/")[0] in sizes and "/from_rgb" not in name]
+    return made, [f"{resolution}x{resolution}/from_rgb", *judged]
+
+
 @torch.no_grad()
 def activation_magnitudes(generator: Generator, discriminator: Discriminator, latents: Tensor, moment: Moment) -> dict:
     """[largest, mean] of |activation| for every layer of both networks: where escalation would show first."""
     where = {"resolution": moment.resolution, "alpha": moment.alpha}
-    sizes = {f"{2**k}x{2**k}" for k in range(2, moment.resolution.bit_length())}
-    entry = f"{moment.resolution}x{moment.resolution}/from_rgb"
-    made_names = [name for name in generator.layer_names if name.split("/")[0] in sizes]
-    judged_names = [
-        name for name in discriminator.layer_names if name.split("/")[0] in sizes and "/from_rgb" not in name
-    ]
+    made_names, judged_names = layers_at_work(generator, discriminator, moment.resolution)
     made = generator.run(latents, keep=made_names, **where)
-    judged = discriminator.run(made.images, keep=[entry, *judged_names], **where)
+    judged = discriminator.run(made.images, keep=judged_names, **where)
     return {
         network: {name: [float(x.abs().max()), float(x.abs().mean())] for name, x in walk.activations.items()}
         for network, walk in (("generator", made), ("discriminator", judged))

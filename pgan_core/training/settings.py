@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pgan_core.discriminator import DiscriminatorConfig
 from pgan_core.generator import GeneratorConfig
 from pgan_core.growth import Schedule, Stage
+from pgan_core.layers import StddevConfig
 
 LOSSES = ("wgan-gp", "logistic")
 
@@ -37,6 +38,8 @@ class Settings:
     ema_kimg: float = 11.0
     mirror: bool = True
     fused_down: bool = True
+    pixel_norm: str = "after"  # or "off", an ablation
+    minibatch_stddev: bool = True  # False: an ablation
     seed: int = 0
     precision: str = "float32"
     channels_last: bool = False
@@ -52,12 +55,18 @@ class Settings:
 
     def generator_config(self) -> GeneratorConfig:
         return GeneratorConfig(
-            resolution=self.schedule.resolution, channels=self.feature_maps, latent_dim=self.latent_dim
+            resolution=self.schedule.resolution,
+            channels=self.feature_maps,
+            latent_dim=self.latent_dim,
+            pixel_norm=self.pixel_norm,
         )
 
     def discriminator_config(self) -> DiscriminatorConfig:
         return DiscriminatorConfig(
-            resolution=self.schedule.resolution, channels=self.feature_maps, fused_down=self.fused_down
+            resolution=self.schedule.resolution,
+            channels=self.feature_maps,
+            fused_down=self.fused_down,
+            stddev=StddevConfig() if self.minibatch_stddev else None,
         )
 
     def as_dict(self) -> dict:
@@ -89,14 +98,12 @@ def check_same_run(stored: Mapping, asked: Settings) -> None:
 
     The last resolution may train longer or shorter than planned: it changes nothing that has happened.
     """
-    now = asked.as_dict()
-    before, after = dict(stored), dict(now)
-    before["schedule"] = [dict(stage) for stage in stored["schedule"]]
+    before, after = Settings.from_dict(stored).as_dict(), asked.as_dict()  # an older run has the defaults of what is new
     before["schedule"][-1]["steady_kimg"] = after["schedule"][-1]["steady_kimg"]
-    differing = [name for name in after if before.get(name) != after[name]]
+    differing = [name for name in after if before[name] != after[name]]
     if differing:
         name = differing[0]
         raise TrainingError(
-            f"The run was started with {name} = {before.get(name)}, not {after[name]}: "
+            f"The run was started with {name} = {before[name]}, not {after[name]}: "
             "resume it with its own settings, or train into another folder."
         )

@@ -102,6 +102,7 @@ def test_bad_files_are_one_sentence_and_change_nothing(opened, tmp_path):
 def test_said_options_and_download(opened, tmp_path):
     upload(opened, [FIXTURES / "genforce_train_tanh_fade" / name for name in ("checkpoint.pth", "expected.npz")])
     opened.get_by_text("Differs from the published code").wait_for()
+    rest(opened)  # a rerun replaces the list that is being scrolled to
     output = opened.get_by_role("combobox", name=re.compile("output"))
     output.scroll_into_view_if_needed()
     opened.wait_for_timeout(500)  # a list that is open closes when the page scrolls
