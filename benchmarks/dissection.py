@@ -3,22 +3,23 @@
     OMP_NUM_THREADS=2 python -m benchmarks.dissection [CHECKPOINT] [--samples 1000] [--layer 16x16/conv1] [--rounds 3]
 
 Prints the times, and the ratios of one layer and of all layers to the pictures alone (targets: 1.5; 3 and 60 s).
-Without a checkpoint, a random network of the shipped model's shape.
+Without a checkpoint, the shipped model.
 """
 
 import argparse
 import json
-import statistics
-import time
+from pathlib import Path
 
 import torch
 
+from benchmarks.clock import alternate, median, ratio
+from benchmarks.options import SHIPPED, Options, Row, below, seconds
 from dissection import dissect
 from dissection.job import make_batch, make_job
 from dissection.segmenters.registry import load_segmenter
-from pgan_core import Generator, GeneratorConfig, load_checkpoint
+from pgan_core import load_checkpoint
 
-SHAPE = GeneratorConfig(resolution=64, channels=(128, 128, 96, 64, 32), latent_dim=64)
+SAMPLES, LAYER = 1000, "16x16/conv1"
 
 
 def pictures_alone(generator, segmenter, samples):
@@ -29,43 +30,59 @@ def pictures_alone(generator, segmenter, samples):
             make_batch(job, images, keep=())
 
 
-def _timed(function, *arguments):
-    start = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - start
+def compare(checkpoint: Path, samples: int, layer: str, rounds: int) -> dict:
+    """Seconds of the pictures alone, and how many times as long one layer and all layers take."""
+    generator, segmenter = load_checkpoint(checkpoint).generator, load_segmenter("toytown")
+    pictures_alone(generator, segmenter, 64)  # warm up
+    ways = {
+        "alone": lambda: pictures_alone(generator, segmenter, samples),
+        "one": lambda: dissect(generator, layer, segmenter, samples),
+        "all": lambda: dissect(generator, "all", segmenter, samples),
+    }
+    times = alternate(ways, seconds=0, least=rounds, warm_up=False)
+    return {
+        "samples": samples,
+        "threads": torch.get_num_threads(),
+        "alone_s": median(times, "alone"),
+        "one_layer_ratio": ratio(times, "one", "alone"),
+        "all_layers_ratio": ratio(times, "all", "alone"),
+        "all_layers_s": median(times, "all"),
+        "times": times,
+    }
+
+
+def measure(options: Options) -> dict:
+    """Of the shipped model, in one round."""
+    return compare(SHIPPED, 32 if options.quick else SAMPLES, LAYER, rounds=1)
+
+
+def rows(found: dict) -> list[Row]:
+    """One layer, and all of them."""
+    samples, alone = found["samples"], f"the pictures alone {seconds(found['alone_s'])}"
+    one, everything, spent = (found[name] for name in ("one_layer_ratio", "all_layers_ratio", "all_layers_s"))
+    asked = [f"{below(everything, 3, 'x')}; {below(spent, 60, ' s')}", below(one, 1.5, "x")]
+    if samples != SAMPLES:
+        asked = ["", ""]
+    return [
+        Row(
+            f"Dissection, {samples} pictures, one layer",
+            seconds(one * found["alone_s"]),
+            alone,
+            f"{one:.2f}x",
+            asked[1],
+        ),
+        Row(f"Dissection, {samples} pictures, all layers", seconds(spent), alone, f"{everything:.2f}x", asked[0]),
+    ]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", nargs="?")
-    parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--layer", default="16x16/conv1")
+    parser.add_argument("checkpoint", nargs="?", default=SHIPPED)
+    parser.add_argument("--samples", type=int, default=SAMPLES)
+    parser.add_argument("--layer", default=LAYER)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    generator = load_checkpoint(options.checkpoint).generator if options.checkpoint else Generator(SHAPE)
-    segmenter = load_segmenter("toytown")
-    pictures_alone(generator, segmenter, 64)  # warm up
-    times = {"alone": [], "one": [], "all": []}
-    for number in range(options.rounds):
-        times["alone"].append(_timed(pictures_alone, generator, segmenter, options.samples))
-        times["one"].append(_timed(dissect, generator, options.layer, segmenter, options.samples))
-        times["all"].append(_timed(dissect, generator, "all", segmenter, options.samples))
-        alone, one, everything = (values[-1] for values in times.values())
-        print(
-            f"round {number + 1}: alone {alone:.1f} s, one layer {one:.1f} s ({one / alone:.2f}x), "
-            f"all layers {everything:.1f} s ({everything / alone:.2f}x)",
-            flush=True,
-        )
-    ratio = {name: [t / a for t, a in zip(values, times["alone"], strict=True)] for name, values in times.items()}
-    summary = {
-        "samples": options.samples,
-        "threads": torch.get_num_threads(),
-        "alone_s": statistics.median(times["alone"]),
-        "one_layer_ratio": statistics.median(ratio["one"]),
-        "all_layers_ratio": statistics.median(ratio["all"]),
-        "all_layers_s": statistics.median(times["all"]),
-    }
-    print(json.dumps(summary))
+    print(json.dumps(compare(options.checkpoint, options.samples, options.layer, options.rounds), indent=2))
 
 
 if __name__ == "__main__":

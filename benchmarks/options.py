@@ -1,0 +1,42 @@
+"""What every measurement is told, and the row of the table that it gives back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ROOT / "assets/toytown64/final.safetensors"
+
+
+@dataclass(frozen=True)
+class Options:
+    """threads: of torch. quick: everything tiny, to see that it runs. compile: try `torch.compile` as well."""
+
+    threads: int = 2
+    quick: bool = False
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; every cell is text, "" where there is nothing to say."""
+
+    what: str
+    ours: str = ""
+    beside: str = ""  # what it was measured against, and its number
+    ratio: str = ""
+    asked: str = ""  # what issue 9 asks for, and whether it is met
+
+
+def against(found: float, least: float) -> str:
+    """ "≥ 2.2x: yes": a target and whether a ratio reaches it."""
+    return f"≥ {least:g}x: {'yes' if found >= least else 'no'}"
+
+
+def below(found: float, most: float, unit: str = "") -> str:
+    """ "≤ 60 s: yes": an upper bound and whether a number keeps it."""
+    return f"≤ {most:g}{unit}: {'yes' if found <= most else 'no'}"
+
+
+def seconds(value: float) -> str:
+    """A time in the unit in which it is read easily."""
+    return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.{0 if value >= 0.1 else 1}f} ms"

@@ -1,0 +1,141 @@
+"""The shipped model: latency of one picture, batch 16 beside the eager form, shorter numbers, where the time goes.
+
+python -m benchmarks --only shipped
+"""
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks import machine
+from benchmarks.clock import alternate, median, ratio
+from benchmarks.eager import EagerGenerator
+from benchmarks.generation import latents
+from benchmarks.options import SHIPPED, Options, Row, seconds
+from pgan_core import Generator, load_checkpoint
+
+BATCH = 16
+LEAST_PSNR, LEAST_CONVOLUTION = 40, 0.8  # issue 9
+GROUPS = {  # parts of the names of torch's operations; the first that fits counts
+    "convolutions": ("conv", "mm", "linear"),  # matrix products too: some convolutions are computed as such
+    "copies": ("copy", "clone", "contiguous", "cat", "stack"),
+    "memory": ("empty", "zero", "resize", "fill", "ones", "full"),
+    "non-linearity": ("relu",),
+    "pixel norm": ("norm", "rsqrt", "sqrt", "mul", "div", "square", "pow", "mean", "add"),
+}
+
+
+def measure(options: Options) -> dict:
+    """Numbers of the shipped model on the CPU."""
+    generator = load_checkpoint(SHIPPED).generator
+    fast, eager = generator.prepared(), EagerGenerator(generator)
+    batch = 2 if options.quick else BATCH
+    many, one = latents(generator, batch), latents(generator, 1)
+    with torch.inference_mode():
+        ways = {"eager": lambda: eager(many), "prepared": lambda: fast.run(many), "one": lambda: fast.run(one)}
+        times = alternate(ways, seconds=0.1 if options.quick else 5, most=50)
+        found = {
+            "batch": batch,
+            "difference": float((eager(many) - fast.run(many).images).abs().max()),
+            "ratio": ratio(times, "eager", "prepared"),
+            "eager_s": median(times, "eager"),
+            "prepared_s": median(times, "prepared"),
+            "one_s": median(times, "one"),
+            "profile": time_shares(lambda: fast.run(many), runs=2 if options.quick else 10),
+            "bfloat16_psnr": psnr(generator, torch.bfloat16, 4 if options.quick else 64),
+            "bfloat16_instructions": sorted(machine.BFLOAT16 & set(machine.instructions())),
+        }
+        return found | ({"compile": compiled(fast, many, options)} if options.compile else {})
+
+
+def psnr(generator: Generator, dtype: torch.dtype, count: int) -> float:
+    """Decibels of pictures prepared in a shorter kind of number against float32; both clamped to [-1, 1], peak 2."""
+    z = latents(generator, count)
+    exact, short = (generator.prepared(kind).run(z).images.clamp(-1, 1) for kind in (torch.float32, dtype))
+    return float(10 * torch.log10(4 / (exact - short).square().mean()))
+
+
+def time_shares(run: Callable[[], object], runs: int) -> dict:
+    """Shares of a run's time by GROUPS, and of the ten costliest operations, by torch's profiler (time of its own)."""
+    run()
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        for _ in range(runs):
+            run()
+    spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    total = sum(spent.values())
+    groups = dict.fromkeys([*GROUPS, "other"], 0.0)
+    for name, own in spent.items():
+        groups[_group(name)] += own / total
+    costliest = sorted(spent, key=spent.get, reverse=True)[:10]
+    return {"groups": groups, "operations": {name: spent[name] / total for name in costliest}}
+
+
+def _group(operation: str) -> str:
+    parts = ((group, part) for group, names in GROUPS.items() for part in names)
+    return next((group for group, part in parts if part in operation), "other")
+
+
+def compiled(fast: Generator, z: Tensor, options: Options) -> dict:
+    """`torch.compile` of a prepared run beside the run itself, or why there is none (it needs a C++ compiler)."""
+    torch.compiler.reset()
+    walk = torch.compile(lambda z: fast.run(z).images)
+    start = time.perf_counter()
+    try:
+        difference = float((walk(z) - fast.run(z).images).abs().max())
+    except Exception as error:  # of many kinds: no compiler, no Python headers, a bug of its own
+        return {"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"}
+    first = time.perf_counter() - start
+    ways = {"prepared": lambda: fast.run(z), "compiled": lambda: walk(z)}
+    times = alternate(ways, seconds=0.1 if options.quick else 5, most=50)
+    return {"first_call_s": first, "ratio": ratio(times, "prepared", "compiled"), "difference": difference}
+
+
+def rows(found: dict) -> list[Row]:
+    """Rows of the table."""
+    name, batch = "Shipped model", found["batch"]
+    groups = found["profile"]["groups"]
+    rest = ", ".join(
+        f"{group} {share:.0%}" for group, share in groups.items() if group != "convolutions" and share >= 0.005
+    )
+    instructions = found["bfloat16_instructions"]
+    speed = (
+        "its speed is in the rows of generation" if instructions else "this CPU has no instructions for it: no speed"
+    )
+    met = "yes" if found["bfloat16_psnr"] >= LEAST_PSNR else "no"
+    table = [
+        Row(
+            f"{name}, batch {batch}, float32: a picture",
+            seconds(found["prepared_s"] / batch),
+            f"eager {seconds(found['eager_s'] / batch)}, pictures differ by {found['difference']:.0e}",
+            f"{found['ratio']:.2f}x",
+        ),
+        Row(f"{name}: one picture alone", seconds(found["one_s"])),
+        Row(
+            f"{name}, batch {batch}: time in convolutions",
+            f"{groups['convolutions']:.0%}",
+            f"the rest: {rest}",
+            "",
+            f"≥ {LEAST_CONVOLUTION:.0%}: {'yes' if groups['convolutions'] >= LEAST_CONVOLUTION else 'no'}",
+        ),
+        Row(
+            f"{name}: bfloat16",
+            f"PSNR {found['bfloat16_psnr']:.1f} dB to float32",
+            speed,
+            "",
+            f"≥ {LEAST_PSNR} dB: {met}",
+        ),
+    ]
+    if "compile" in found:
+        table.append(_compile_row(name, found["compile"]))
+    return table
+
+
+def _compile_row(name: str, found: dict) -> Row:
+    what = f"{name}: torch.compile of a prepared run"
+    if "failed" in found:
+        return Row(what, f"not run: {found['failed']}")
+    first = f"first call {seconds(found['first_call_s'])}, pictures differ by {found['difference']:.0e}"
+    return Row(what, first, "the prepared run", f"{found['ratio']:.2f}x", "an option, not a requirement")

@@ -1,0 +1,92 @@
+"""The table of a stored run, as Markdown.
+
+python -m benchmarks.table FILE              # print it
+python -m benchmarks.table FILE --readme     # and put it between README.md's two markers
+"""
+
+import argparse
+import json
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.options import ROOT, Row
+
+SECTIONS = {  # in the order of the table: name -> module with measure(options) and rows(found)
+    "machine": "benchmarks.machine",
+    "generation": "benchmarks.generation",
+    "shipped": "benchmarks.shipped",
+    "memory": "benchmarks.memory",
+    "dissection": "benchmarks.dissection",
+    "swd": "benchmarks.swd",
+    "opening": "benchmarks.opening",
+    "app": "benchmarks.app_rows",
+    "latent_walk": "benchmarks.latent_walk",
+}
+BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+LOADED = 0.3  # cores that others keep busy on average
+
+
+def section_rows(name: str, section: dict) -> list[Row]:
+    """The rows of a section as it was stored: measured, left out, or failed."""
+    if "found" not in section:
+        return [Row(f"{name}", f"not run: {section['not_run']}")]
+    return import_module(SECTIONS[name]).rows(section["found"])
+
+
+def report(stored: dict) -> str:
+    """Date and machine, whether it was busy, and the table."""
+    head = "| Measured | Ours | Beside it | Ratio | Asked for |\n|---|---|---|--:|---|"
+    found = [
+        row for name in SECTIONS if name in stored["sections"] for row in section_rows(name, stored["sections"][name])
+    ]
+    cells = ([row.what, row.ours, row.beside, row.ratio, row.asked] for row in found)
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells]
+    return "\n\n".join([f"{_machine(stored)} {_busy(stored)}", "\n".join([head, *lines])])
+
+
+def _machine(stored: dict) -> str:
+    m = stored["machine"]
+    sets = ", ".join(m["instructions"]) or "no vector instructions known"
+    gpu = f" and {m['gpu']}" if m["gpu"] else ""
+    memory = f", {m['memory_gb']:.0f} GB" if m["memory_gb"] else ""
+    return (
+        f"{stored['date']}, {m['processor']} ({sets}), {m['threads']} threads on {m['cores_allowed']} of {m['cores']} "
+        f"cores{memory}{gpu}; torch {m['torch']}, Python {m['python']}, {m['system']}."
+    )
+
+
+def _busy(stored: dict) -> str:
+    load = stored["load"]
+    others = f"load average {load[0]} before and {load[1]} after" if load[0] is not None else "load unknown"
+    busy = stored["others_cores"]
+    if busy is None:
+        return f"({others[0].upper()}{others[1:]}.)"
+    text = f"others kept {busy:.1f} cores busy meanwhile, {others}"
+    if busy >= LOADED:
+        return f"**Measured on a loaded machine** ({text}): times are too long, ratios were taken side by side."
+    return f"({text[0].upper()}{text[1:]}.)"
+
+
+def into_readme(text: str, table: str) -> str:
+    """README's text with the table between its markers. Raises ValueError where they are missing."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"README.md needs the lines {BEGIN} and {END}, in this order")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, help="JSON of python -m benchmarks")
+    parser.add_argument("--readme", action="store_true", help="put the table between README.md's markers")
+    args = parser.parse_args()
+    table = report(json.loads(args.file.read_text(encoding="utf-8")))
+    print(table)
+    if args.readme:
+        readme = ROOT / "README.md"
+        readme.write_text(into_readme(readme.read_text(encoding="utf-8"), table), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
