@@ -21,3 +21,5 @@ python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png
 python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/real.npz" # scenes of no training set
 python -m pgan_core evaluate "$model" --real "$work/real.npz" --count 8192 --beside >/dev/null
 python -m dissection.rules "$model" --count 8192 --out assets/rules.json >/dev/null
+python -m dissection.town --count 40000 --size 64 --seed 0 --out "$work/town64.npz" # the training set
+python -m pgan_core nearest "$model" --real "$work/town64.npz" --held-out "$work/real.npz"

@@ -1,0 +1,156 @@
+"""`python -m pgan_core nearest`: are generated pictures copies of training scenes?"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from pgan_core.metrics.cli import progress_bar
+from pgan_core.metrics.nearest import MEASURES, NearestSearch, Neighbours, moved
+from pgan_core.metrics.nearest_files import beside, sentence, write
+from pgan_core.metrics.picture_stream import PictureStream
+from pgan_core.metrics.sources import generated_pictures
+
+GENERATED, HELD_OUT, COPIES = "generated", "held out", "copies moved by a pixel"
+_COPIES = 4  # one moved copy for every so many generated pictures
+
+
+def add_arguments(subparsers: argparse._SubParsersAction) -> None:
+    """Adds `nearest` to the commands of `python -m pgan_core`."""
+    parser = subparsers.add_parser(
+        "nearest",
+        help="the training pictures nearest to generated ones",
+        description="Finds the training pictures nearest to generated ones, by their pixels and by their layout, and "
+        "compares the distances with those of held-out real pictures, which no network can have copied, and of "
+        "training pictures moved by one pixel, which are copies. Writes a folder that the app shows.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="any published layout")
+    parser.add_argument(
+        "--real", required=True, type=Path, help="the training set: an .npz with `images`, or a folder of pictures"
+    )
+    parser.add_argument("--held-out", type=Path, help="real pictures that were never trained on, likewise")
+    parser.add_argument("--count", type=int, default=16, help="generated pictures that are shown with neighbours")
+    parser.add_argument("--neighbours", type=int, default=3, help="of each, and by each measure")
+    parser.add_argument("--control", type=int, default=1024, help="pictures of each kind whose distances are compared")
+    parser.add_argument("--seed", type=int, default=0, help="of the latents and of the choice of real pictures")
+    parser.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="was it trained on mirrored ones?",
+    )
+    parser.add_argument("--out", type=Path, help="folder to write; NAME.nearest beside the checkpoint if not given")
+    parser.add_argument("--device", default="cpu", help="of the generator")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Finds, writes and says in one sentence; bad input is one sentence on standard error."""
+    try:
+        result, rows = find_nearest(
+            args.checkpoint,
+            args.real,
+            args.held_out,
+            count=args.count,
+            neighbours=args.neighbours,
+            control=args.control,
+            seed=args.seed,
+            mirror=args.mirror,
+            device=args.device,
+        )
+        write(args.out or beside(args.checkpoint), result, rows)
+    except (ValueError, OSError) as error:  # CheckpointError and DataError are ValueErrors
+        print(error, file=sys.stderr)
+        return 1
+    print(sentence(result))
+    return 0
+
+
+def find_nearest(
+    path: Path,
+    real: Path,
+    held_out: Path | None = None,
+    *,
+    count: int = 16,
+    neighbours: int = 3,
+    control: int = 1024,
+    seed: int = 0,
+    mirror: bool = True,
+    device: str = "cpu",
+) -> tuple[dict, np.ndarray]:
+    """What `nearest_files.write` stores: plain values, and count rows of pictures (see `_rows`).
+
+    Progress bars go to standard error. Raises ValueError or OSError for files that hold no pictures or network.
+    """
+    from pgan_core.checkpoints import load_checkpoint
+
+    if min(count, neighbours) < 1 or control < _COPIES:
+        raise ValueError(f"--count and --neighbours are 1 or more, --control {_COPIES} or more.")
+    start = time.monotonic()
+    generator = load_checkpoint(path, device=device).generator
+    if generator is None:
+        raise ValueError(f"{path} has no generator to draw pictures from.")
+    training = PictureStream(real, generator.resolution)
+    with progress_bar("generating") as progress:
+        sets = {GENERATED: generated_pictures(generator.prepared(), max(count, control), seed=seed, progress=progress)}
+    if held_out:
+        sets[HELD_OUT] = PictureStream(held_out, generator.resolution).some(control, seed)
+    sets[COPIES] = moved(training.some(control // _COPIES, seed))
+    found = _search(sets, training, neighbours, mirror)
+    return {
+        "checkpoint": str(path),
+        "real": str(real),
+        "real_count": len(training),
+        "held_out": str(held_out) if held_out else None,
+        "resolution": generator.resolution,
+        "seed": seed,
+        "mirror": mirror,
+        "measures": {
+            measure: {
+                "neighbours": _neighbour_rows(by_set[GENERATED], count),
+                "nearest": {name: _sorted_nearest(near, control) for name, near in by_set.items()},
+            }
+            for measure, by_set in found.items()
+        },
+        "seconds": round(time.monotonic() - start, 1),
+    }, _rows(sets[GENERATED][:count], training, [by_set[GENERATED] for by_set in found.values()])
+
+
+def _search(sets: dict, training: PictureStream, k: int, mirror: bool) -> dict[str, dict[str, Neighbours]]:
+    """Measure -> set -> its neighbours, the training set being read once."""
+    searches = {
+        (measure, name): NearestSearch(pictures, measure, k=k, mirror=mirror)
+        for measure in MEASURES
+        for name, pictures in sets.items()
+    }
+    with progress_bar("searching") as progress:
+        for batch in training.batches(progress=progress):
+            for search in searches.values():
+                search.update(batch)
+    return {measure: {name: searches[measure, name].result() for name in sets} for measure in MEASURES}
+
+
+def _neighbour_rows(near: Neighbours, count: int) -> list[list[dict]]:
+    arrays = (near.indices, near.mirrored, near.distances)
+    rows = zip(*(array[:count].tolist() for array in arrays), strict=True)
+    return [
+        [{"scene": i, "mirrored": m, "distance": round(d, 2)} for i, m, d in zip(*row, strict=True)] for row in rows
+    ]
+
+
+def _sorted_nearest(near: Neighbours, count: int) -> list[float]:
+    return [round(distance, 2) for distance in np.sort(near.distances[:count, 0]).tolist()]
+
+
+def _rows(generated: np.ndarray, training: PictureStream, found: list[Neighbours]) -> np.ndarray:
+    """Each generated picture with its neighbours by each measure, as they match: count x (1 + k + k) x R x R x 3."""
+    indices, mirrored = (
+        np.concatenate([getattr(near, name)[: len(generated)] for near in found], axis=1)
+        for name in ("indices", "mirrored")
+    )
+    scenes = training.at(indices.ravel()).reshape(*indices.shape, *generated.shape[1:])
+    scenes = np.where(mirrored[..., None, None, None], scenes[..., ::-1], scenes)
+    return np.concatenate([generated[:, None], scenes], axis=1).transpose(0, 1, 3, 4, 2)
