@@ -4,12 +4,13 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.components.page import header
-from dashboard.components.quality import damages, distance, norms, stages, stddev
+from dashboard.components.quality import damages, distance, nearest, norms, stages, stddev
 
 PARTS = {
     "Distance": distance,
     "Over training": stages,
     "What measures see": damages,
+    "Nearest training scenes": nearest,
     "Minibatch stddev": stddev,
     "Pixel norm": norms,
 }

@@ -46,6 +46,17 @@ def read(checkpoint: Path) -> tuple[dict, np.ndarray] | None:
         return None
 
 
+def columns(result: dict, measure: str) -> tuple[int, int]:
+    """Where in a row of pictures a measure's neighbours begin and end; the generated picture is the first of all."""
+    begin = 1
+    for name, found in result["measures"].items():
+        end = begin + len(found["neighbours"][0])
+        if name == measure:
+            return begin, end
+        begin = end
+    raise KeyError(measure)
+
+
 def sentence(result: dict) -> str:
     """The finding: median nearest distances of generated and held-out pictures, and how many are suspiciously near."""
     parts, shares = [], []

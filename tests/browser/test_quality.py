@@ -42,6 +42,8 @@ def test_pictures_of_ones_own(visit):
 def test_the_parts_follow_one_another(visit):
     page = visit("quality", quality_part="Pixel+norm")
     page.get_by_test_id("quality-place").wait_for()
+    page.get_by_role("radio", name="Nearest training scenes").click()
+    page.get_by_text("python -m pgan_core nearest").wait_for()
     page.get_by_role("radio", name="Minibatch stddev").click()
     page.get_by_test_id("quality-batch").wait_for()
     page.get_by_text("As the batch becomes alike").wait_for()

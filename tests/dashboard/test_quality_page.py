@@ -2,14 +2,18 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.components.images import data_uri
 from dashboard.components.quality import sources
 from dashboard.figures import quality as figures
 from dashboard.figures import variation
+from pgan_core.metrics import nearest_files
+from pgan_core.pictures import enlarge
 
 
 def figure(app, key: str) -> dict:
@@ -119,6 +123,39 @@ def test_figures_take_plain_arrays():
     assert "×2.0" in grid.data[0].text[1][0] and "=" in grid.data[0].text[1][1]
     maps = variation.stddev_maps(np.ones((5, 4, 4)), np.full((4, 4), 0.5), 1.0)
     assert np.asarray(maps.data[0].z).shape == (16, 5)
+
+
+def test_nearest_training_scenes_are_those_that_were_kept(open_app, model_folder):
+    app = open_app("quality", model="second/16x16-end", quality_part="Nearest training scenes")
+    assert not app.exception and "pgan_core nearest 16x16-end.safetensors" in app.code[0].value
+    rows = np.random.default_rng(0).integers(0, 256, (2, 5, 16, 16, 3), dtype=np.uint8)
+
+    def neighbours(*distances):
+        return [[{"scene": 7, "mirrored": i > 0, "distance": d} for i, d in enumerate(distances)]] * 2
+
+    def measure(distances, generated):
+        return {
+            "neighbours": neighbours(*distances),
+            "nearest": {"generated": generated, "held out": [5.0, 6.0, 8.0], "copies": [1.0]},
+        }
+
+    found = {"pixels": measure((31.5, 40.0), [4.0, 6.0, 7.0]), "layout": measure((2.5, 3.0), [1.0, 2.0])}
+    result = {"resolution": 16, "seed": 3, "real_count": 9000, "measures": found}
+    folder = nearest_files.beside(model_folder / "second" / "16x16-end.safetensors")
+    nearest_files.write(folder, result, rows)
+    try:
+        app = open_app("quality", model="second/16x16-end", quality_part="Nearest training scenes")
+        assert not app.exception and (app.metric[0].value, app.metric[0].delta) == ("6.0", "held-out scenes: 6.0")
+        assert len(figure(app, "quality_nearest_curves")["data"]) == 3
+        wall = next(html.proto.body for html in app.get("html") if "quality-nearest" in html.proto.body)
+        assert wall.count("<img") == 2 * 3 and "seed 4" in wall and "40.0 ⇋" in wall and "3.0" not in wall
+        assert data_uri(enlarge(rows[1, 2], 128)) in wall and data_uri(enlarge(rows[1, 3], 128)) not in wall
+        app.button_group(key="quality_nearest").set_value("layout").run()
+        wall = next(html.proto.body for html in app.get("html") if "quality-nearest" in html.proto.body)
+        assert not app.exception and app.metric[0].value == "1.5"
+        assert "3.0 ⇋" in wall and data_uri(enlarge(rows[1, 3], 128)) in wall
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_stored_measures_are_shown_at_once(open_app, model_folder):

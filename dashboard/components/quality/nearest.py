@@ -1,0 +1,107 @@
+"""Did the network learn scenes by heart? Generated pictures beside the training pictures nearest to them."""
+
+import html
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard import session
+from dashboard.components.charts import chart
+from dashboard.components.images import data_uri
+from dashboard.components.page import formula_box
+from dashboard.figures import nearest as figures
+from pgan_core.metrics import nearest_files
+from pgan_core.pictures import enlarge
+
+COMMAND = "python -m pgan_core nearest {} --real TRAINING_SET --held-out OTHER_PICTURES"
+EQUATION = r"d(x, y) = \sqrt{\tfrac{1}{n} \textstyle\sum_i (x_i - y_i)^2}"
+WORDS = {
+    "pixels": (
+        "The root mean square difference of all pixels, in levels of 255. It finds copies and blurred copies; a sharp "
+        "copy that moved by a pixel is already a long way off, as the grey curve shows. Dark scenes have less contrast "
+        "than those by day: hence two humps."
+    ),
+    "layout": (
+        "The same over the pictures smoothed and reduced to 16×16, each channel less its own mean: blind to brightness "
+        "and little troubled by a pixel's shift. Where houses and trees stand is what counts."
+    ),
+}
+WHERE = "⇋: the nearer of a scene and its mirror image counts, as training shows both. Karras et al. 2018, appendix."
+
+
+def draw(model: session.Model, seed: int) -> None:
+    """What `python -m pgan_core nearest` kept beside the model: distances, then pictures with their neighbours."""
+    folder = nearest_files.beside(model.path)
+    changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+    found = stored(str(model.path), changed)
+    if found is None:
+        st.info("Nobody has looked for this model's nearest training pictures yet. From a shell:")
+        st.code(COMMAND.format(model.path.name), language="bash")
+        return
+    result, _ = found
+    names = list(result["measures"])
+    measure = st.segmented_control(
+        "Compare by", names, default=names[0], key="quality_nearest", bind="query-params", required=True,
+        format_func=str.capitalize,
+    )  # fmt: skip
+    near = result["measures"][measure]
+    curves, side = st.columns([3, 1.15], gap="medium")
+    with curves:
+        chart(figures.nearest_curves(near["nearest"]), key="quality_nearest_curves")
+    with side:
+        verdict(near["nearest"], result["real_count"])
+    st.subheader("Generated pictures, each with its nearest training scenes")
+    st.html(wall(str(model.path), changed, measure))
+    formula_box(EQUATION, WORDS.get(measure, ""), WHERE)
+
+
+@session.cached(max_entries=8)
+def stored(path: str, changed: int) -> tuple[dict, np.ndarray] | None:
+    """The kept folder of a model's file; read again when it was changed."""
+    return nearest_files.read(Path(path))
+
+
+def verdict(nearest: dict[str, list[float]], total: int) -> None:
+    """The medians next to each other, and how to read them."""
+    generated, held_out = nearest["generated"], nearest.get("held out")
+    note = f"held-out scenes: {np.median(held_out):.1f}" if held_out else None
+    st.metric(
+        "Median distance to the nearest", f"{np.median(generated):.1f}", note, delta_color="off", delta_arrow="off"
+    )
+    text = f"{len(generated):,} generated pictures, {total:,} training scenes."
+    if held_out:
+        share = nearest_files.share_below(generated, held_out)
+        text += (
+            f" Had the network learned scenes by heart, orange would lie far left of blue. **{100 * share:.1f}%** of "
+            "the generated pictures are nearer than the nearest 1% of the held-out scenes, which no network has seen."
+        )
+    st.caption(text)
+
+
+@session.cached(max_entries=8)
+def wall(path: str, changed: int, measure: str) -> str:
+    """HTML: every generated picture, framed, with its neighbours by the measure and their distances."""
+    result, rows = stored(path, changed)
+    found = result["measures"][measure]["neighbours"]
+    begin, end = nearest_files.columns(result, measure)
+    groups = []
+    for i, (pictures, neighbours) in enumerate(zip(rows, found, strict=True)):
+        cells = [cell(pictures[0], f"seed {result['seed'] + i}", figures.FAKE)]
+        for picture, near in zip(pictures[begin:end], neighbours, strict=True):
+            mirrored = " ⇋" if near["mirrored"] else ""
+            cells.append(cell(picture, f"{near['distance']:.1f}{mirrored}", title=f"training scene {near['scene']}"))
+        grid = f"display:grid;grid-template-columns:repeat({end - begin + 1},1fr);gap:.35rem"
+        groups.append(f'<div style="{grid}">{"".join(cells)}</div>')
+    columns = "display:grid;grid-template-columns:1fr 1fr;gap:.5rem 1.6rem"
+    return f'<div data-testid="quality-nearest" style="{columns}">{"".join(groups)}</div>'
+
+
+def cell(picture: np.ndarray, caption: str, frame: str = "transparent", title: str = "") -> str:
+    """One picture, enlarged by nearest neighbour, with a line below it."""
+    source = data_uri(enlarge(picture, 128))
+    return (
+        f'<figure style="margin:0" title="{html.escape(title)}"><img src="{source}" alt="" '
+        f'style="width:100%;box-sizing:border-box;border:3px solid {frame}">'
+        f'<figcaption style="font-size:.9rem;text-align:center">{html.escape(caption)}</figcaption></figure>'
+    )
