@@ -1,73 +1,23 @@
-"""Router and frame: `streamlit run dashboard/app.py`.
+"""Where `streamlit run dashboard/app.py` begins: imported once by the server, then run anew for every browser.
 
-Every run of the script draws the frame (navigation, model card, seed, device) and then the chosen page. A
-page is a file in `views/` named in `PAGES`; how to write one stands in `dashboard/views/__init__.py`.
+The server imports this file as a module, finds `app` and starts it; `dashboard/warm.py` says what is paid then. Each
+run of the script for a browser (`__main__`) draws the frame and the chosen page, see `dashboard/frame.py`.
 """
 
 import sys
 from pathlib import Path
 
-import pandas  # noqa: F401  (before plotly: imported after it, in another thread, pandas may be seen half-made)
 import streamlit as st
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # Streamlit puts this script's own folder on the path, not the checkout
 
-from dashboard import sidebar  # noqa: E402
+if __name__ == "__main__":
+    from dashboard import frame  # torch and pandas; a visitor who comes early waits here until the server has them
 
-# section -> (name of the file in views/ and of the page in the address, title, icon)
-PAGES = {
-    "Look": [
-        ("growth", "Growth", ":material/stairs:"),
-        ("latents", "Latents", ":material/explore:"),
-        ("models", "Models", ":material/folder_open:"),
-    ],
-    "Inside": [
-        ("architecture", "Architecture", ":material/account_tree:"),
-        ("activations", "Activations", ":material/layers:"),
-        ("initialization", "Initialization", ":material/scatter_plot:"),
-    ],
-    "Meaning": [
-        ("dissection", "Dissection", ":material/biotech:"),
-        ("interventions", "Interventions", ":material/brush:"),
-    ],
-    "Measure": [
-        ("quality", "Quality", ":material/straighten:"),
-    ],
-}
+    frame.draw()
+else:
+    from dashboard import warm
 
-
-FIRST = "growth"  # the page at the bare address; a hidden twin of it answers to its name
-
-
-def path(name: str) -> str:
-    """A page's name in the address. The first page's own stays free: Streamlit would keep it without serving it."""
-    return "start" if name == FIRST else name
-
-
-def pages() -> dict[str, list[st.Page]]:
-    """The navigation: every page of `PAGES` whose file is there, by section."""
-    views = Path(__file__).resolve().parent / "views"
-    found = {
-        section: [
-            st.Page(views / f"{name}.py", title=title, icon=icon, url_path=path(name), default=name == FIRST)
-            for name, title, icon in rows
-            if (views / f"{name}.py").exists()
-        ]
-        for section, rows in PAGES.items()
-    }
-    by_name = st.Page(views / f"{FIRST}.py", title="Growth", url_path=FIRST, visibility="hidden")
-    return {section: rows for section, rows in found.items() if rows} | {"": [by_name]}
-
-
-st.set_page_config(
-    page_title="PGGAN Lab",
-    page_icon=str(Path(__file__).parent / "icon.svg"),  # a named icon would be fetched from a font server
-    layout="wide",
-    initial_sidebar_state=250,
-    menu_items={"About": "PGGAN Lab: watch a Progressive GAN grow, and look inside it."},
-)
-page = st.navigation(pages(), expanded=True)
-sidebar.draw()
-page.run()
+    app = st.App(__file__, lifespan=warm.lifespan)

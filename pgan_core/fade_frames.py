@@ -31,13 +31,20 @@ class FadeFrame:
 
 
 def growth_frames(
-    generator: Generator, z: Tensor, labels: Tensor | None = None, *, steps: int = 8, size: int | None = None
+    generator: Generator,
+    z: Tensor,
+    labels: Tensor | None = None,
+    *,
+    steps: int = 8,
+    size: int | None = None,
+    native: bool = False,
 ) -> Iterator[FadeFrame]:
     """A network read at its lower resolutions: its smallest picture, then each fade in `steps` steps up to alpha 1.
 
     A network stored in the middle of a fade ends with that fade, its own alpha among the steps. `size` is the edge of
-    the pictures that come out (default: full size): enlarged by nearest neighbour, or averaged down. Sizes without a
-    to-RGB layer are left out, and a resolution whose half is missing appears without a fade.
+    the pictures that come out (default: full size): enlarged by nearest neighbour, or averaged down; `native` leaves
+    those that are smaller as they are. Sizes without a to-RGB layer are left out, and a resolution whose half is
+    missing appears without a fade.
     """
     size = size or generator.resolution
     top, stored_alpha = generator.moment()
@@ -48,7 +55,7 @@ def growth_frames(
             old, new = pictures.get(r // 2), pictures[r]
             alphas = {1.0} if old is None else {step / steps for step in range(1, steps + 1)}
             for alpha in sorted(alphas | {stored_alpha} if r == top else alphas):
-                yield FadeFrame(r, alpha, _pictures(generator.blend(old, new, alpha), size))
+                yield FadeFrame(r, alpha, _pictures(generator.blend(old, new, alpha), min(r, size) if native else size))
 
 
 def _every_picture(generator: Generator, z: Tensor, labels: Tensor | None, resolutions: list[int]) -> dict[int, Tensor]:
@@ -64,11 +71,15 @@ def _every_picture(generator: Generator, z: Tensor, labels: Tensor | None, resol
 
 
 def stored_frame(
-    generator: Generator, z: Tensor, labels: Tensor | None = None, *, size: int | None = None
+    generator: Generator, z: Tensor, labels: Tensor | None = None, *, size: int | None = None, native: bool = False
 ) -> FadeFrame:
-    """A snapshot as it was: the moment of the fade that its file holds, with both branches where it is in a fade."""
+    """A snapshot as it was: the moment of the fade that its file holds, with both branches where it is in a fade.
+
+    `size` and `native` as for `growth_frames`; the branches are as large as the pictures.
+    """
     size = size or generator.resolution
     resolution, alpha = generator.moment()
+    size = min(resolution, size) if native else size
     fading = alpha < 1
     names = [rgb_name(resolution // 2), rgb_name(resolution)] if fading else []
     with torch.inference_mode():

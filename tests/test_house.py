@@ -38,7 +38,7 @@ def test_the_import_check_sees_every_kind_of_import():
 
 def test_pandas_is_imported_before_anything_that_brings_plotly():
     """Plotly meeting a half-imported pandas in a second session's thread was seen to crash a page."""
-    lines = (ROOT / "dashboard/app.py").read_text().splitlines()
+    lines = (ROOT / "dashboard/frame.py").read_text().splitlines()
     pandas = next(i for i, line in enumerate(lines) if line.startswith("import pandas"))
     others = [
         i for i, line in enumerate(lines) if line.startswith(("import streamlit", "from dashboard", "import plotly"))

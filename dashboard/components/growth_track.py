@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.components.images import data_uri
+from dashboard.components.sprites import LOSSLESS_BELOW
 from pgan_core.fade_frames import FadeFrame
 from pgan_core.growth import Schedule
-from pgan_core.pictures import contact_sheet
+from pgan_core.pictures import contact_sheet, enlarge
 
+LOSSLESS, LOSSY = {"lossless": True, "quality": 0}, {"quality": 90}
 STEADY = 0.5  # length on the scrubber of training on after a fade, which is 1 long
 
 
@@ -40,7 +42,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Track:
-    """All that the scrubber moves over. `sheets` are walls of pictures, uint8 H x W x 3."""
+    """All that the scrubber moves over. `sheets` are walls of pictures, uint8 H x W x 3, each at its own resolution."""
 
     sheets: list[np.ndarray]
     points: list[Point]
@@ -51,9 +53,17 @@ class Track:
     def end(self) -> float:
         return self.points[-1].t
 
-    def addresses(self) -> list[str]:
-        """The sheets as data: addresses, small enough to send all at once."""
-        return [data_uri(sheet, "WEBP", quality=90, method=2) for sheet in self.sheets]
+    def addresses(self, columns: int) -> list[str]:
+        """The sheets as data: addresses, small enough to send all at once; the browser enlarges them."""
+        small = LOSSLESS_BELOW * columns
+        return [
+            data_uri(sheet, "WEBP", method=0, **(LOSSLESS if len(sheet) < small else LOSSY)) for sheet in self.sheets
+        ]
+
+    def wall(self, number: int, pixels: int = 512) -> np.ndarray:
+        """A sheet enlarged to about `pixels`, to the same size for all sheets."""
+        largest = max(sheet.shape[1] for sheet in self.sheets)
+        return enlarge(self.sheets[number], largest * max(1, pixels // largest))
 
     def nearest(self, t: float) -> Point:
         return min(self.points, key=lambda point: abs(point.t - t))

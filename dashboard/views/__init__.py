@@ -25,6 +25,6 @@ A page answers one question, and is built like this (copy it):
     formula_box(r"slerp(a, b, t) = ...", "Two or three sentences.", "PGGAN, section 4")
 
 Rules: keys of controls are `<page>_<name>`, with `bind="query-params"` so that links restore the view; controls in
-one row above the figure; headings are `st.subheader`; the file's name is the one in `PAGES` of `dashboard/app.py`,
+one row above the figure; headings are `st.subheader`; the file's name is the one in `PAGES` of `dashboard/frame.py`,
 which shows a page as soon as its file is there. Work that takes more than a second shows progress.
 '''

@@ -5,18 +5,27 @@ import streamlit as st
 from dashboard import library, session
 from dashboard.components.charts import chart
 from dashboard.components.export import export_bar
-from dashboard.components.growth_track import Track, final_track, snapshot_track, tile_size
+from dashboard.components.growth_runs import (
+    default_count,
+    final_growth,
+    picture_costs,
+    picture_counts,
+    run_schedule,
+    snapshot_growth,
+)
+from dashboard.components.growth_track import Track
 from dashboard.components.growth_view import growth_view, schedules_view
+from dashboard.components.later import shown
 from dashboard.components.page import formula_box, header
 from dashboard.figures import growth as figures
-from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
-from pgan_core.costs import Cost, cumulative_cost, image_cost, pictures_that_fit, saving
-from pgan_core.fade_frames import growth_frames, stored_frame
-from pgan_core.growth import Schedule, Stage, official_schedule
-from pgan_core.pictures import encode, encode_gif, encode_mp4, enlarge
+from pgan_core import CheckpointError
+from pgan_core.costs import cumulative_cost, pictures_that_fit, saving
+from pgan_core.growth import Schedule, official_schedule
+from pgan_core.pictures import encode, encode_gif, encode_mp4
 
 FINAL, SNAPSHOTS = "Final network at lower resolutions", "Snapshots from training"
 OFFICIAL = "the official 1024×1024 run"
+WALL = '[data-testid="growth-wall"] canvas[data-ready]'
 GPU_MEMORY = 16 * 10**9  # of the cards of 2018
 ABOUT_FINAL = (
     "The weights of the loaded file at every moment. A coarse to-RGB layer learns no more once its fade is over while "
@@ -37,43 +46,13 @@ WHERE = "Karras et al. 2018, section 2, figure 2. α is the weight of the new br
 # ---- what is shown -----------------------------------------------------------------------------------------------
 
 
-@session.cached(max_entries=6, spinner="Growing the pictures")
-def final_growth(model: session.Model, seed: int, columns: int) -> tuple[Track, list[str]]:
-    """The loaded network at every moment of its growth: the track, and its sheets as addresses."""
-    z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
-    size = tile_size(model.generator.resolution, columns)
-    frames = list(growth_frames(session.prepared(model), z, labels, size=size))
-    track = final_track(frames, model.generator.moment(), columns)
-    return track, track.addresses()
-
-
-@session.cached(max_entries=8, spinner="Reading the snapshots")
-def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int) -> tuple[Track, list[str]]:
-    """The snapshots of the model's run, each at its own moment; `stages` are (path, time of the file's last change)."""
-    frames, kimg = [], []
-    z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
-    for path, _ in stages:
-        stage = load_checkpoint(path, device=model.device)
-        size = tile_size(model.generator.resolution, columns)
-        frames.append(stored_frame(stage.generator, z, labels, size=size))
-        kimg.append(stage.info["metadata"]["kimg"])
-    track = snapshot_track(frames, kimg, columns, run_schedule(model))
-    return track, track.addresses()
-
-
 def thousands(number: float) -> str:
     return f"{number:,.0f}".replace(",", "\u202f")
 
 
-def run_schedule(model: session.Model) -> Schedule | None:
-    """The schedule by which the loaded model was trained, where its file says so."""
-    stages = model.info.get("metadata", {}).get("recipe", {}).get("schedule")
-    return Schedule(tuple(Stage(**stage) for stage in stages)) if stages else None
-
-
 def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
     """The way of showing growth, and the columns of the wall; large pictures take long, so there are fewer of them."""
-    counts = [4, 9, 16, 25] if resolution <= 128 else [4, 9] if resolution <= 256 else [4]
+    counts = picture_counts(resolution)
     if st.session_state.get("growth_pictures", counts[0]) not in counts:
         del st.session_state["growth_pictures"]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -82,7 +61,8 @@ def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
         way = st.segmented_control("Shown as", ways, default=FINAL, key="growth_way", **shared)
         st.space("small")
         st.markdown("Pictures", width="content")
-        count = st.segmented_control("Pictures", counts, default=counts[:3][-1], key="growth_pictures", **shared)
+        default = default_count(resolution)
+        count = st.segmented_control("Pictures", counts, default=default, key="growth_pictures", **shared)
     return way, round(count**0.5)
 
 
@@ -101,7 +81,7 @@ def show(track: Track, addresses: list[str], columns: int, identity: str) -> Non
     formula_box(EQUATION, WORDS, WHERE)
     st.markdown(ABOUT_FINAL if track.smooth else ABOUT_SNAPSHOTS)
     files = {
-        "growth.png": lambda: encode(enlarge(track.sheets[track.nearest(t).sheet], 512)),
+        "growth.png": lambda: encode(track.wall(track.nearest(t).sheet)),
         "growth.gif": lambda: encode_gif(film(track)),
         "growth.mp4": lambda: encode_mp4(film(track)),
     }
@@ -110,27 +90,19 @@ def show(track: Track, addresses: list[str], columns: int, identity: str) -> Non
 
 def film(track: Track) -> list:
     """The walls from the first moment to the last; snapshots and finished resolutions stand for a while."""
-    sheets = [enlarge(sheet, 512) for sheet in track.sheets]
+    sheets = [track.wall(number) for number in range(len(track.sheets))]
     return [sheets[point.sheet] for point in track.points for _ in range(1 if point.alpha < 1 and track.smooth else 6)]
 
 
 # ---- what growing costs ------------------------------------------------------------------------------------------
 
 
-@session.cached(max_entries=8)
-def picture_costs(model: session.Model | None) -> dict[int, Cost]:
-    """What a picture costs generator and discriminator together, by size; without a model, the official networks."""
-    if model is None:
-        networks = [Generator(GeneratorConfig()), Discriminator(DiscriminatorConfig())]
-    else:
-        networks = [network for network in (model.generator, model.discriminator) if network is not None]
-    sizes = set.intersection(*(set(network.resolutions) for network in networks))
-    return {size: sum((image_cost(network, size) for network in networks), Cost(0, 0)) for size in sorted(sizes)}
-
-
+@st.fragment
 def costs_section(model: session.Model, own: Schedule | None) -> None:
     """What a picture and a run cost, for the loaded model or for the official run."""
     st.subheader("What growing saves")
+    if not shown(WALL, key="growth_later"):
+        return
     runs = ["this run" if own else "this network, official schedule", OFFICIAL]
     run = st.segmented_control(
         "Costs of", runs, default=runs[0], key="growth_costs", bind="query-params", required=True

@@ -34,9 +34,13 @@ class Player {
     else if (wasAtEnd || before > end) this.t = end; // other frames: who looked at the last one still does
     this.ticks(data.ticks, end);
     const images = data.sheets.map((address) => Object.assign(new Image(), {src: address}));
-    await Promise.all(images.map((image) => image.decode()));
+    const {from, to} = this.place(this.t); // what is looked at is there first
+    await Promise.all([images[from.sheet], images[to.sheet]].map((image) => image.decode()));
     if (this.data !== data) return; // newer frames came meanwhile
     this.images = images;
+    this.draw();
+    await Promise.all(images.map((image) => image.decode()));
+    if (this.data !== data) return;
     this.show(this.t);
     this.canvas.dataset.ready = "true";
     if (before !== null && before !== this.t) this.settle();
@@ -69,13 +73,15 @@ class Player {
     this.on.show(place);
   }
 
-  // The canvas holds the sheet enlarged by a whole factor, so that the browser only ever scales it down.
+  // The canvas holds the largest sheet enlarged by a whole factor, so that the browser only ever scales it down;
+  // sheets of fewer pixels are enlarged by more.
   draw() {
     if (!this.images) return;
     const {from, to, part} = this.place(this.t), first = this.images[from.sheet];
+    const largest = this.images.reduce((best, image) => (image.width > best.width ? image : best));
     const wanted = this.canvas.clientWidth * (window.devicePixelRatio || 1);
-    const factor = Math.max(1, Math.min(8, Math.ceil(wanted / first.width)));
-    const width = first.width * factor, height = first.height * factor;
+    const factor = Math.max(1, Math.min(8, Math.ceil(wanted / largest.width)));
+    const width = largest.width * factor, height = largest.height * factor;
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, {width, height});
     const context = this.canvas.getContext("2d");
     context.imageSmoothingEnabled = false;

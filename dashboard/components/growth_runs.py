@@ -1,0 +1,70 @@
+"""What the Growth page computes: a network's pictures at every moment of its growth, its schedule, its costs."""
+
+import contextlib
+
+from dashboard import library, session
+from dashboard.components.growth_track import Track, final_track, snapshot_track, tile_size
+from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
+from pgan_core.costs import Cost, image_cost
+from pgan_core.fade_frames import growth_frames, stored_frame
+from pgan_core.growth import Schedule, Stage
+
+
+def picture_counts(resolution: int) -> list[int]:
+    """How many pictures a wall may have; large ones take long, so there are fewer of them."""
+    return [4, 9, 16, 25] if resolution <= 128 else [4, 9] if resolution <= 256 else [4]
+
+
+def default_count(resolution: int) -> int:
+    return picture_counts(resolution)[:3][-1]
+
+
+@session.cached(max_entries=6, spinner="Growing the pictures")
+def final_growth(model: session.Model, seed: int, columns: int) -> tuple[Track, list[str]]:
+    """The loaded network at every moment of its growth: the track, and its sheets as addresses."""
+    z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
+    size = tile_size(model.generator.resolution, columns)
+    frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True))
+    track = final_track(frames, model.generator.moment(), columns)
+    return track, track.addresses(columns)
+
+
+@session.cached(max_entries=8, spinner="Reading the snapshots")
+def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int) -> tuple[Track, list[str]]:
+    """The snapshots of the model's run, each at its own moment; `stages` are (path, time of the file's last change)."""
+    frames, kimg = [], []
+    z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
+    for path, _ in stages:
+        stage = load_checkpoint(path, device=model.device)
+        size = tile_size(model.generator.resolution, columns)
+        frames.append(stored_frame(stage.generator, z, labels, size=size, native=True))
+        kimg.append(stage.info["metadata"]["kimg"])
+    track = snapshot_track(frames, kimg, columns, run_schedule(model))
+    return track, track.addresses(columns)
+
+
+def run_schedule(model: session.Model) -> Schedule | None:
+    """The schedule by which the loaded model was trained, where its file says so."""
+    stages = model.info.get("metadata", {}).get("recipe", {}).get("schedule")
+    return Schedule(tuple(Stage(**stage) for stage in stages)) if stages else None
+
+
+@session.cached(max_entries=8)
+def picture_costs(model: session.Model | None) -> dict[int, Cost]:
+    """What a picture costs generator and discriminator together, by size; without a model, the official networks."""
+    if model is None:
+        networks = [Generator(GeneratorConfig()), Discriminator(DiscriminatorConfig())]
+    else:
+        networks = [network for network in (model.generator, model.discriminator) if network is not None]
+    sizes = set.intersection(*(set(network.resolutions) for network in networks))
+    return {size: sum((image_cost(network, size) for network in networks), Cost(0, 0)) for size in sorted(sizes)}
+
+
+def prepare() -> None:
+    """Read the model that the first visitor will see and draw what the page opens with."""
+    with contextlib.suppress(CheckpointError, ValueError, OSError, StopIteration):  # the page says what is wrong
+        name, path = next(iter(library.models().items()))
+        model = session.open_model(name, path, session.devices()[-1])
+        if model.generator is not None:
+            final_growth(model, 0, round(default_count(model.generator.resolution) ** 0.5))
+            picture_costs(model)

@@ -1,0 +1,18 @@
+"""What can wait: charts below the first screen are sent once the browser shows the picture above them.
+
+Plotly's JavaScript takes the browser a second; sent along with the picture it would hold the picture up.
+"""
+
+import streamlit as st
+
+from dashboard.components.browser import load
+
+_later = st.components.v2.component("lab_later", html="<span></span>", js=load("later.js"), isolate_styles=False)
+
+
+def shown(selector: str, key: str) -> bool:
+    """Whether the browser shows what the CSS selector finds; the fragment around the call runs again when it does."""
+    result = _later(
+        data={"selector": selector}, key=key, height="content", default={"ready": False}, on_ready_change=lambda: None
+    )
+    return bool(result.ready)

@@ -1,0 +1,69 @@
+"""Router and frame: what every run of the script draws before the chosen page, and the list of pages.
+
+A page is a file in `views/` named in `PAGES`; how to write one stands in `dashboard/views/__init__.py`.
+"""
+
+from pathlib import Path
+
+import pandas  # noqa: F401  (before plotly: imported after it, in another thread, pandas may be seen half-made)
+import streamlit as st
+
+from dashboard import sidebar
+
+# section -> (name of the file in views/ and of the page in the address, title, icon)
+PAGES = {
+    "Look": [
+        ("growth", "Growth", ":material/stairs:"),
+        ("latents", "Latents", ":material/explore:"),
+        ("models", "Models", ":material/folder_open:"),
+    ],
+    "Inside": [
+        ("architecture", "Architecture", ":material/account_tree:"),
+        ("activations", "Activations", ":material/layers:"),
+        ("initialization", "Initialization", ":material/scatter_plot:"),
+    ],
+    "Meaning": [
+        ("dissection", "Dissection", ":material/biotech:"),
+        ("interventions", "Interventions", ":material/brush:"),
+    ],
+    "Measure": [
+        ("quality", "Quality", ":material/straighten:"),
+    ],
+}
+
+
+FIRST = "growth"  # the page at the bare address; a hidden twin of it answers to its name
+
+
+def path(name: str) -> str:
+    """A page's name in the address. The first page's own stays free: Streamlit would keep it without serving it."""
+    return "start" if name == FIRST else name
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """The navigation: every page of `PAGES` whose file is there, by section."""
+    views = Path(__file__).resolve().parent / "views"
+    found = {
+        section: [
+            st.Page(views / f"{name}.py", title=title, icon=icon, url_path=path(name), default=name == FIRST)
+            for name, title, icon in rows
+            if (views / f"{name}.py").exists()
+        ]
+        for section, rows in PAGES.items()
+    }
+    by_name = st.Page(views / f"{FIRST}.py", title="Growth", url_path=FIRST, visibility="hidden")
+    return {section: rows for section, rows in found.items() if rows} | {"": [by_name]}
+
+
+def draw() -> None:
+    """The frame (navigation, model, seed, device) and the chosen page."""
+    st.set_page_config(
+        page_title="PGGAN Lab",
+        page_icon=str(Path(__file__).parent / "icon.svg"),  # a named icon would be fetched from a font server
+        layout="wide",
+        initial_sidebar_state=250,
+        menu_items={"About": "PGGAN Lab: watch a Progressive GAN grow, and look inside it."},
+    )
+    page = st.navigation(pages(), expanded=True)
+    sidebar.draw()
+    page.run()
