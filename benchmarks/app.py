@@ -1,0 +1,265 @@
+"""The app as people meet it: from `streamlit run` to the first picture, seeds on the screen, memory given back.
+
+    python -m benchmarks.app [--openings 5] [--changes 15] [--json FILE]
+
+Starts the app on a free port and looks at it through a real Chromium (`chromium` or Chrome on the PATH), 1280 x 720.
+A picture counts when it is decoded and the frame after it has begun; times of a seed run from the key press to there.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from pgan_core import Generator, GeneratorConfig
+from pgan_core.checkpoints.native import save_checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PATIENCE = 180_000  # ms
+
+# page in the address -> where its generated pictures are
+PAGES = {
+    "": '[data-testid="growth-wall"] canvas',
+    "latents": '[data-testid="walk"] canvas',
+    "models": 'img[data-testid="models-wall"], [data-testid="models-wall"] img',
+    "activations": '[data-testid="stPlotlyChart"] .js-plotly-plot path',
+    "initialization": '[data-testid="initialization-pictures"] img',
+    "interventions": '[data-testid="paint"] canvas',
+}
+
+# lab.look(selector): a text that differs when the pictures do, or null while one of them is not there or not decoded.
+# lab.changed(selector, before): the time in ms of the first frame after the pictures became others, all decoded.
+WATCH = """
+window.lab = {
+  pixels(element) {
+    const small = Object.assign(document.createElement("canvas"), {width: 24, height: 24});
+    const context = small.getContext("2d", {willReadFrequently: true});
+    context.drawImage(element, 0, 0, 24, 24);
+    const data = context.getImageData(0, 0, 24, 24).data;
+    return new Set(data).size > 8 ? data.join() : null;  // a blank canvas has no picture yet
+  },
+  look(selector) {
+    const found = [...document.querySelectorAll(selector)];
+    const drawn = found.map((element) =>
+      element.tagName === "path" ? element.getAttribute("d")
+      : element.tagName === "CANVAS" ? (element.width && element.height ? lab.pixels(element) : null)
+      : element.complete && element.naturalWidth ? element.src : null);
+    const known = drawn.filter((one) => one !== null);
+    return known.length && (known.length === drawn.length || found[0].tagName === "CANVAS") ? known.join("|") : null;
+  },
+  changed(selector, before) {
+    return new Promise((resolve) => {
+      const step = () => {
+        const now = lab.look(selector);
+        if (now === null || now === before) return requestAnimationFrame(step);
+        const images = [...document.querySelectorAll(selector)].filter((element) => element.decode);
+        Promise.all(images.map((image) => image.decode())).then(() =>
+          requestAnimationFrame(() => resolve({at: performance.now(), clock: Date.now()})));
+      };
+      step();
+    });
+  },
+};
+addEventListener("keydown", (event) => { if (event.key === "Enter") window.labPressed = performance.now(); }, true);
+"""
+
+
+class App:
+    """The app in a process of its own on a free port."""
+
+    def __init__(self, folder: Path, models: list[Path] = ()):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://localhost:{self.port}"
+        environment = os.environ | {"PGGAN_LAB_MODELS": os.pathsep.join(map(str, models))}
+        command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(self.port)]
+        self.log = folder / "app.log"
+        self.started = time.time()
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def wait(self, seconds: float = 120) -> float:
+        """Until the port answers; returns the seconds since the start. Raises RuntimeError with the log."""
+        while time.time() < self.started + seconds:
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
+                return time.time() - self.started
+            time.sleep(0.02)
+        raise RuntimeError(f"the app did not answer: {self.log.read_text()}")
+
+    def status(self) -> dict[str, float]:
+        """The process's CPU seconds so far and its resident memory in MiB (Linux's /proc)."""
+        proc = Path(f"/proc/{self.process.pid}")
+        ticks = proc.joinpath("stat").read_text().rpartition(")")[2].split()
+        resident = proc.joinpath("status").read_text().partition("VmRSS:")[2].split()[0]
+        return {"cpu_s": sum(map(int, ticks[11:13])) / os.sysconf("SC_CLK_TCK"), "rss_mib": int(resident) / 1024}
+
+
+@contextlib.contextmanager
+def running_app(models: list[Path] = ()) -> Iterator[App]:
+    """The app, stopped at the end."""
+    with tempfile.TemporaryDirectory(prefix="pggan-bench-") as folder:
+        app = App(Path(folder), models)
+        try:
+            yield app
+        finally:
+            app.process.terminate()
+            app.process.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def fresh_page(chromium) -> Iterator[Page]:
+    """A page of a browser that has nothing in its cache."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    yield page
+    context.close()
+
+
+def rest(page: Page) -> None:
+    """Until the page's script has been still for a second."""
+    still = page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    for _ in range(120):
+        still.wait_for()
+        page.wait_for_timeout(1000)
+        if still.count():
+            return
+
+
+def first_picture(page: Page, app: App, name: str = "") -> tuple[float, float]:
+    """Opens a page; (ms from the navigation, the wall clock in s) at which its first generated picture is painted."""
+    page.goto(f"{app.url}/{name}", wait_until="commit")
+    painted = page.evaluate("selector => lab.changed(selector, null)", PAGES[name])
+    return painted["at"], painted["clock"] / 1000
+
+
+def seed_changes(page: Page, app: App, name: str, count: int) -> list[float]:
+    """Milliseconds from the Enter key to the changed picture, `count` times, on a page that has come to rest."""
+    first_picture(page, app, name)
+    rest(page)
+    seed, taken = page.get_by_role("spinbutton", name="Seed"), []
+    for i in range(count + 1):
+        before = page.evaluate("selector => lab.look(selector)", PAGES[name])
+        page.evaluate("([s, before]) => { window.labSeen = lab.changed(s, before); }", [PAGES[name], before])
+        seed.fill(str(1000 + 100 * i))
+        seed.press("Enter")
+        taken.append(page.evaluate("async () => (await window.labSeen).at - window.labPressed"))
+        rest(page)
+    return taken[1:]  # the first one warms up
+
+
+def starts(chromium, openings: int) -> dict:
+    """From the process's start to the port and to the first picture, then fresh pages, with the server's CPU time."""
+    with running_app() as app, fresh_page(chromium) as page:
+        answers = app.wait()
+        _, clock = first_picture(page, app)
+        found = {"port_s": answers, "start_s": clock - app.started, "start_cpu_s": app.status()["cpu_s"]}
+        rest(page)
+        found["model_rss_mib"] = app.status()["rss_mib"]
+        taken = []
+        for _ in range(openings):
+            with fresh_page(chromium) as other:
+                taken.append(first_picture(other, app)[0] / 1000)
+                rest(other)
+    return found | {"open_s": taken, "open_median_s": statistics.median(taken)}
+
+
+def seeds(chromium, changes: int) -> dict:
+    """Page -> median, worst and all times in ms from a seed to its picture."""
+    found = {}
+    with running_app() as app:
+        app.wait()
+        for name in PAGES:
+            with fresh_page(chromium) as page:
+                taken = seed_changes(page, app, name, changes)
+            found[name or "growth"] = {"median_ms": statistics.median(taken), "worst_ms": max(taken), "all_ms": taken}
+    return found
+
+
+def memory(chromium) -> dict:
+    """Resident MiB: at rest, with the shipped model, with an official 1024 x 1024 network, after unloading."""
+    with tempfile.TemporaryDirectory(prefix="pggan-bench-") as folder:
+        save_checkpoint(Path(folder, "official.safetensors"), generator=Generator(GeneratorConfig()))
+        with running_app([ROOT / "assets", Path(folder)]) as app, fresh_page(chromium) as page:
+            app.wait()
+            time.sleep(8)  # what the app imports beforehand is there
+            found = {"idle": app.status()["rss_mib"]}
+            page.goto(f"{app.url}/models")
+            page.get_by_test_id("models-card").wait_for()
+            rest(page)
+            found["shipped"] = app.status()["rss_mib"]
+            page.get_by_role("combobox", name="Model").click()
+            page.get_by_role("option", name="official", exact=True).click()
+            page.get_by_test_id("models-card").filter(has_text="1024 × 1024").wait_for()
+            page.get_by_text("From picture to picture").wait_for()
+            rest(page)
+            found["official"] = app.status()["rss_mib"]
+            page.get_by_role("button", name="Unload").click()
+            page.get_by_text("is unloaded").wait_for()
+            rest(page)
+            found["unloaded"] = app.status()["rss_mib"]
+    return found
+
+
+def measure(openings: int = 5, changes: int = 15) -> dict:
+    """Everything this file measures, as plain numbers. Raises RuntimeError where there is no browser."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if not browser:
+        raise RuntimeError("there is no chromium or google-chrome on the PATH")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
+        load = [os.getloadavg()[0]]
+        found = {"starts": starts(chromium, openings), "seeds": seeds(chromium, changes), "rss_mib": memory(chromium)}
+        chromium.close()
+    return found | {"load_before_and_after": [*load, os.getloadavg()[0]], "cpus": len(os.sched_getaffinity(0))}
+
+
+def table(found: dict) -> str:
+    """What was measured, against what it should be."""
+    start, memory_ = found["starts"], found["rss_mib"]
+    rows = [
+        ("`streamlit run` to the port", f"{start['port_s']:.1f} s", ""),
+        ("`streamlit run` to the first picture", f"{start['start_s']:.1f} s", "8 s"),
+        ("the server's CPU time until then", f"{start['start_cpu_s']:.1f} s", ""),
+        ("opening the page to the first picture, median", f"{start['open_median_s']:.1f} s", "4 s"),
+        *(
+            (f"seed to picture, {name}: median, worst", f"{t['median_ms']:.0f}, {t['worst_ms']:.0f} ms", "300 ms")
+            for name, t in found["seeds"].items()
+        ),
+        *((f"resident memory, {name}", f"{value:.0f} MiB", "") for name, value in memory_.items()),
+    ]
+    before, after = found["load_before_and_after"]
+    lines = [f"| {what} | {value} | {goal} |" for what, value, goal in rows]
+    title = f"App, on {found['cpus']} CPUs at a load of {before:.1f} to {after:.1f}"
+    return "\n".join([f"| {title} | Measured | Goal |", "|---|--:|--:|", *lines])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--openings", type=int, default=5)
+    parser.add_argument("--changes", type=int, default=15)
+    parser.add_argument("--json", type=Path, help="where the numbers are written, too")
+    options = parser.parse_args()
+    found = measure(options.openings, options.changes)
+    print(table(found))
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
