@@ -16,7 +16,7 @@ from pgan_core.metrics.pyramid import laplacian_level
 
 PATCH = 7
 COARSEST = 16
-_BATCH_PIXELS = 2**20  # pixels of pictures that are floats at one time
+_BATCH_PIXELS = 2**17  # pixels of pictures that are floats at one time: their pyramid stays in a CPU's cache
 _CHUNK_VALUES = 2**26  # projections of one set held at one time (256 MB)
 
 
@@ -71,6 +71,7 @@ def distances_from(
     random = torch.Generator().manual_seed(seed)
     report = _Progress(progress, steps=len(sizes) * (len(sets) + repeats))
     results = {name: {} for name in others}
+    held = None  # memory of the projections, taken once: fresh pages cost as much as the comparison itself
     for level, size in enumerate(sizes):
         clouds = []
         for name, pictures in sets.items():
@@ -78,10 +79,11 @@ def distances_from(
             clouds.append(level_patches(pictures, level, corners, last=size == sizes[-1], name=name, device=device))
             normalise(clouds[-1])
             report.step()
+        held = projection_memory(clouds[0], directions) if held is None else held
         totals = np.zeros(len(others))
         for _ in range(repeats):
             lines = random_directions(random, directions).to(device)
-            totals += projected_distances(clouds[0], clouds[1:], lines)
+            totals += projected_distances(clouds[0], clouds[1:], lines, held)
             report.step()
         for result, total in zip(results.values(), totals, strict=True):
             result[size] = 1e3 * float(total) / repeats
@@ -163,35 +165,65 @@ def normalise(patches):
     patches.div_(torch.where(squares > 0, squares.sqrt(), 1).repeat(pixels_per_patch))
 
 
-def projected_distances(reference, others, lines):
+def projected_distances(reference, others, lines, held=None):
     """Mean over the lines of the Wasserstein distance between projected clouds, one value for each of `others`.
 
-    Clouds are M x 147, lines D x 147; a few lines are projected and sorted at a time.
+    Clouds are M x 147, lines D x 147; as many lines are projected and sorted at a time as `held` (what
+    `projection_memory` gives; it is overwritten) has rows for.
     """
+    expected, found = projection_memory(reference, len(lines)) if held is None else held
     totals = np.zeros(len(others))
-    at_once = min(len(lines), max(1, _CHUNK_VALUES // len(reference)))
-    expected, found = reference.new_empty(2, at_once, len(reference))
-    for chunk in lines.split(at_once):
-        sorted_projections(reference, chunk, out=expected[: len(chunk)])
+    for chunk in lines.split(len(expected)):
+        ordered = sorted_projections(reference, chunk, out=expected[: len(chunk)])
         for i, other in enumerate(others):
-            gaps = sorted_projections(other, chunk, out=found[: len(chunk)])
-            gaps.sub_(expected[: len(chunk)]).abs_()
-            totals[i] += float(gaps.mean(dim=1).sum())
+            values = project(other, chunk, out=found[: len(chunk)])
+            totals[i] += sum(_each_row(_gap, values, ordered))
     return totals / len(lines)
+
+
+def projection_memory(cloud, directions):
+    """Room for the projections of two clouds of M patches, 2 x lines x M; for some of the lines where M is large."""
+    lines = min(directions, max(1, _CHUNK_VALUES // len(cloud)))
+    return cloud.new_empty(2, lines, len(cloud))
 
 
 def sorted_projections(cloud, lines, out=None):
     """The cloud's values along each line in ascending order: M x 147 and D x 147 -> D x M."""
+    values = project(cloud, lines, out)
+    _each_row(_sort, values)
+    return values
+
+
+def project(cloud, lines, out=None):
+    """The cloud's values along each line: M x 147 and D x 147 -> D x M."""
     out = cloud.new_empty(len(lines), len(cloud)) if out is None else out
     if out.device.type != "cpu":
-        return out.copy_(torch.mm(lines, cloud.T).sort(dim=1).values)
-    # On a CPU numpy is the faster of the two: its BLAS at this shape, and it sorts contiguous float32 rows with
-    # vector instructions, several times as fast as torch.sort; each thread takes a share of the rows.
-    values = np.matmul(lines.numpy(), cloud.numpy().T, out=out.numpy())
-    shares = np.array_split(values, torch.get_num_threads())
-    with ThreadPoolExecutor(len(shares)) as pool:
-        list(pool.map(np.ndarray.sort, shares))
+        return torch.mm(lines, cloud.T, out=out)
+    np.matmul(lines.numpy(), cloud.numpy().T, out=out.numpy())  # numpy's BLAS is the faster of the two at this shape
     return out
+
+
+def _each_row(function, *matrices):
+    """[function(row of each matrix), ...]: on a CPU as numpy arrays, each thread taking the next row that is left."""
+    if matrices[0].device.type != "cpu":
+        return [function(*rows) for rows in zip(*matrices, strict=True)]
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return list(pool.map(function, *(matrix.numpy() for matrix in matrices)))
+
+
+def _sort(row):
+    """In place. numpy sorts a float32 row with vector instructions, several times as fast as torch does on a CPU."""
+    if isinstance(row, np.ndarray):
+        row.sort()
+    else:
+        row.copy_(row.sort().values)
+
+
+def _gap(row, ordered):
+    """Sorts a row in place and returns its mean distance to another sorted one, while it is in the thread's cache."""
+    _sort(row)
+    row -= ordered
+    return float(abs(row).mean())
 
 
 class _Progress:
