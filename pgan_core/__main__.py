@@ -13,6 +13,7 @@ COMMANDS = {
     "sample": "pgan_core.sampling",
     "walk": "pgan_core.sampling",
     "train": "pgan_core.training.cli",
+    "ablations": "pgan_core.ablations.cli",
     "evaluate": "pgan_core.metrics.cli",
     "nearest": "pgan_core.metrics.nearest_cli",
 }

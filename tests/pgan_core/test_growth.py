@@ -90,6 +90,15 @@ def test_landmarks_are_the_middles_of_fades_and_the_ends_of_resolutions():
     assert schedule.at(1e6).minibatch == 32
 
 
+def test_stages_without_images_are_passed_over():
+    at_once = make_schedule(
+        16, fade_kimg={4: 0}, steady_kimg={4: 0, 16: 10}, minibatch={4: 64, 16: 32}, learning_rate={4: 2e-3}
+    )
+    first, last = at_once.at(0), at_once.at(10)
+    assert (first.resolution, first.alpha, first.minibatch) == (16, 1.0, 32) and first.phase == last.phase
+    assert [(mark.name, mark.kimg) for mark in at_once.landmarks()] == [("16x16-end", 10)]
+
+
 @pytest.mark.parametrize("resolution", [0, 2, 48])
 def test_a_size_that_is_no_power_of_two_is_refused(resolution):
     with pytest.raises(ValueError, match="power of two"):

@@ -18,7 +18,7 @@ from pgan_core.__main__ import main
 from pgan_core.growth import make_schedule
 from pgan_core.training.data import RealImages
 from pgan_core.training.loop import Trainer
-from pgan_core.training.settings import Settings, TrainingError
+from pgan_core.training.settings import Settings, TrainingError, check_same_run
 from pgan_core.training.state import load_state
 
 ROOT = Path(__file__).parents[3]
@@ -204,6 +204,14 @@ def test_other_settings_and_other_data_are_refused_in_one_sentence(tmp_path, rea
     (tmp_path / "state.pt").write_bytes(b"half a snapsh")
     with pytest.raises(TrainingError, match="not a training snapshot"):
         make_trainer(tmp_path, reals, tiny_settings())
+
+
+def test_a_run_from_before_a_setting_was_added_has_its_default():
+    stored = tiny_settings().as_dict()
+    del stored["pixel_norm"], stored["minibatch_stddev"]
+    check_same_run(stored, tiny_settings())
+    with pytest.raises(TrainingError, match="pixel_norm = after, not off"):
+        check_same_run(stored, tiny_settings(pixel_norm="off"))
 
 
 def test_a_longer_end_is_no_other_run(tmp_path, reals):

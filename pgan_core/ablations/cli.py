@@ -1,0 +1,72 @@
+"""`python -m pgan_core ablations`: what pixel norm, minibatch stddev and growing are good for.
+
+Trains the full recipe and the recipe without each of the three, several seeds each, and writes curves, pictures and
+figures. A run that was killed goes on: the same command does what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pgan_core.training.cli import whole_numbers
+from pgan_core.training.settings import LOSSES
+
+from .plan import Plan
+
+
+def add_arguments(subparsers: argparse._SubParsersAction) -> None:
+    """Adds `ablations` to the commands of `python -m pgan_core`."""
+    plan = Plan()
+    parser = subparsers.add_parser(
+        "ablations",
+        help="train without pixel norm, minibatch stddev or growing, and compare",
+        description="Train the full recipe and the recipe without each of its parts, several seeds each, at a small "
+        "size; write curves (JSON), pictures and figures. The same command resumes what was stopped.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--data", required=True, type=Path, help=".npz with `images`, uint8 N x 3 x R x R")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the results")
+    parser.add_argument("--runs", type=Path, default=Path("runs/ablations"), help="folder for the runs themselves")
+    parser.add_argument("--workers", type=int, default=2, help="runs beside each other, one thread each")
+    parser.add_argument("--resolution", type=int, default=plan.resolution)
+    parser.add_argument("--feature-maps", type=whole_numbers, default=",".join(map(str, plan.feature_maps)))
+    parser.add_argument("--kimg", type=float, default=plan.kimg, help="thousands of images in a run")
+    parser.add_argument("--minibatch", type=int, default=plan.minibatch)
+    parser.add_argument("--learning-rate", type=float, default=plan.learning_rate)
+    parser.add_argument("--loss", choices=LOSSES, default=plan.loss)
+    parser.add_argument("--seeds", type=whole_numbers, default=",".join(map(str, plan.seeds)))
+    parser.add_argument("--probes", type=int, default=plan.probes, help="how often a run is measured")
+    parser.add_argument("--pictures", type=int, default=plan.pictures, help="in a set whose distance is measured")
+    parser.add_argument("--data-note", default="", help="where the images come from; kept in the results")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Trains, writes, prints the table; a wrong file or setting ends it with one sentence."""
+    from .figures import write_figures
+    from .results import write_results
+    from .runs import open_data, train_all
+    from .words import table
+
+    plan = Plan(
+        resolution=args.resolution,
+        feature_maps=args.feature_maps,
+        kimg=args.kimg,
+        minibatch=args.minibatch,
+        learning_rate=args.learning_rate,
+        loss=args.loss,
+        seeds=args.seeds,
+        probes=args.probes,
+        pictures=args.pictures,
+    )
+    try:
+        plan.settings("full", 0)
+        reals, held = open_data(args.data, plan)
+        train_all(plan, args.data, args.runs, args.workers)
+        results = write_results(plan, reals, held, args.runs, args.out, args.data_note)
+    except ValueError as error:
+        raise SystemExit(f"pgan_core ablations: {error}") from error
+    write_figures(results, args.out)
+    print(table(results))
+    return 0

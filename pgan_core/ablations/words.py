@@ -1,0 +1,106 @@
+"""What was seen, in a table and in sentences that follow from the numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .plan import FULL, RECIPES
+from .results import MEASURES, Results, separated
+
+COLUMNS = ("swd", "pair_distance", "ms_ssim", "passed_on", "discriminator")
+ESCALATED = 2.0  # times what it was when the last fade ended: signals that are still running away
+
+
+def mean_and_spread(values: np.ndarray) -> str:
+    """`12.3 ± 0.4`: mean and sample standard deviation over seeds; the mean alone of one seed."""
+    if broken := int(np.isnan(values).sum()):
+        return f"{broken} of {len(values)} broke down"
+    mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    digits = 0 if abs(mean) >= 100 else 1 if abs(mean) >= 10 else 2
+    return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if len(values) > 1 else "")
+
+
+def table(results: Results) -> str:
+    """The last values as markdown, a row a recipe and one for real pictures; bold: all seeds apart from the full's."""
+    names = [MEASURES[measure].name for measure in COLUMNS]
+    lines = [
+        "| Recipe | " + " | ".join(name[0].upper() + name[1:] for name in names) + " | Seconds a run |",
+        "|---|" + "--:|" * (len(COLUMNS) + 1),
+    ]
+    for recipe, name in RECIPES.items():
+        cells = [_cell(results, recipe, measure) for measure in COLUMNS]
+        lines.append(f"| {name} | {' | '.join(cells)} | {results.seconds(recipe).mean():.0f} |")
+    real = [f"{results.real[measure]:.3g}" if measure in results.real else "" for measure in COLUMNS]
+    return "\n".join([*lines, f"| real pictures | {' | '.join(real)} | |"])
+
+
+def _cell(results: Results, recipe: str, measure: str) -> str:
+    text, values = mean_and_spread(results.final(recipe, measure)), results.final(recipe, measure)
+    return f"**{text}**" if separated(values, results.final(FULL, measure)) else text
+
+
+def lesson(results: Results, recipe: str) -> str:
+    """Two or three sentences (markdown) on what leaving out one part did, null results said as such."""
+    if broken := results.diverged(recipe):
+        return f"{broken} of {len(results.plan.seeds)} runs broke down: their loss was no longer a number."
+    sentences = {
+        "no-pixel-norm": [_escalation(results, recipe), _quality(results, recipe)],
+        "no-minibatch-stddev": [_variation(results, recipe), _quality(results, recipe)],
+        "no-growing": [_quality(results, recipe), _cost(results, recipe)],
+    }
+    return " ".join(sentences[recipe])
+
+
+def _quality(results: Results, recipe: str) -> str:
+    """The distance beside the full recipe's, and whether the seeds tell them apart."""
+    here, full = results.final(recipe, "swd"), results.final(FULL, "swd")
+    numbers = f"{mean_and_spread(here)} against {mean_and_spread(full)}"
+    if not separated(here, full):
+        return f"The distance does **not differ** beyond the spread of the seeds: {numbers}."
+    return f"The distance is **{'larger' if here.mean() > full.mean() else 'smaller'}**: {numbers}."
+
+
+def _variation(results: Results, recipe: str) -> str:
+    """Both measures of variation beside the full recipe's."""
+    far = results.final(recipe, "pair_distance"), results.final(FULL, "pair_distance")
+    like = results.final(recipe, "ms_ssim"), results.final(FULL, "ms_ssim")
+    less = (separated(*far) and far[0].mean() < far[1].mean()) or (separated(*like) and like[0].mean() > like[1].mean())
+    more = (separated(*far) and far[0].mean() > far[1].mean()) or (separated(*like) and like[0].mean() < like[1].mean())
+    seen = (
+        "**contradictory**" if less and more else "**lower**" if less else "**higher**" if more else "**no different**"
+    )
+    return (
+        f"Variation is {seen}: random pairs lie {mean_and_spread(far[0])} apart against {mean_and_spread(far[1])} "
+        f"(real: {results.real['pair_distance']:.1f}), MS-SSIM {mean_and_spread(like[0])} against "
+        f"{mean_and_spread(like[1])} (real: {results.real['ms_ssim']:.2f})."
+    )
+
+
+def growth_since_fades(results: Results, recipe: str, measure: str) -> float:
+    """How many times larger a signal is at the end than when the last fade ended, mean over seeds."""
+    last = results.plan.schedule().stages[-1]
+    begun = results.plan.kimg - last.steady_kimg
+    ratios = [
+        values[-1] / values[np.searchsorted(kimg, begun - 1e-9)] for kimg, values in results.curve(recipe, measure)
+    ]
+    return float(np.mean(ratios))
+
+
+def _escalation(results: Results, recipe: str) -> str:
+    """Whether signals run away without pixel norm, in both networks, beside the full recipe."""
+    made, judged = (growth_since_fades(results, recipe, name) for name in ("passed_on", "discriminator"))
+    judged_full = growth_since_fades(results, FULL, "discriminator")
+    running = [name for name, times in (("generator", made), ("discriminator", judged)) if times > ESCALATED]
+    seen = (
+        f"**do escalate** (in the {' and the '.join(running)})" if running else "do **not escalate** in this short run"
+    )
+    return (
+        f"Signals {seen}: from the end of the last fade on, the generator's strongest layer changes {made:.2f}-fold "
+        f"(to {mean_and_spread(results.final(recipe, 'passed_on'))}; with pixel norm it is 1), the discriminator's "
+        f"{judged:.2f}-fold (with pixel norm {judged_full:.2f}-fold)."
+    )
+
+
+def _cost(results: Results, recipe: str) -> str:
+    times = results.seconds(recipe).mean() / results.seconds(FULL).mean()
+    return f"The same number of pictures takes {times:.1f} times the processor time."
