@@ -1,0 +1,64 @@
+"""The one command, with tiny sizes, from end to end; and the clock that everything is timed with."""
+
+import json
+
+import pytest
+import torch
+
+from benchmarks import __main__ as command
+from benchmarks.clock import alternate, ratio
+from benchmarks.table import SECTIONS
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch):
+    """The command sets both; they are put back."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_quick_run_measures_everything_but_the_browser(tmp_path, capsys):
+    file = tmp_path / "results/run.json"
+    assert command.main(["--quick", "--threads", "1", "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    stored = json.loads(file.read_text())
+    assert list(stored["sections"]) == list(SECTIONS)
+    missing = {name: section["not_run"] for name, section in stored["sections"].items() if "not_run" in section}
+    assert set(missing) == {"app", "latent_walk"}
+    assert all("browser" in reason for reason in missing.values())
+    assert stored["machine"]["torch"] == torch.__version__ and stored["machine"]["threads"] == 1
+    for case in stored["sections"]["generation"]["found"]["cases"]:
+        assert case["difference"] < 1e-4 and case["ratio"] > 0
+    shares = stored["sections"]["shipped"]["found"]["profile"]["groups"]
+    assert sum(shares.values()) == pytest.approx(1) and shares["convolutions"] > 0.1
+    assert stored["sections"]["shipped"]["found"]["bfloat16_psnr"] > 40
+    assert printed.count("\n| ") > 12 and "16x16" in printed
+
+
+def test_a_section_that_fails_takes_nothing_from_the_others(tmp_path, monkeypatch, capsys):
+    def broken(options):
+        raise RuntimeError("it broke\nin two lines")
+
+    monkeypatch.setattr("benchmarks.swd.measure", broken)
+    file = tmp_path / "run.json"
+    assert command.main(["--quick", "--threads", "1", "--only", "swd,machine", "--json", str(file)]) == 0
+    sections = json.loads(file.read_text())["sections"]
+    assert sections["swd"] == {"not_run": "RuntimeError: it broke"} and "found" in sections["machine"]
+    assert "not run: RuntimeError: it broke" in capsys.readouterr().out
+
+
+def test_an_unknown_section_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["--only", "machine,speed"])
+    assert "no section speed; there are machine, generation" in capsys.readouterr().err
+
+
+def test_ways_take_turns_forwards_and_backwards():
+    calls = []
+    ways = {name: lambda name=name: calls.append(name) for name in "ab"}
+    times = alternate(ways, seconds=0, least=3)
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"  # the first pair warms up
+    assert [len(spent) for spent in times.values()] == [3, 3]
+    assert ratio({"a": [2.0, 9.0, 4.0], "b": [1.0, 3.0, 4.0]}, "a", "b") == 2.0

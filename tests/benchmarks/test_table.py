@@ -1,0 +1,75 @@
+"""The table of a stored run."""
+
+import json
+
+import pytest
+
+from benchmarks import table
+from benchmarks.options import against, below, seconds
+from benchmarks.table import BEGIN, END, into_readme, report
+
+CASE = {
+    "resolution": 64, "batch": 8, "device": "cpu", "dtype": "float32", "main": True, "at_once": 8, "difference": 2e-5,
+    "rounds": 3, "plain_flops": 27.3e9, "eager_s": 1.6, "prepared_s": 0.64, "ratio": 2.5, "ratios": [2.4, 2.5, 2.6],
+    "tflops": 0.17, "gb_per_s": 20.0, "eager_effort": 1.25, "rate_share": 0.82, "bandwidth_share": 0.1, "limit": 2.9,
+    "keep": {"16x16/conv1": 1.01, "64x64/conv1": 1.2},
+}  # fmt: skip
+SKIPPED = {"resolution": 1024, "batch": 16, "device": "cpu", "dtype": "float32", "main": False, "skipped": "no room"}
+
+
+@pytest.fixture
+def stored():
+    machine = {
+        "processor": "A processor", "cores": 4, "cores_allowed": 2, "instructions": ["avx2"], "memory_gb": 25.2,
+        "gpu": None, "system": "Linux 6", "python": "3.11.7", "torch": "2.13.0", "threads": 2,
+    }  # fmt: skip
+    sections = {
+        "swd": {"not_run": "RuntimeError: no | such thing"},
+        "generation": {"found": {"cases": [CASE, SKIPPED]}, "seconds": 10, "others_cores": 0.1},
+    }
+    stored = {"date": "2026-11-23 17:00 UTC", "machine": machine, "load": [0.1, 2.0], "others_cores": 0.1}
+    return json.loads(json.dumps(stored | {"quick": False, "sections": sections}))
+
+
+def test_rows_stand_in_order_with_targets_and_reasons(stored):
+    head, _, *lines = report(stored).splitlines()
+    assert "2026-11-23" in head and "A processor" in head and "others kept 0.1 cores busy" in head.lower()
+    assert "loaded" not in head
+    assert {line.count(" | ") for line in lines if "no \\|" not in line and "|---" not in line} == {4}
+    text = "\n".join(lines)
+    assert "| Generation 64x64, batch 8, float32: a picture | 80.0 ms | eager 200 ms, pictures differ by 2e-05" in text
+    assert "| 2.50x | ≥ 2.2x: yes |" in text
+    assert "64x64/conv1 +20%" in text and "≤ 10%: no" in text
+    assert "published 1.18 to 1.31" in text and "within 10%: yes" in text
+    assert "| not run: no room |" in text and "| not run: RuntimeError: no \\| such thing |" in text
+    assert text.index("Generation") < text.index("swd")
+
+
+def test_a_busy_machine_is_said(stored):
+    stored["others_cores"] = 2.3
+    assert "**Measured on a loaded machine** (others kept 2.3 cores busy" in report(stored)
+    assert "loaded" not in report(stored | {"others_cores": None, "load": [None, None]})
+
+
+def test_a_difference_that_is_too_large_and_a_missed_target_are_said(stored):
+    case = stored["sections"]["generation"]["found"]["cases"][0]
+    case |= {"difference": 2e-3, "ratio": 1.9, "eager_effort": 1.9}
+    text = report(stored)
+    assert "TOO MUCH" in text and "≥ 2.2x: no" in text and "within 10%: no" in text
+
+
+def test_the_readme_keeps_what_is_around_the_table():
+    readme = f"# A\n{BEGIN}\nold\n{END}\n## B\n"
+    assert into_readme(readme, "| new |") == f"# A\n{BEGIN}\n| new |\n{END}\n## B\n"
+    with pytest.raises(ValueError, match="needs the lines"):
+        into_readme(f"# A\n{END}\n{BEGIN}\n", "| new |")
+
+
+def test_the_projects_readme_has_the_markers():
+    assert into_readme((table.ROOT / "README.md").read_text(encoding="utf-8"), "new").count("new") >= 1
+
+
+def test_cells():
+    assert [seconds(s) for s in (12.345, 0.1234, 0.0123)] == ["12.35 s", "123 ms", "12.3 ms"]
+    assert against(4.0, 4) == "≥ 4x: yes" and against(3.99, 4) == "≥ 4x: no"
+    assert below(60, 60, " s") == "≤ 60 s: yes" and below(11, 10, "%") == "≤ 10%: no"
