@@ -16,12 +16,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 MAX_EDITS = 1000  # of one file
-MAX_REGION = 1024  # pixels a side, of a region in a file
+MAX_REGION = 1024  # pixels a side, of a region or a map in a file
 
 
 class EditError(ValueError):
@@ -48,15 +49,20 @@ class Edit:
     def __call__(self, x: Tensor) -> Tensor:
         units = self._units_in(x)
         old = x[:, units]
-        if self.factor is not None:
-            new = old * self.factor
-        else:
-            value = self.value.to(x)
-            new = value[:, None, None] if value.dim() == 1 else value
+        new = old * self.factor if self.factor is not None else self._new(old)
         a = self._alpha(x)
         edited = x.clone()
         edited[:, units] = old * (1 - a) + new * a
         return edited
+
+    def _new(self, old: Tensor) -> Tensor:
+        value = self.value.to(old)
+        if value.dim() == 1:
+            return value[:, None, None]
+        if value.shape[-3:] != old.shape[-3:]:
+            maps, layer = (" x ".join(map(str, x.shape[-3:])) for x in (value, old))
+            raise EditError(f"maps of {maps} cannot take the place of {layer}")
+        return value
 
     def _units_in(self, x: Tensor) -> Tensor:
         count = x.shape[1]
@@ -95,6 +101,10 @@ def insert(
         raise EditError("a unit is set to a number, not to a NaN or an infinity")
     if value.dim() == 1 and units is not None and len(value) not in (1, len(units)):
         raise EditError(f"{len(units)} units take one value or {len(units)} values, not {len(value)}")
+    if value.dim() == 2 or value.dim() > 4:
+        raise EditError(f"units are set to numbers or to maps U x h x w, not to {tuple(value.shape)}")
+    if value.dim() > 1 and units is not None and value.shape[-3] != len(units):
+        raise EditError(f"{len(units)} units take as many maps, not {value.shape[-3]}")
     return Edit(units, value, None, _checked_share("strength", strength), _checked_region(region), _checked(pooling))
 
 
@@ -157,7 +167,10 @@ def _checked(pooling: str) -> str:
 
 
 def to_json(edits: Mapping[str, Sequence[Edit]]) -> str:
-    """Edits by layer as text; regions are stored in 256 steps. Copied maps are not a description: EditError."""
+    """Edits by layer as text; regions are stored in 256 steps, copied maps as they are where their region is.
+
+    Raises EditError for regions or maps of their own for each picture.
+    """
     return json.dumps({"edits": [_plain(layer, edit) for layer, todo in edits.items() for edit in todo]})
 
 
@@ -178,24 +191,27 @@ def from_json(text: str | bytes) -> dict[str, list[Edit]]:
 
 
 def _plain(layer: str, edit: Edit) -> dict:
+    if edit.region is not None and edit.region.dim() != 2:
+        raise EditError("regions of their own for each picture cannot be written to a file")
     record: dict = {"layer": layer, "units": None if edit.units is None else list(edit.units)}
     if edit.factor is not None:
         record["factor"] = edit.factor
     elif edit.value.dim() == 1:
         record["value"] = edit.value.tolist()
+    elif edit.value.dim() == 3:
+        is_used = 1 if edit.region is None else edit._alpha(edit.value[None])[0] > 0
+        record["maps"] = _packed(edit.value * is_used)
     else:
-        raise EditError("an edit that copies another picture's maps cannot be written to a file")
+        raise EditError("maps of their own for each picture cannot be written to a file")
     record |= {"strength": edit.strength, "pooling": edit.pooling}
     if edit.region is not None:
-        if edit.region.dim() != 2:
-            raise EditError("regions of their own for each picture cannot be written to a file")
         steps = (edit.region * 255).round().to(torch.uint8)
         record["region"] = {"size": list(steps.shape), "steps": base64.b64encode(steps.numpy().tobytes()).decode()}
     return record
 
 
 def _edit(record: Mapping) -> Edit:
-    if unknown := set(record) - {"layer", "units", "value", "factor", "strength", "pooling", "region"}:
+    if unknown := set(record) - {"layer", "units", "value", "factor", "maps", "strength", "pooling", "region"}:
         raise EditError(f"an edit has no property {min(unknown)[:40]}")
     region = _region(record["region"]) if record.get("region") is not None else None
     strength = float(record.get("strength", 1.0))
@@ -203,6 +219,8 @@ def _edit(record: Mapping) -> Edit:
         edit = scale(record["units"], float(record["factor"]), region, strength=strength)
         return replace(edit, pooling=_checked(record.get("pooling", "max")))
     pooling = record.get("pooling", "max")
+    if "maps" in record:
+        return insert(record["units"], _maps(record["maps"]), region, strength=strength, pooling=pooling)
     return insert(record["units"], record["value"], region, strength=strength, pooling=pooling)
 
 
@@ -217,3 +235,21 @@ def _region(record: Mapping) -> Tensor:
     if len(steps) != height * width:
         raise EditError(f"a region of {height} x {width} has {height * width} pixels, not {len(steps)}")
     return torch.frombuffer(bytearray(steps), dtype=torch.uint8).reshape(height, width).float() / 255
+
+
+def _packed(maps: Tensor) -> dict:
+    values = maps.detach().cpu().numpy().astype("<f4")
+    return {"size": list(values.shape), "values": base64.b64encode(values.tobytes()).decode()}
+
+
+def _maps(record: Mapping) -> Tensor:
+    units, height, width = (int(side) for side in record["size"])
+    if not (units > 0 and 0 < height <= MAX_REGION and 0 < width <= MAX_REGION):
+        raise EditError(f"maps have 1 to {MAX_REGION} cells a side, not {height} x {width}")
+    try:
+        content = base64.b64decode(record["values"], validate=True)
+    except binascii.Error as error:
+        raise EditError("the values of maps are not base64") from error
+    if len(content) != 4 * units * height * width:
+        raise EditError(f"maps of {units} x {height} x {width} have other than {len(content)} bytes")
+    return torch.from_numpy(np.frombuffer(content, "<f4").astype(np.float32).reshape(units, height, width))

@@ -58,6 +58,22 @@ def test_a_stroke_changes_the_picture_and_can_be_undone(page):
     assert state(page, "steps") == "0"
 
 
+def test_units_are_copied_from_the_picture_that_is_clicked(visit):
+    page = visit(
+        "interventions", interventions_units="0-7", interventions_any_layer="8x8/conv1", interventions_verb="Copy"
+    )
+    page.get_by_text("seed 1, copied from").wait_for()
+    sources = page.get_by_test_id("picture-grid").locator("img")
+    box = sources.bounding_box()
+    sources.click(position={"x": box["width"] * 4.5 / 12, "y": box["height"] / 2})
+    page.get_by_text("seed 5, copied from").wait_for()
+    assert "interventions_source=5" in page.url
+    before = pixels(page)
+    after(page, lambda: press(page, "Everywhere"))
+    assert pixels(page) != before
+    page.get_by_text("copy 8 units of 8x8/conv1 everywhere").wait_for()
+
+
 def test_every_tool_and_the_link(page, visit):
     for tool in ("Box", "Lasso"):
         press(page, tool)

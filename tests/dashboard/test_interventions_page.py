@@ -12,7 +12,7 @@ from dashboard.components.interventions.history import History, pack, unpack, wo
 from dashboard.components.interventions.paint_view import region_of
 from dashboard.figures import interventions as figures
 from dissection import dissect
-from dissection.interventions import EditError, ablate, insert, scale
+from dissection.interventions import EditError, ablate, copy, insert, scale
 from dissection.segmenters.toytown import load_toytown
 from pgan_core import load_checkpoint
 from tests.small_run import write_run
@@ -74,6 +74,17 @@ def test_edits_are_told_in_words():
     assert words("8x8/conv1", ablate([1, 2], region), names) == "remove foliage"
     assert words("8x8/conv1", insert([3], 2.0, strength=0.5), names) == "add unit 3 of 8x8/conv1 everywhere, 50%"
     assert words("8x8/conv1", scale([1, 2], 0.4), names) == "less foliage everywhere"
+
+
+def test_copied_maps_stand_in_a_link_and_in_words():
+    maps, region = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.zeros(16, 16)
+    region[4:6, 4:8] = 1
+    edit = copy([0, 2], maps, region)
+    again = unpack(pack({"8x8/conv1": [edit]}))["8x8/conv1"][0]
+    x = torch.zeros(2, 3, 8, 8)
+    assert torch.equal(again(x), edit(x)) and again(x).any()
+    assert words("8x8/conv1", edit, {}) == "copy 2 units of 8x8/conv1"
+    assert words("8x8/conv1", copy([0], maps), {}) == "copy unit 0 of 8x8/conv1 everywhere"
 
 
 def test_unit_numbers_are_read():
@@ -151,6 +162,30 @@ def test_a_link_restores_edits_and_a_broken_one_is_told(open_page):
     assert not app.exception and "link" in app.warning[0].value
     app = open_page(interventions_edits=pack({"64x64/conv1": [ablate([1])]}))
     assert "no layer 64x64/conv1" in app.warning[0].value
+
+
+def test_copied_maps_of_another_size_are_told(open_page):
+    text = pack({"8x8/conv1": [copy([1], torch.ones(3, 16, 16))]})
+    app = open_page(interventions_edits=text)
+    assert not app.exception and "8 x 8 cells" in app.warning[0].value
+
+
+def test_all_units_copied_everywhere_give_the_other_picture(open_page, dissected):
+    from dashboard import session
+    from dashboard.components.interventions import pictures
+    from dashboard.components.interventions.choice import Choice
+
+    model = session.open_model("run/16x16-end", dissected / "run" / "16x16-end.safetensors")
+    every = tuple(range(next(spec.out_features for spec in model.generator.specs if spec.name == "8x8/conv1")))
+    edit = Choice("8x8/conv1", every, "Copy", 1.0, None, None, source=5).edit(model, None)
+    found = pictures.pictures(model, (3,), {"8x8/conv1": [edit]})
+    assert np.array_equal(found, pictures.before(model, (5,)))
+
+
+@pytest.mark.parametrize("step", ["3", "0", "999", "x"])
+def test_the_picture_to_copy_from_is_chosen_on_the_wall(open_page, step):
+    app = fine(open_page(interventions_verb="Copy", interventions_source=step))
+    assert any("click the one to copy from" in html.proto.body for html in app.get("html"))
 
 
 @pytest.mark.parametrize("view", ["Effect", "Curve", "Each unit", "Search", "Context"])

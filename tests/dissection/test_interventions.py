@@ -1,5 +1,6 @@
 """Edits against gandissect's own InstrumentedModel and server records (tests/fixtures/numeric/interventions)."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -138,6 +139,22 @@ def test_edits_survive_json(generator, reference):
     assert torch.equal(*images)
 
 
+def test_copied_maps_survive_json_where_their_region_is(generator, reference):
+    other = generator.run(reference["z"][2:3], stop=LAYER).activations[LAYER]
+    region = torch.zeros(64, 64)
+    region[10:30, 40:50] = 1
+    edits = {LAYER: [copy([3, 5, 8], other, region, strength=0.75), copy(None, other, 1 - region)]}
+    text = to_json(edits)
+    images = [generator.run(reference["z"], edits=e).images for e in (edits, from_json(text))]
+    assert torch.equal(*images)
+    packed = json.loads(text)["edits"][0]["maps"]
+    values = np.frombuffer(base64.b64decode(packed["values"]), "<f4").reshape(packed["size"])
+    assert values.shape == (3, 8, 8) and np.count_nonzero(values.any(0)) <= 3 * 2  # the cells that the region touches
+    everywhere = {LAYER: [copy(None, other)]}
+    same = generator.run(reference["z"], edits=from_json(to_json(everywhere))).images
+    assert torch.equal(same[0], same[3])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -154,6 +171,10 @@ def test_edits_survive_json(generator, reference):
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "region": {"size": [9, 9], "steps": "AA=="}}]}',
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "region": {"size": [1e9, 1e9], "steps": ""}}]}',
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "region": {"size": [1, 1], "steps": "*"}}]}',
+        '{"edits": [{"layer": "8x8/conv1", "units": [1], "maps": {"size": [1, 2, 2], "values": "AAAA"}}]}',
+        '{"edits": [{"layer": "8x8/conv1", "units": [1], "maps": {"size": [2, 1, 1], "values": "AAAAAAAAAAA="}}]}',
+        '{"edits": [{"layer": "8x8/conv1", "units": [1], "maps": {"size": [1, 1, 1], "values": "AADAfw=="}}]}',
+        '{"edits": [{"layer": "8x8/conv1", "units": [1], "maps": {"size": [1, 1e9, 1e9], "values": ""}}]}',
         "[" * 100_000,
         b"\xff\xfe\x00",
     ],
@@ -170,4 +191,8 @@ def test_bad_edits_are_refused():
     with pytest.raises(EditError, match="0 to 1"):
         ablate([0], torch.full((4, 4), 1.5))
     with pytest.raises(EditError, match="cannot be written"):
-        to_json({LAYER: [copy([0], torch.zeros(3, 2, 2))]})
+        to_json({LAYER: [insert([0, 1], torch.zeros(3, 2, 2, 2))]})
+    with pytest.raises(EditError, match="2 units take as many maps, not 3"):
+        insert([0, 1], torch.zeros(3, 2, 2))
+    with pytest.raises(EditError, match="maps of 1 x 2 x 2 cannot take the place of 1 x 4 x 4"):
+        copy([1], torch.zeros(3, 2, 2))(torch.zeros(1, 3, 4, 4))

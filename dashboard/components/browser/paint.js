@@ -1,7 +1,8 @@
 // A picture to draw on. What is drawn is shown at once; when the hand lets go, the region goes to the server, which sends
 // the changed picture back.
 //
-// data: {identity, version, edge, side, cells: [rows, columns], before, after, segBefore, segAfter (addresses or null),
+// data: {identity, version, edge, side, cells: [rows, columns], before, after, source, segBefore, segAfter
+//        (addresses or null), beside: the name of source or before,
 //        changes: [[name, colour, pixels before, pixels after]], steps: [words], undo, redo, tool}
 // sent: act {kind: "draw", mask, side} (a bit a pixel, row after row), {kind: "everywhere" | "undo" | "redo" | "reset"}
 
@@ -118,7 +119,7 @@ class Painting {
 
   async load(data) {
     this.wanted = data.version;
-    const names = ["before", "after", "segBefore", "segAfter"].filter((name) => data[name]);
+    const names = ["before", "after", "source", "segBefore", "segAfter"].filter((name) => data[name]);
     const images = await Promise.all(names.map(async (name) => {
       const image = Object.assign(new Image(), {src: data[name]});
       await image.decode();
@@ -193,7 +194,8 @@ class Painting {
   }
 
   beside() {
-    this.picture(this.find(".lab-before"), this.images.before);
+    this.picture(this.find(".lab-before"), this.images.source ?? this.images.before);
+    this.find(".lab-beside").textContent = this.data.beside;
     this.root.querySelector(".lab-segmented").hidden = !this.images.segAfter;
     if (this.images.segAfter) {
       this.picture(this.find(".lab-seg-before"), this.images.segBefore);

@@ -11,12 +11,14 @@ from dashboard import session
 from dashboard.components import dissections
 from dashboard.components.interventions import pictures, shipped
 from dissection.causes import Causes
-from dissection.interventions import Edit, EditError, ablate, insert, scale
+from dissection.interventions import Edit, EditError, ablate, copy, insert, scale
 from dissection.proposals import UNITS, Proposal, propose
 
-VERBS = ["Remove", "Add", "More", "Less"]
+COPY = "Copy"
+VERBS = ["Remove", "Add", "More", "Less", COPY]
 MORE, LESS = 2.5, 0.4  # factors at full strength
 COUNTS = ["best", 1, 2, 5, 10, 20, 30]
+SOURCE = "interventions_source"  # how many seeds further the picture is that is copied from
 GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and it is seen at once that they are gone
 HAND = "units by hand"
 
@@ -31,6 +33,7 @@ class Choice:
     strength: float
     concept: str | None
     item: dissections.Found | None
+    source: int | None = None  # the seed of the picture that is copied from
 
     def edit(self, model: session.Model, region: torch.Tensor | None) -> Edit:
         """The edit in a region H x W, or everywhere."""
@@ -41,6 +44,9 @@ class Choice:
         if self.verb == "Add":
             strong = pictures.strong_levels(model.identity, self.layer, model)
             return insert(self.units, strong[list(self.units)].tolist(), region, strength=self.strength)
+        if self.verb == COPY:
+            maps = pictures.kept_at(model.identity, self.layer, (self.source,), model)
+            return copy(self.units, maps, region, strength=self.strength)
         return scale(self.units, MORE if self.verb == "More" else LESS, region, strength=self.strength)
 
 
@@ -54,11 +60,13 @@ def choose(model: session.Model) -> Choice:
         verb = st.segmented_control(
             "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **bound,
             help="Remove: set to 0. Add: set to the level that the unit exceeds in 0.5% of places. "
-            f"More and less: times {MORE} and {LESS}.",
+            f"More and less: times {MORE} and {LESS}. Copy: set to what they are at the same place of another picture.",
         )  # fmt: skip
         layer, units = _units(item, model, concept, verb, bound)
-        strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=140, **bound)
-    return Choice(layer, units, verb, strength, concept, item)
+        strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **bound)
+    step = min(max(session.recall(SOURCE, 1), 1), pictures.wall_size(model))
+    source = pictures.next_seeds(session.seed(), step)[-1] if verb == COPY else None
+    return Choice(layer, units, verb, strength, concept, item, source)
 
 
 def _concept(item: dissections.Found | None, model: session.Model, bound: dict) -> str | None:
@@ -68,7 +76,7 @@ def _concept(item: dissections.Found | None, model: session.Model, bound: dict) 
     known = shipped.causes(model)
     names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, known, name)), HAND]
     first = next((names.index(name) for name in GOOD_TO_START if name in names), 0)
-    chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=165, **bound)
+    chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=145, **bound)
     return None if chosen == HAND else chosen
 
 
@@ -92,7 +100,7 @@ def _units(item, model: session.Model, concept: str | None, verb: str, bound: di
         format_func=lambda name: f"best: {best.layer}" if name == "best" else name,
     )  # fmt: skip
     count = st.selectbox(
-        "Units", COUNTS, key="interventions_count", width=110, **bound,
+        "Units", COUNTS, key="interventions_count", width=105, **bound,
         format_func=lambda n: f"best: {len(best.units)}" if n == "best" else str(n),
     )  # fmt: skip
     wanted = len(best.units) if count == "best" else count

@@ -72,7 +72,11 @@ def checked(model: session.Model, edits: dict[str, list[Edit]]) -> dict[str, lis
     for layer, todo in edits.items():
         if layer not in specs:
             raise EditError(f"this generator has no layer {layer[:40]}")
-        width = specs[layer].out_features
+        width, side = specs[layer].out_features, specs[layer].resolution
+        for edit in todo:
+            count = width if edit.units is None else len(edit.units)
+            if edit.value is not None and edit.value.dim() > 1 and edit.value.shape != (count, side, side):
+                raise EditError(f"what is copied into {layer} has {side} x {side} cells a unit")
         if any(unit >= width for edit in todo for unit in edit.units or ()):
             raise EditError(f"{layer} has the units 0 to {width - 1} only")
     return edits
@@ -115,6 +119,8 @@ def words(layer: str, edit: Edit, names: dict[tuple[str, tuple[int, ...] | None]
     what = names.get((layer, edit.units)) or f"{units} of {layer}"
     if edit.factor is not None:
         verb = "more" if edit.factor > 1 else "less"
+    elif edit.value.dim() > 1:
+        verb = "copy"
     else:
         verb = "remove" if not edit.value.any() else "add"
     where = " everywhere" if edit.region is None else ""

@@ -33,6 +33,8 @@ class Canvas:
     undo: bool
     redo: bool
     cells: tuple[int, int]  # rows and columns of the layer
+    source: np.ndarray | None = None  # the picture that is copied from, shown instead of `before`
+    beside: str = "before"  # what stands there is called
 
 
 def paint_view(canvas: Canvas, *, version: str, key: str, act: Callable[[dict], None]) -> None:
@@ -43,6 +45,7 @@ def paint_view(canvas: Canvas, *, version: str, key: str, act: Callable[[dict], 
     data = {
         "version": version, "edge": edge, "side": min(edge, MAX_SIDE) if edge >= 32 else 32, "cells": canvas.cells,
         "before": _address(canvas.before), "after": _address(canvas.after),
+        "source": _address(canvas.source), "beside": canvas.beside,
         "segBefore": _address(canvas.segmented_before), "segAfter": _address(canvas.segmented_after),
         "changes": [list(row) for row in canvas.changes], "steps": list(canvas.steps),
         "undo": canvas.undo, "redo": canvas.redo,

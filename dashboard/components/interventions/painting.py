@@ -9,15 +9,14 @@ from dashboard import session
 from dashboard.components import dissections
 from dashboard.components.images import data_uri
 from dashboard.components.interventions import pictures
-from dashboard.components.interventions.choice import Choice
+from dashboard.components.interventions.choice import COPY, SOURCE, Choice
 from dashboard.components.interventions.history import History, share, words
 from dashboard.components.interventions.paint_view import Canvas, paint_view, region_of
+from dashboard.components.picture_grid import picture_grid
 from dissection.interventions import EditError
 from dissection.overlays import colourize
-from pgan_core.latents import MAX_SEED
 from pgan_core.pictures import contact_sheet, enlarge
 
-WALL, WALL_LARGE = 12, 4  # other seeds; for pictures above 256 pixels
 CHANGES = 6  # concepts whose pixels are told
 
 
@@ -35,7 +34,7 @@ def painting(model: session.Model, choice: Choice, kept: History) -> None:
     paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
     if not share(kept):
         st.caption("These edits are too many for a link: save them as a file.")
-    wall(model, kept)
+    wall(model, choice, kept)
 
 
 def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> None:
@@ -66,6 +65,8 @@ def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: n
     cell = next(spec.resolution for spec in model.generator.specs if spec.name == choice.layer)
     return Canvas(
         before[0], after[0], *coloured, changes, [words(layer, edit, known) for layer, edit in kept.applied],
+        source=pictures.before(model, (choice.source,))[0] if choice.verb == COPY else None,
+        beside=f"seed {choice.source}, copied from" if choice.verb == COPY else "before",
         undo=kept.at > 0, redo=kept.at < len(kept.steps), cells=(cell, cell),
     )  # fmt: skip
 
@@ -81,23 +82,36 @@ def changed_pixels(before, after, concepts, palette, concept: str | None) -> lis
 
 def version_of(model, seed: int, choice: Choice, kept: History, after: np.ndarray) -> str:
     """A text that differs whenever what the painting shows does."""
-    content = repr((model.identity, seed, choice.layer, choice.units, kept.at, len(kept.steps))).encode()
+    content = repr((model.identity, seed, choice.layer, choice.units, choice.source, kept.at, len(kept.steps))).encode()
     return hashlib.sha256(content + after.tobytes()).hexdigest()[:16]
 
 
-def wall(model: session.Model, kept: History) -> None:
-    """The same edits on the seeds that follow: before above, after below."""
-    edits, count = kept.edits(), WALL if model.generator.resolution <= 256 else WALL_LARGE
-    seeds = tuple((session.seed() + i) % (MAX_SEED + 1) for i in range(1, count + 1))
+def wall(model: session.Model, choice: Choice, kept: History) -> None:
+    """The same edits on the seeds that follow: before above, after below. To copy, one is clicked."""
+    edits, count = kept.edits(), pictures.wall_size(model)
+    seeds = pictures.next_seeds(session.seed(), count)
     before = pictures.before(model, seeds)
     after = pictures.pictures(model, seeds, edits) if edits else before
     edge = before.shape[1]
     rows = np.concatenate([before, after]) if edits else before
     sheet = contact_sheet(enlarge(rows, 64) if edge < 64 else rows[:, :: max(1, edge // 256), :: max(1, edge // 256)],
                           count, gap=2, background=0)  # fmt: skip
-    address = data_uri(sheet, "WEBP", quality=88, method=0)
     title = "The same edits on the next seeds, before and after" if edits else "The next seeds"
+    if choice.verb == COPY:
+        st.html(f'<p style="font-size:.9rem;margin:.3rem 0">{title}; click the one to copy from</p>')
+        choose_source(sheet, seeds * (len(rows) // count), count, choice.source)
+        return
+    address = data_uri(sheet, "WEBP", quality=88, method=0)
     st.html(
         f'<p style="font-size:.9rem;margin:.3rem 0">{title}</p><img data-testid="interventions-wall" src="{address}" '
         f'alt="{len(rows)} pictures" style="width:100%;image-rendering:pixelated">'
     )
+
+
+def choose_source(sheet: np.ndarray, seeds: tuple[int, ...], columns: int, source: int) -> None:
+    """The wall as a grid; a click makes that picture the one to copy from."""
+    names, place = [f"seed {seed}" for seed in seeds], seeds.index(source)
+    cell = picture_grid(sheet, columns, names, chosen=place, label="Pictures to copy from", key="interventions_sources")
+    if cell is not None and seeds[cell] != source:
+        session.remember(SOURCE, cell % columns + 1, default=1)
+        st.rerun()

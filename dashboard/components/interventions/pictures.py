@@ -10,9 +10,21 @@ from dashboard import session
 from dissection.causal import Stage, high_levels
 from dissection.interventions import Edit
 from dissection.job import latents_and_labels
+from pgan_core.latents import MAX_SEED
 from pgan_core.pictures import to_uint8
 
+WALL, WALL_LARGE = 12, 4  # other seeds; for pictures above 256 pixels
 LEVEL_SEEDS = range(1_000_000, 1_000_064)  # the sample on which high levels of units are taken
+
+
+def wall_size(model: session.Model) -> int:
+    """How many other pictures are shown."""
+    return WALL if model.generator.resolution <= 256 else WALL_LARGE
+
+
+def next_seeds(seed: int, count: int) -> tuple[int, ...]:
+    """The seeds that follow, the first of all after the last."""
+    return tuple((seed + i) % (MAX_SEED + 1) for i in range(1, count + 1))
 
 
 def pictures(model: session.Model, seeds: Sequence[int], edits: Mapping[str, Sequence[Edit]]) -> np.ndarray:
