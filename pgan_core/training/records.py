@@ -80,9 +80,7 @@ class Progress:
         self._bar.close()
 
 
-def layers_at_work(
-    generator: Generator, discriminator: Discriminator, resolution: int
-) -> tuple[list[str], list[str]]:
+def layers_at_work(generator: Generator, discriminator: Discriminator, resolution: int) -> tuple[list[str], list[str]]:
     """Names of both networks' layers that work at a resolution (to-RGB left out), each in the order of its walk."""
     sizes = {f"{2**k}x{2**k}" for k in range(2, resolution.bit_length())}
     made = [name for name in generator.layer_names if name.split("/")[0] in sizes]

@@ -98,7 +98,8 @@ def check_same_run(stored: Mapping, asked: Settings) -> None:
 
     The last resolution may train longer or shorter than planned: it changes nothing that has happened.
     """
-    before, after = Settings.from_dict(stored).as_dict(), asked.as_dict()  # an older run has the defaults of what is new
+    before = Settings.from_dict(stored).as_dict()  # an older run has the defaults of what is new
+    after = asked.as_dict()
     before["schedule"][-1]["steady_kimg"] = after["schedule"][-1]["steady_kimg"]
     differing = [name for name in after if before[name] != after[name]]
     if differing:
