@@ -33,7 +33,7 @@ def pictures_alone(generator, segmenter, samples):
 def compare(checkpoint: Path, samples: int, layer: str, rounds: int) -> dict:
     """Seconds of the pictures alone, and how many times as long one layer and all layers take."""
     generator, segmenter = load_checkpoint(checkpoint).generator, load_segmenter("toytown")
-    pictures_alone(generator, segmenter, 64)  # warm up
+    pictures_alone(generator, segmenter, min(64, samples))  # warm up
     ways = {
         "alone": lambda: pictures_alone(generator, segmenter, samples),
         "one": lambda: dissect(generator, layer, segmenter, samples),
@@ -53,7 +53,7 @@ def compare(checkpoint: Path, samples: int, layer: str, rounds: int) -> dict:
 
 def measure(options: Options) -> dict:
     """Of the shipped model, in one round."""
-    return compare(SHIPPED, 32 if options.quick else SAMPLES, LAYER, rounds=1)
+    return compare(SHIPPED, 16 if options.quick else SAMPLES, LAYER, rounds=1)
 
 
 def rows(found: dict) -> list[Row]:

@@ -7,6 +7,7 @@ one keeping a layer, the convolutions alone, a large convolution and a copy; num
 """
 
 import statistics
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from benchmarks import machine, work
 from benchmarks.clock import Times, alternate, median, ratio
 from benchmarks.eager import EagerGenerator
+from benchmarks.machine import Yardstick
 from benchmarks.options import Options, Row, against, below, seconds
 from pgan_core import Generator, GeneratorConfig, feature_maps
 
@@ -53,20 +55,22 @@ def latents(generator: Generator, count: int) -> Tensor:
 
 def measure(options: Options) -> dict:
     """Every case on every device, in a list."""
-    cases = {16: (2, 1)} if options.quick else CASES
+    sizes = {16: (2, 1)} if options.quick else CASES
     found = []
     with torch.inference_mode():
         for device in machine.devices():
-            for resolution, batches in cases.items():
-                generator = official(resolution, device, quick=options.quick)
-                for dtype in machine.dtypes(device):
-                    for batch in batches:
-                        case = Case(resolution, batch, device, dtype, batch == batches[0])
-                        found.append(measure_case(case, generator, options))
+            for dtype in machine.dtypes(device):
+                sticks = machine.yardsticks(device, dtype, quick=options.quick)
+                for resolution, batches in sizes.items():
+                    generator = official(resolution, device, quick=options.quick)
+                    cases = [Case(resolution, batch, device, dtype, batch == batches[0]) for batch in batches]
+                    for case in cases:
+                        print(f"  {case}", file=sys.stderr, flush=True)
+                        found.append(measure_case(case, generator, sticks, options))
     return {"cases": found}
 
 
-def measure_case(case: Case, generator: Generator, options: Options) -> dict:
+def measure_case(case: Case, generator: Generator, sticks: dict[str, Yardstick], options: Options) -> dict:
     """The numbers of one case, or the reason why it was left out."""
     result = asdict(case) | {"dtype": str(case.dtype).removeprefix("torch.")}
     at_once = _at_once(case)
@@ -74,18 +78,16 @@ def measure_case(case: Case, generator: Generator, options: Options) -> dict:
         return result | {"skipped": "the eager form does not fit into the memory that is free"}
     eager, fast = EagerGenerator(generator), generator.prepared(case.dtype)
     groups = latents(generator, case.batch).split(at_once)
-    difference = max(float((eager(z) - fast.run(z).images).abs().max()) for z in groups[:1])
-    sticks = {
-        "convolution": machine.convolution(case.device, case.dtype, quick=options.quick),
-        "copy": machine.memory(case.device, quick=options.quick),
-    }
+    few = groups[0][:4]
+    difference = float((eager(few) - fast.run(few).images).abs().max())
     ways = {"eager": lambda: _each(eager, groups), "prepared": lambda: _each(lambda z: fast.run(z), groups)}
     if case.main:
         for layer in kept_layers(generator):
             ways[f"keep {layer}"] = lambda layer=layer: _each(lambda z: fast.run(z, keep=[layer]), groups)
         ways["convolutions"] = work.convolutions_alone(generator, case.batch, case.dtype)
     ways |= {name: stick.run for name, stick in sticks.items()}
-    times = alternate(ways, seconds=0.1 if options.quick else 8, least=2, device=case.device)
+    limits = {"seconds": 15, "least": 3} if case.main else {"seconds": 8, "least": 1, "warm_up": case.batch == 1}
+    times = alternate(ways, **limits | ({"seconds": 0.1} if options.quick else {}), device=case.device)
     return result | {"at_once": at_once, "difference": difference} | _numbers(case, generator, times, sticks)
 
 
@@ -95,7 +97,7 @@ def kept_layers(generator: Generator) -> tuple[str, ...]:
     return ("16x16/conv1", f"{size}x{size}/conv1") if size > 16 else (f"{size}x{size}/conv1",)
 
 
-def _numbers(case: Case, generator: Generator, times: Times, sticks: dict) -> dict:
+def _numbers(case: Case, generator: Generator, times: Times, sticks: dict[str, Yardstick]) -> dict:
     plain, fused = (count(generator) * case.batch for count in (work.plain_flops, work.fused_flops))
     moved = work.moved_bytes(generator) * case.batch
 

@@ -84,7 +84,7 @@ def play(models: Path, cores: int, rolls: int) -> dict:
 
 def measure(options: Options) -> dict:
     """The shipped model's walk, the app on as many cores as torch has threads."""
-    return play(ROOT / "assets", options.threads, rolls=3)
+    return play(ROOT / "assets", options.threads, rolls=2)
 
 
 def rows(found: dict) -> list[Row]:

@@ -66,6 +66,11 @@ def memory(device: str, *, triad: bool = False, quick: bool = False) -> Yardstic
     return Yardstick(lambda: torch.add(b, c, alpha=3, out=a), 12 * count)
 
 
+def yardsticks(device: str, dtype: torch.dtype, *, quick: bool = False) -> dict[str, Yardstick]:
+    """What generation is measured beside: a convolution and a copy."""
+    return {"convolution": convolution(device, dtype, quick=quick), "copy": memory(device, quick=quick)}
+
+
 def rate(stick: Yardstick, device: str, seconds: float = 0.5) -> float:
     """The yardstick's amount a second, at its best."""
     return stick.amount / best(stick.run, seconds=seconds, device=device)

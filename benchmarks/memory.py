@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.options import Options, Row
 
-CASES = ((64, 8), (64, 16), (256, 4), (256, 16), (1024, 1), (1024, 4))
+CASES = ((64, 8), (64, 16), (256, 4), (1024, 1), (1024, 4))
 FORMS = ("eager", "prepared")
 
 

@@ -109,7 +109,7 @@ def compare(resolution: int, rounds: int) -> dict:
 
 def measure(options: Options) -> dict:
     """The official size."""
-    return compare(32 if options.quick else 1024, 1 if options.quick else 3)
+    return compare(8 if options.quick else 1024, 1 if options.quick else 3)
 
 
 def rows(found: dict) -> list[Row]:
