@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.components.page import header
-from dashboard.components.quality import damages, distance, nearest, norms, stages, stddev
+from dashboard.components.quality import ablations, damages, distance, nearest, norms, stages, stddev
 
 PARTS = {
     "Distance": distance,
@@ -13,6 +13,7 @@ PARTS = {
     "Nearest training scenes": nearest,
     "Minibatch stddev": stddev,
     "Pixel norm": norms,
+    "Ablations": ablations,
 }
 
 model = session.model()

@@ -12,7 +12,7 @@ from pathlib import Path
 from pgan_core.training.cli import whole_numbers
 from pgan_core.training.settings import LOSSES
 
-from .plan import Plan
+from .plan import FULL, RECIPES, Plan
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
@@ -29,6 +29,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder for the results")
     parser.add_argument("--runs", type=Path, default=Path("runs/ablations"), help="folder for the runs themselves")
     parser.add_argument("--workers", type=int, default=2, help="runs beside each other, one thread each")
+    parser.add_argument("--recipes", default=",".join(RECIPES), help="which to train; full is one of them")
     parser.add_argument("--resolution", type=int, default=plan.resolution)
     parser.add_argument("--feature-maps", type=whole_numbers, default=",".join(map(str, plan.feature_maps)))
     parser.add_argument("--kimg", type=float, default=plan.kimg, help="thousands of images in a run")
@@ -49,19 +50,10 @@ def run(args: argparse.Namespace) -> int:
     from .runs import open_data, train_all
     from .words import table
 
-    plan = Plan(
-        resolution=args.resolution,
-        feature_maps=args.feature_maps,
-        kimg=args.kimg,
-        minibatch=args.minibatch,
-        learning_rate=args.learning_rate,
-        loss=args.loss,
-        seeds=args.seeds,
-        probes=args.probes,
-        pictures=args.pictures,
-    )
+    names = ("resolution", "feature_maps", "kimg", "minibatch", "learning_rate", "loss", "seeds", "probes", "pictures")
     try:
-        plan.settings("full", 0)
+        plan = Plan(recipes=tuple(args.recipes.split(",")), **{name: getattr(args, name) for name in names})
+        plan.settings(FULL, 0)
         reals, held = open_data(args.data, plan)
         train_all(plan, args.data, args.runs, args.workers)
         results = write_results(plan, reals, held, args.runs, args.out, args.data_note)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .plan import RECIPES
-from .results import MEASURES, REAL, Results, read_pictures
+from .results import MEASURES, REAL, Results, mean_curve, read_pictures
 
 COLOURS = {"full": "#2f7dd1", "no-pixel-norm": "#e07b1a", "no-minibatch-stddev": "#2a9d6f", "no-growing": "#b4529b"}
 STYLE = {
@@ -17,7 +17,6 @@ STYLE = {
     "axes.titlesize": 8.5, "legend.frameon": False, "svg.fonttype": "none",
 }  # fmt: skip
 CURVES = ("swd", "pair_distance", "passed_on", "discriminator")
-SHOWN = 8  # pictures a row
 
 
 def write_figures(results: Results, out: Path) -> None:
@@ -25,21 +24,18 @@ def write_figures(results: Results, out: Path) -> None:
     with matplotlib.rc_context(STYLE):
         options = {"dpi": 130, "bbox_inches": "tight", "metadata": {"Software": None}}
         curves(results).savefig(out / "curves.png", **options)
-        samples(out, list(results.plan.seeds)).savefig(out / "samples.png", **options)
+        samples(out, results.plan.recipes).savefig(out / "samples.png", **options)
 
 
 def curves(results: Results) -> Figure:
     """Four panels over the images seen: each seed a thin line, the mean of the seeds a thick one."""
     figure = Figure(figsize=(7.4, 4.6), layout="constrained")
     for axes, measure in zip(figure.subplots(2, 2).flat, CURVES, strict=True):
-        for recipe, name in RECIPES.items():
+        for recipe in results.plan.recipes:
             runs = results.curve(recipe, measure)
             for kimg, values in runs:
                 axes.plot(kimg, values, color=COLOURS[recipe], linewidth=0.8, alpha=0.45)
-            whole = [run for run in runs if len(run[0]) == len(runs[0][0])]
-            axes.plot(
-                runs[0][0], np.mean([v for _, v in whole], axis=0), color=COLOURS[recipe], linewidth=2, label=name
-            )
+            axes.plot(*mean_curve(runs), color=COLOURS[recipe], linewidth=2, label=RECIPES[recipe])
         if measure in results.real:
             label = "real (noise floor)" if measure == "swd" else "real"
             axes.axhline(results.real[measure], color="#8b95a1", linestyle=":", linewidth=1.5, label=label)
@@ -51,9 +47,9 @@ def curves(results: Results) -> Figure:
     return figure
 
 
-def samples(out: Path, seeds: list[int]) -> Figure:
+def samples(out: Path, recipes: tuple[str, ...]) -> Figure:
     """One block of pictures a recipe, a row a seed, and real ones; the first latents of each, not chosen."""
-    blocks = {"real": read_pictures(out, REAL)} | {RECIPES[name]: read_pictures(out, name) for name in RECIPES}
+    blocks = {"real": read_pictures(out, REAL)} | {RECIPES[name]: read_pictures(out, name) for name in recipes}
     blocks = {name: pictures for name, pictures in blocks.items() if pictures is not None}
     figure = Figure(figsize=(7.4, 0.42 * sum(map(len, blocks.values()))), layout="constrained")
     grid = figure.subplots(len(blocks), 1, height_ratios=[len(rows) for rows in blocks.values()])

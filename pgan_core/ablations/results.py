@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from pgan_core.training.data import RealImages
 from pgan_core.training.loop import LICENCE
 
 from .measures import variation
-from .plan import FULL, RECIPES, Plan
+from .plan import FULL, Plan
 from .runs import SHOWN, folder_of, read_sheet, records_of, sheet_of
 
 FORMAT = "pggan-lab-ablations/1"
@@ -145,17 +146,29 @@ def value_of(record: Mapping, measure: str) -> float | None:
     return record.get("quality", {}).get(measure)
 
 
+def mean_curve(runs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (x, y) of several seeds' curves, without runs that broke down and are shorter than the others."""
+    longest = max(len(x) for x, _ in runs)
+    whole = [run for run in runs if len(run[0]) == longest]
+    return np.mean([x for x, _ in whole], axis=0), np.mean([y for _, y in whole], axis=0)
+
+
 def separated(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether all of one lie apart from all of the other: what chance does in one of ten with three seeds each."""
+    """Whether all of one lie apart from all of the other; how often by chance says `chance_apart`."""
     if np.isnan(a).any() or np.isnan(b).any():
         return False
     return bool(a.max() < b.min() or b.max() < a.min())
 
 
+def chance_apart(seeds: int) -> float:
+    """How likely two sets of so many equal runs each lie wholly apart: 2 of all ways to share out the ranks."""
+    return 2 / math.comb(2 * seeds, seeds)
+
+
 def collect(plan: Plan, reals: RealImages, held: np.ndarray, runs: Path, note: str) -> dict:
     """Everything that a results file holds, numbers cut to four digits. All runs must be finished."""
     halves = held[: plan.pictures], held[plan.pictures :]
-    records = {recipe: [records_of(folder_of(runs, recipe, seed)) for seed in plan.seeds] for recipe in RECIPES}
+    records = {recipe: [records_of(folder_of(runs, recipe, seed)) for seed in plan.seeds] for recipe in plan.recipes}
     spent = [record.get("train_seconds", 0) for found in records.values() for run in found for record in run]
     return {
         "format": FORMAT,
@@ -200,7 +213,7 @@ def write_results(plan: Plan, reals: RealImages, held: np.ndarray, runs: Path, o
     text = json.dumps(content, separators=(",", ":")).replace('{"step"', '\n{"step"')  # a line a record, for diffs
     write_atomically(out / FILE, (text + "\n").encode())
     write_atomically(out / f"{REAL}.png", sheet_of(held[:SHOWN]))
-    for recipe in RECIPES:
+    for recipe in plan.recipes:
         sheets = [folder_of(runs, recipe, seed) / "samples.png" for seed in plan.seeds]
         rows = [read_sheet(path) for path in sheets if path.exists()]  # a run that broke down has none
         if rows:
@@ -212,7 +225,8 @@ def read_results(folder: Path) -> Results | None:
     """What `write_results` wrote; None where there is no such file, or another one."""
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return Results(content) if content["format"] == FORMAT and content["runs"].keys() == RECIPES.keys() else None
+        whole = content["format"] == FORMAT and tuple(content["runs"]) == Results(content).plan.recipes
+        return Results(content) if whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -27,7 +27,7 @@ from pgan_core.training.settings import TrainingError
 from pgan_core.training.streams import stream
 
 from .measures import pictures_of, quality, signal_magnitudes, weight_magnitudes
-from .plan import RECIPES, Plan
+from .plan import Plan
 
 PROBED = 64  # latents and real pictures that magnitudes are measured on, the same at every probe
 SHOWN = 12  # pictures of each run that are kept, those of the first seeds
@@ -143,7 +143,7 @@ def measure(trainer: Trainer, held: np.ndarray | None, spent: float) -> dict:
 
 def train_all(plan: Plan, data: Path, runs: Path, workers: int) -> None:
     """Every run that is not finished, `workers` of them at a time; a bar counts the probes of all of them."""
-    jobs = [(recipe, seed) for seed in plan.seeds for recipe in RECIPES]
+    jobs = [(recipe, seed) for seed in plan.seeds for recipe in plan.recipes]
     folders = [folder_of(runs, *job) for job in jobs]
     waiting = [job for job, folder in zip(jobs, folders, strict=True) if not is_finished(folder, plan)]
     with single_threaded(), _pool(workers) as pool, tqdm(total=len(jobs) * (plan.probes + 1), unit="probe") as bar:

@@ -27,9 +27,9 @@ def table(results: Results) -> str:
         "| Recipe | " + " | ".join(name[0].upper() + name[1:] for name in names) + " | Seconds a run |",
         "|---|" + "--:|" * (len(COLUMNS) + 1),
     ]
-    for recipe, name in RECIPES.items():
+    for recipe in results.plan.recipes:
         cells = [_cell(results, recipe, measure) for measure in COLUMNS]
-        lines.append(f"| {name} | {' | '.join(cells)} | {results.seconds(recipe).mean():.0f} |")
+        lines.append(f"| {RECIPES[recipe]} | {' | '.join(cells)} | {results.seconds(recipe).mean():.0f} |")
     real = [f"{results.real[measure]:.3g}" if measure in results.real else "" for measure in COLUMNS]
     return "\n".join([*lines, f"| real pictures | {' | '.join(real)} | |"])
 
@@ -89,15 +89,16 @@ def growth_since_fades(results: Results, recipe: str, measure: str) -> float:
 def _escalation(results: Results, recipe: str) -> str:
     """Whether signals run away without pixel norm, in both networks, beside the full recipe."""
     made, judged = (growth_since_fades(results, recipe, name) for name in ("passed_on", "discriminator"))
-    judged_full = growth_since_fades(results, FULL, "discriminator")
     running = [name for name, times in (("generator", made), ("discriminator", judged)) if times > ESCALATED]
     seen = (
-        f"**do escalate** (in the {' and the '.join(running)})" if running else "do **not escalate** in this short run"
+        f"**do escalate** (in the {' and the '.join(running)})" if running else "do **not escalate** in so short a run"
     )
+    untrained = float(np.mean([values[0] for _, values in results.curve(recipe, "passed_on")]))
+    ends = {name: mean_and_spread(results.final(name, "discriminator")) for name in (recipe, FULL)}
     return (
-        f"Signals {seen}: from the end of the last fade on, the generator's strongest layer changes {made:.2f}-fold "
-        f"(to {mean_and_spread(results.final(recipe, 'passed_on'))}; with pixel norm it is 1), the discriminator's "
-        f"{judged:.2f}-fold (with pixel norm {judged_full:.2f}-fold)."
+        f"Signals {seen}: what the generator's strongest layer passes on rises from {untrained:.2f} to "
+        f"{mean_and_spread(results.final(recipe, 'passed_on'))}, {made:.2f} times what it was when the last fade ended "
+        f"(pixel norm makes it 1); the discriminator's ends at {ends[recipe]} against {ends[FULL]}, {judged:.2f} times."
     )
 
 

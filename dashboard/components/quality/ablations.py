@@ -1,0 +1,145 @@
+"""What is each part of the recipe good for? Stored runs without it, beside the full recipe."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard import library, session
+from dashboard.components.charts import chart
+from dashboard.components.images import image_wall
+from dashboard.components.page import formula_box
+from dashboard.figures import ablations as figures
+from pgan_core.ablations.plan import FULL, RECIPES
+from pgan_core.ablations.results import FILE, MEASURES, REAL, Results, chance_apart, read_pictures, read_results
+from pgan_core.ablations.words import lesson, table
+
+FOLDER = library.ASSETS / "ablations"
+SHOWN = 4  # pictures of each seed
+COMMAND = "assets/ablations/remake.sh"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the recipe that was left out: which runs, what to look at, and the part itself."""
+
+    recipe: str
+    panels: tuple[str, ...]  # of MEASURES; "seconds": the distance over processor time
+    latex: str
+    words: str
+    where: str
+    folder: str = "."  # of the results, below FOLDER
+
+
+PIXEL_NORM = Part(
+    "no-pixel-norm",
+    ("passed_on", "discriminator", "swd"),
+    r"b_c = \frac{a_c}{\sqrt{\tfrac{1}{N}\sum_{j=1}^{N} a_j^2 + \epsilon}}",
+    "After every convolution of the generator each place's feature vector is scaled to the same length, so that "
+    "signals cannot spiral upwards while the two networks compete. Without it the first layer also starts four "
+    "times weaker: its constant counts on the norm.",
+    "Karras et al. 2018, section 4.2",
+)
+PARTS = {
+    "Pixel norm": PIXEL_NORM,
+    "Pixel norm, with WGAN-GP": replace(PIXEL_NORM, folder="wgan-gp"),
+    "Minibatch stddev": Part(
+        "no-minibatch-stddev",
+        ("pair_distance", "ms_ssim", "swd"),
+        r"s = \frac{1}{CHW} \sum_{c,y,x} \sqrt{\mathrm{Var}_{\text{group}}\,[a_{cyx}] + \epsilon}",
+        "The discriminator is shown how different the pictures of a batch are, as one more feature map of the constant "
+        "s. A generator that makes too similar pictures gives itself away.",
+        "Karras et al. 2018, section 3",
+    ),
+    "Growing": Part(
+        "no-growing",
+        ("swd", "seconds", "pair_distance"),
+        r"x_{2r} = (1 - \alpha)\,\mathrm{up}(\mathrm{rgb}_r) + \alpha\,\mathrm{rgb}_{2r}",
+        "Training begins at 4×4, where a picture is cheap and simple, and every doubling is faded in. Without growing "
+        "all layers train at full size from the first picture on, for as many pictures.",
+        "Karras et al. 2018, section 2",
+    ),
+}  # fmt: skip
+
+
+@session.cached(max_entries=4)
+def stored(folder: Path, changed: int) -> Results | None:
+    """The results of a folder, by when their file last changed."""
+    return read_results(folder)
+
+
+def draw(model: session.Model, seed: int) -> None:
+    """One part left out: curves of both networks, what was seen in words, pictures, and all numbers."""
+    label = st.segmented_control(
+        "Leave out", list(PARTS), default="Pixel norm", key="quality_ablation", bind="query-params", required=True
+    )
+    part = PARTS[label]
+    folder, recipe = FOLDER / part.folder, part.recipe
+    file = folder / FILE
+    results = stored(folder, file.stat().st_mtime_ns) if file.exists() else None
+    if results is None:
+        st.info(f"There are no such results in {folder}. This makes them: `{COMMAND}`")
+        return
+    st.markdown(lesson(results, recipe))
+    chart(figures.curves([panel(results, recipe, measure) for measure in part.panels]), key="quality_ablation_curves")
+    pictures(folder, recipe)
+    formula_box(part.latex, part.words, part.where)
+    if recipe == "no-pixel-norm":
+        layers(results, recipe)
+    st.subheader("All numbers")
+    st.markdown(table(results))
+    st.caption(setting(results))
+
+
+def panel(results: Results, recipe: str, measure: str) -> figures.Panel:
+    """A measure of both recipes over the images seen, or the distance over processor time."""
+    names = (FULL, recipe)
+    if measure == "seconds":
+        runs = {RECIPES[name]: results.over_seconds(name, "swd") for name in names}
+        return figures.Panel("The same over processor time", "seconds", runs, results.real["swd"])
+    about = MEASURES[measure]
+    runs = {RECIPES[name]: results.curve(name, measure) for name in names}
+    title = about.name[0].upper() + about.name[1:]
+    return figures.Panel(title, "thousand images", runs, results.real.get(measure))
+
+
+def pictures(folder: Path, recipe: str) -> None:
+    """Pictures of the first latents, a row a seed: real ones, the full recipe's, those without the part."""
+    columns = st.columns(3, gap="medium")
+    names = {REAL: "Real pictures", FULL: "Full recipe", recipe: RECIPES[recipe].capitalize()}
+    for column, (name, title) in zip(columns, names.items(), strict=True):
+        sheet = read_pictures(folder, name)
+        if sheet is None:
+            continue
+        rows = sheet.reshape(-1, SHOWN, *sheet.shape[2:])[:3] if name == REAL else sheet[:, :SHOWN]
+        with column:
+            st.markdown(f"**{title}**")
+            image_wall(np.concatenate(list(rows)), f"quality-ablation-{name}", SHOWN, size=64)
+    st.caption(f"A row a seed: {SHOWN} pictures of the first latents of each run, not chosen, at its end.")
+
+
+def layers(results: Results, recipe: str) -> None:
+    """The last signal of every layer of both networks."""
+    points = {"Generator: before pixel norm, and without it": "generator", "Discriminator": "discriminator"}
+    networks = {
+        title: {RECIPES[name]: results.layers(name, point) for name in (FULL, recipe)}
+        for title, point in points.items()
+    }
+    st.subheader("Every layer at the end")
+    chart(figures.layer_bars(networks), key="quality_ablation_layers")
+
+
+def setting(results: Results) -> str:
+    """What was trained, measured and left open, in small print."""
+    plan, content = results.plan, results.content
+    maps = ", ".join(map(str, plan.feature_maps))
+    return (
+        f"{plan.kimg:g} thousand Toy Town pictures of {plan.resolution}×{plan.resolution}, feature maps {maps}, "
+        f"{plan.loss} loss, minibatch {plan.minibatch}, learning rate {plan.learning_rate:g}; {len(plan.seeds)} seeds "
+        f"of each recipe, mean ± sample deviation. Bold: all seeds lie apart from all of the full recipe's, which "
+        f"chance alone does in {chance_apart(len(plan.seeds)):.0%} of cases. Signals: root mean square in the layer "
+        "where it is largest. "
+        f"{content['train_seconds'] / 60:.0f} minutes of one core ({content['machine']}), {content['made']}. "
+        f"So small and short a training says little about 1024×1024. `{COMMAND}` makes it again."
+    )
