@@ -1,6 +1,6 @@
 """A grid of small pictures sent as one picture; a click chooses one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import streamlit as st
@@ -8,34 +8,46 @@ import streamlit as st
 from dashboard.components.browser import load
 from dashboard.components.images import data_uri
 
-STYLE = (
-    ".lab-picture-grid {position: relative; line-height: 0} .lab-picture-grid img {width: 100%; cursor: pointer}"
-    ".lab-picture-grid div {position: absolute; box-sizing: border-box; border: 3px solid #d1242f}"
-    ".lab-picture-grid div {pointer-events: none}"
-)
 _grid = st.components.v2.component(
     "lab_picture_grid",
-    html='<div class="lab-picture-grid" data-testid="picture-grid"><img><div hidden></div></div>',
-    css=STYLE,
+    html='<div class="lab-picture-grid" data-testid="picture-grid"><img><div></div></div>',
+    css=load("picture_grid.css"),
     js=load("picture_grid.js"),
     isolate_styles=False,
 )
 
 
 def picture_grid(
-    picture: np.ndarray, columns: int, names: Sequence[str], *, chosen: int | None, label: str, key: str
+    picture: np.ndarray,
+    columns: int,
+    names: Sequence[str],
+    *,
+    chosen: int | Collection[int] | None,
+    label: str,
+    key: str,
+    captions: Sequence[str] = (),
+    on_click: Callable[[int], None] | None = None,
 ) -> int | None:
     """Show a uint8 H x W x 3 picture of len(names) cells in rows of `columns`; the cell just clicked, or None.
 
-    `chosen` is the cell to mark. Feature maps are smooth, so WebP sends a tenth of PNG's bytes at no visible loss.
+    `chosen` is the cell to mark, or several; `captions` stand in the cells. `on_click` gets the cell before the page
+    runs again. Feature maps are smooth, so WebP sends a tenth of PNG's bytes at no visible loss.
     """
+    marks = [] if chosen is None else [chosen] if isinstance(chosen, int) else sorted(chosen)
     data = {
         "source": data_uri(picture, "WEBP", quality=88),
         "columns": columns,
         "rows": -(-len(names) // columns),
         "names": list(names),
-        "chosen": chosen,
+        "chosen": marks,
+        "captions": list(captions),
         "label": label,
     }
-    result = _grid(data=data, key=key, on_cell_change=lambda: None)
+
+    def clicked() -> None:
+        cell = st.session_state[key].cell
+        if on_click is not None and cell is not None and 0 <= int(cell) < len(names):
+            on_click(int(cell))
+
+    result = _grid(data=data, key=key, on_cell_change=clicked)
     return None if result.cell is None else int(result.cell)

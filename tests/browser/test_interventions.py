@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.browser.running_app import rest
+
 PICTURE = "canvas.lab-canvas"
 DRAWN = [(0.1, 0.1), (0.6, 0.3), (0.8, 0.8)]
 
@@ -72,6 +74,29 @@ def test_units_are_copied_from_the_picture_that_is_clicked(visit):
     after(page, lambda: press(page, "Everywhere"))
     assert pixels(page) != before
     page.get_by_text("copy 8 units of 8x8/conv1 everywhere").wait_for()
+
+
+def test_artifact_units_are_marked_by_a_click_on_their_pictures(visit):
+    page = visit(
+        "interventions", interventions_units="1", interventions_any_layer="8x8/conv1", interventions_view="Artifacts"
+    )
+    page.get_by_role("button", name="Rank the units").click()
+    text = page.get_by_label("Units to switch off")
+    text.wait_for()
+    first = text.input_value().split(", ")
+    grid = page.get_by_test_id("picture-grid").locator("img")
+    grid.wait_for()
+    assert page.get_by_test_id("picture-grid").locator("i").count() == len(first) == 3
+    rest(page)
+    for marked in (4, 3):  # the fourth unit of the first row, marked and let go again
+        box = grid.bounding_box()
+        grid.click(position={"x": box["width"] * 0.9, "y": 10})
+        count = "n => document.querySelectorAll('.lab-picture-grid i').length === n"
+        page.wait_for_function(count, arg=marked)
+        assert len(text.input_value().split(", ")) == marked and {*first} <= {*text.input_value().split(", ")}
+    text.fill("2")
+    text.press("Enter")
+    page.get_by_text("Without the 1 marked units").wait_for()
 
 
 def test_every_tool_and_the_link(page, visit):

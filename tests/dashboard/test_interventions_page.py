@@ -148,6 +148,12 @@ def test_the_page_proposes_units_for_every_concept(open_page):
     assert app.text_input(key="interventions_units").value == "0"
 
 
+def test_all_units_are_no_concepts(open_page):
+    app = fine(open_page(interventions_concept="sky", interventions_count="all", interventions_verb="Copy"))
+    assert any("more than half of the units" in info.value for info in app.info)
+    assert "sky" not in app.session_state["interventions_names"].values()
+
+
 def test_without_a_dissection_units_are_chosen_by_hand(open_app):
     app = fine(open_app("interventions", interventions_units="1,2"))
     assert any("no dissection yet" in info.value for info in app.info)
@@ -199,7 +205,9 @@ def test_causes_are_measured_on_demand(open_page, view):
 def test_artifact_units_are_ranked_and_compared(open_page):
     app = fine(open_page(interventions_view="Artifacts", interventions_concept="sky"))
     app = fine(app.button(key="interventions_rank").click().run(timeout=120))
-    assert app.dataframe and any("mean score goes from" in text.value for text in app.markdown)
+    text = next(field for field in app.text_input if field.key.startswith("interventions_artifacts"))
+    assert len(text.value.split(", ")) == 3 and not any(button.key == "interventions_rank" for button in app.button)
+    assert any("mean score goes from" in words.value for words in app.markdown)
     assert any("between two such sets of scenes it is" in text.value for text in app.markdown)
 
 

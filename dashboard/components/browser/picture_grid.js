@@ -1,10 +1,11 @@
 // One picture that is a grid of cells; a click says which cell was hit, the pointer shows the cell's name.
 //
-// data: {source, columns, rows, names: [a name a cell], chosen: index of the marked cell or null, label}
+// data: {source, columns, rows, names: [a name a cell], chosen: [indices of the marked cells], captions: [words in the
+//        cells, or none], label}
 
 export default function ({data, parentElement, setTriggerValue}) {
   const root = parentElement.querySelector(".lab-picture-grid");
-  const image = root.querySelector("img"), mark = root.querySelector("div");
+  const image = root.querySelector("img");
   if (image.src !== data.source) image.src = data.source;
   image.alt = data.label;
   const cell = (event) => {
@@ -19,10 +20,18 @@ export default function ({data, parentElement, setTriggerValue}) {
     const index = cell(event);
     if (index !== null) setTriggerValue("cell", index);
   };
-  mark.hidden = data.chosen === null;
-  if (data.chosen === null) return;
-  mark.style.left = `${(100 * (data.chosen % data.columns)) / data.columns}%`;
-  mark.style.top = `${(100 * Math.floor(data.chosen / data.columns)) / data.rows}%`;
-  mark.style.width = `${100 / data.columns}%`;
-  mark.style.height = `${100 / data.rows}%`;
+  const over = (kind, index) => {
+    const element = document.createElement(kind);
+    element.style.left = `${(100 * (index % data.columns)) / data.columns}%`;
+    element.style.top = `${(100 * Math.floor(index / data.columns)) / data.rows}%`;
+    element.style.width = `${100 / data.columns}%`;
+    element.style.height = `${100 / data.rows}%`;
+    return element;
+  };
+  const captions = data.captions.map((text, index) => {
+    const element = over("span", index);
+    element.append(Object.assign(document.createElement("b"), {textContent: text}));
+    return element;
+  });
+  root.querySelector("div").replaceChildren(...captions, ...data.chosen.map((index) => over("i", index)));
 }

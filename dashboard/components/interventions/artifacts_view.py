@@ -1,5 +1,7 @@
 """Artifact units: what each unit of a layer costs, which of them to switch off, and what that gives."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import streamlit as st
 import torch
@@ -7,14 +9,19 @@ import torch
 from dashboard import session
 from dashboard.components.images import image_wall
 from dashboard.components.interventions.choice import Choice, parse_units, width_of
+from dashboard.components.picture_grid import picture_grid
 from dashboard.components.progress import with_progress
 from dissection.artifacts import ArtifactCosts, Comparison, artifact_costs, compare_without
 from dissection.causal import Stage
 from dissection.interventions import ablate
+from dissection.overlays import lit_region, resize_nearest, resize_pictures
+from dissection.tally import upsample
 from dissection.town import CONCEPTS, SIZES, town
-from pgan_core.pictures import to_uint8
+from pgan_core.pictures import contact_sheet, to_uint8
 
 FIRST_SEED, PICTURES, SHOWN = 2_000_000, 64, 6
+WORST, COLUMNS, BEST, SIDE = 20, 4, 3, 96  # units to mark from, in a row, pictures of each, pixels of one
+LIT = 0.01  # of a unit's values count as strong
 
 
 def artifacts_view(model: session.Model, choice: Choice) -> None:
@@ -30,23 +37,57 @@ def artifacts_view(model: session.Model, choice: Choice) -> None:
     wanted = st.session_state.setdefault("interventions_asked", set())
     if key not in wanted and st.button("Rank the units", key="interventions_rank", icon=":material/play_arrow:"):
         wanted.add(key)
+        st.rerun()  # without the button
     if key not in wanted:
         return
     costs = with_progress(key, lambda share: _rank(model, choice.layer, share), "Switching each unit off")
-    left, right = st.columns([2, 3])
-    with left:
-        rows = [{"unit": int(u), "score gained": float(costs.score_gain[u])} for u in costs.order[:20]]
-        st.dataframe(
-            rows,
-            hide_index=True,
-            height=250,
-            column_config={"score gained": st.column_config.NumberColumn(format="%+.4f")},
-        )
-    with right:
-        text = st.text_input("Units to switch off", ", ".join(map(str, costs.order[:3])), key="interventions_artifacts")
-        units = parse_units(text, width_of(model, choice.layer))
-        if units:
-            compare(model, choice, units)
+    key = f"interventions_artifacts_{choice.layer}_{model.identity}"
+    st.session_state.setdefault(key, listed(costs.order[:3]))
+    units = mark(model, choice.layer, costs, key)
+    if units:
+        compare(model, choice, units)
+
+
+def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str) -> tuple[int, ...]:
+    """The worst units by their strongest pictures, marked by clicks; the marked ones also stand as numbers."""
+    order = [int(unit) for unit in costs.order[:WORST]]
+
+    def toggle(cell: int) -> None:
+        marked = parse_units(st.session_state[key], width_of(model, layer), tell=False)
+        st.session_state[key] = listed(sorted({*marked} ^ {order[cell]}))
+
+    words, numbers = st.columns([3, 2], vertical_alignment="bottom")
+    words.markdown(
+        f"The {len(order)} units that cost most, each by its {BEST} strongest pictures, bright where it is strongest. "
+        "**Click those that look like faults.**"
+    )
+    units = parse_units(numbers.text_input("Units to switch off", key=key), width_of(model, layer))
+    picture_grid(
+        unit_strips(model, layer, tuple(order)), COLUMNS, [f"unit {unit}" for unit in order],
+        chosen=[order.index(unit) for unit in units if unit in order], label="Units to mark",
+        captions=[f"{unit}: {costs.score_gain[unit]:+.3f}" for unit in order], key="interventions_marks",
+        on_click=toggle,
+    )  # fmt: skip
+    return units
+
+
+def listed(units: Iterable[int]) -> str:
+    """Unit numbers as the viewer would type them."""
+    return ", ".join(map(str, units))
+
+
+@session.cached(max_entries=8, spinner="Drawing the units")
+def unit_strips(model: session.Model, layer: str, units: tuple[int, ...]) -> np.ndarray:
+    """One picture of all units in rows of COLUMNS: of each its strongest pictures, dimmed where it is not strong."""
+    stage = _stage(model, layer)
+    pictures, strips = to_uint8(stage.images()), []
+    for unit in units:
+        maps = stage.activation[:, unit]
+        best = maps.amax(dim=(1, 2)).topk(BEST).indices
+        lit = upsample(maps[best], pictures.shape[1:3]) > np.quantile(maps.cpu().numpy(), 1 - LIT)
+        shown = lit_region(resize_pictures(pictures[best.numpy()], SIDE), resize_nearest(lit.numpy(), SIDE))
+        strips.append(contact_sheet(shown, BEST, gap=1))
+    return contact_sheet(np.stack(strips), COLUMNS, gap=4)
 
 
 def compare(model: session.Model, choice: Choice, units: tuple[int, ...]) -> None:
@@ -55,13 +96,19 @@ def compare(model: session.Model, choice: Choice, units: tuple[int, ...]) -> Non
     key = ("artifacts without", model.identity, choice.layer, units, is_town)
     work = lambda share: _compare(model, choice.layer, units, is_town)  # noqa: E731
     pictures, change = with_progress(key, work, "Switching them off")
-    st.markdown(f"The discriminator's mean score goes from {change.score_before:.3f} to **{change.score_after:.3f}**.")
+    numbers, wall = st.columns([2, 3], gap="medium")
+    numbers.markdown(
+        f"Without the {len(units)} marked units the discriminator's mean score goes from {change.score_before:.3f} to "
+        f"**{change.score_after:.3f}** (more: it looks more real)."
+    )
     if change.floor is not None:
-        st.markdown(
+        numbers.markdown(
             f"The sliced Wasserstein distance to {PICTURES} scenes goes from {change.distance_before:.1f} to "
             f"**{change.distance_after:.1f}**; between two such sets of scenes it is {change.floor:.1f}."
         )
-    image_wall(pictures, key="interventions-artifacts", columns=SHOWN)
+    with wall:
+        image_wall(pictures, key="interventions-artifacts", columns=SHOWN)
+        st.caption("Before above, after below.")
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

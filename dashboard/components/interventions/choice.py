@@ -17,7 +17,7 @@ from dissection.proposals import UNITS, Proposal, propose
 COPY = "Copy"
 VERBS = ["Remove", "Add", "More", "Less", COPY]
 MORE, LESS = 2.5, 0.4  # factors at full strength
-COUNTS = ["best", 1, 2, 5, 10, 20, 30]
+COUNTS = ["best", 1, 2, 5, 10, 20, 30, "all"]
 SOURCE = "interventions_source"  # how many seeds further the picture is that is copied from
 GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and it is seen at once that they are gone
 HAND = "units by hand"
@@ -64,6 +64,8 @@ def choose(model: session.Model) -> Choice:
         )  # fmt: skip
         layer, units = _units(item, model, concept, verb, bound)
         strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **bound)
+    if len(units) == width_of(model, layer):
+        concept = None  # all units are no concept's
     step = min(max(session.recall(SOURCE, 1), 1), pictures.wall_size(model))
     source = pictures.next_seeds(session.seed(), step)[-1] if verb == COPY else None
     return Choice(layer, units, verb, strength, concept, item, source)
@@ -103,13 +105,13 @@ def _units(item, model: session.Model, concept: str | None, verb: str, bound: di
         "Units", COUNTS, key="interventions_count", width=105, **bound,
         format_func=lambda n: f"best: {len(best.units)}" if n == "best" else str(n),
     )  # fmt: skip
+    chosen = best.layer if layer == "best" else layer
+    if count == "all":
+        return chosen, tuple(range(width_of(model, chosen)))
     wanted = len(best.units) if count == "best" else count
     if layer == "best" and wanted <= len(best.units):
-        return best.layer, best.units[:wanted]
-    return (
-        (best.layer if layer == "best" else layer),
-        propose(item.dissection, concept, best.layer if layer == "best" else layer, wanted).units,
-    )
+        return chosen, best.units[:wanted]
+    return chosen, propose(item.dissection, concept, chosen, wanted).units
 
 
 def proposal(item: dissections.Found, model: session.Model, concept: str, verb: str = "Remove") -> Proposal:
@@ -130,14 +132,15 @@ def width_of(model: session.Model, layer: str) -> int:
     return next(spec.out_features for spec in model.generator.specs if spec.name == layer)
 
 
-def parse_units(text: str, width: int) -> tuple[int, ...]:
-    """Unit numbers out of text such as "3, 17, 20-25"; what is wrong is said on the page, and left out."""
+def parse_units(text: str, width: int, tell: bool = True) -> tuple[int, ...]:
+    """Unit numbers out of text such as "3, 17, 20-25"; what is wrong is left out, and said on the page."""
     units: list[int] = []
     for part in filter(None, re.split(r"[,;\s]+", text)):
         match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part)
         span = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
         if not match or not len(span) or span[-1] >= width:
-            st.caption(f":material/error: Units are numbers from 0 to {width - 1}; “{part[:20]}” is left out.")
+            if tell:
+                st.caption(f":material/error: Units are numbers from 0 to {width - 1}; “{part[:20]}” is left out.")
             continue
         units += span
     return tuple(int(unit) for unit in np.unique(units))
