@@ -32,6 +32,23 @@ def test_the_pictures_are_the_same_to_rounding(generator, z):
         torch.testing.assert_close(fast(z, resolution=resolution, alpha=alpha), expected, atol=1e-4, rtol=1e-4)
 
 
+def test_wide_layers_take_fewer_products_and_give_the_same_pictures():
+    generator = Generator(GeneratorConfig(resolution=32, channels=(512, 512, 96, 8), latent_dim=16), seed=2)
+    fast = generator.requires_grad_(False).prepared()
+    wide = {name for name, layer in fast.layers.items() if layer.fewer_products is not None}
+    assert wide == {"8x8/conv0", "16x16/conv0", "16x16/conv1"}
+    z = torch.randn(3, 16, generator=torch.Generator().manual_seed(4))
+    points = [point for point, _ in generator._walk(32)]
+    expected, got = generator.run(z, keep=points), fast.run(z, keep=points)
+    torch.testing.assert_close(got.images, expected.images, atol=1e-4, rtol=1e-4)
+    for point in points:
+        torch.testing.assert_close(got.activations[point], expected.activations[point], atol=1e-4, rtol=1e-4)
+    again = fast.run(z, start=("16x16/conv0", got.activations["16x16/conv0"]))
+    assert torch.equal(again.images, got.images)
+    plain = generator.prepared(torch.bfloat16).layers.values()  # half precision has instructions of its own
+    assert not any(layer.fewer_products for layer in plain)
+
+
 def test_every_point_can_be_kept_and_started_from_to_the_bit(generator, z):
     fast = generator.prepared()
     points = [point for point, _ in generator._walk(32)]
