@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-BAR, CHOSEN, CONTROL = "#2f7dd1", "#e07b1a", "#8b95a1"
+BAR, CHOSEN, CONTROL, VIOLET = "#2f7dd1", "#e07b1a", "#8b95a1", "#b4529b"
+FEW_PLACES = 20  # of a kind: what happened there is too few cases to say
 TEXT_SIZE = 15
 MARGIN = {"l": 10, "r": 10, "t": 34, "b": 10}
 
@@ -42,13 +43,15 @@ def _top(change: np.ndarray, high: np.ndarray) -> float:
     return float(max(0.2, np.nanmax(known[np.isfinite(known)], initial=0.2)))
 
 
-def curve(counts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> go.Figure:
-    """The share of a concept's pixels that is left with the first units off, a line for each order of units."""
+def curve(lines: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> go.Figure:
+    """The share of a concept's pixels that is left with the first units off: order -> (units off, shares left)."""
     figure = go.Figure()
-    for (name, left), colour in zip(lines.items(), (CHOSEN, BAR, CONTROL, "#2a9d6f"), strict=False):
+    styles = ((CHOSEN, "solid"), (BAR, "solid"), (VIOLET, "dot"), (CONTROL, "dash"))
+    for (name, (counts, left)), (colour, dash) in zip(lines.items(), styles, strict=False):
         figure.add_scatter(
-            x=list(counts), y=list(left), name=name, mode="lines+markers", line={"color": colour, "width": 3}
-        )
+            x=list(counts), y=list(left), name=name, mode="lines+markers",
+            line={"color": colour, "width": 3, "dash": dash}, marker_size=8,
+        )  # fmt: skip
     figure.update_traces(hovertemplate="%{x} units off: %{y:.0%} left<extra></extra>")
     figure.update_xaxes(title="units off, in order")
     figure.update_yaxes(title="left of its pixels", tickformat=".0%", rangemode="tozero")
@@ -71,29 +74,61 @@ def matrix(values: np.ndarray, units: Sequence[int], names: Sequence[str]) -> go
     return _finish(figure, 420)
 
 
-def context_bars(names: Sequence[str], gain: Sequence[float], places: Sequence[int], concept: str) -> go.Figure:
-    """Mean growth of an inserted concept, in pixels, by what stood at the place before."""
-    order = np.argsort(-np.asarray(gain), kind="stable")
+def context_bars(
+    names: Sequence[str], gain: Sequence[float], places: Sequence[int], grew: Sequence[float], concept: str
+) -> go.Figure:
+    """Mean growth of an inserted concept, in pixels, by what stood at the place before; grew: share of the places.
+
+    Bars over few places are pale.
+    """
+    order = [int(i) for i in np.argsort(-np.asarray(gain), kind="stable")]
     figure = go.Figure(
         go.Bar(
-            x=[names[i] for i in order], y=[gain[i] for i in order], marker_color=BAR,
-            customdata=[places[i] for i in order],
-            hovertemplate="%{x}: %{y:+.1f} pixels, %{customdata} places<extra></extra>",
+            x=[f"{names[i]}<br><i>{places[i]}</i>" for i in order], y=[gain[i] for i in order],
+            marker={"color": BAR, "opacity": [0.35 if places[i] < FEW_PLACES else 1 for i in order]},
+            text=[f"{grew[i]:.0%}" for i in order], textposition="outside", cliponaxis=False,
+            customdata=[(names[i], places[i]) for i in order],
+            hovertemplate="%{customdata[0]}: %{y:+.1f} pixels, %{customdata[1]} places<extra></extra>",
         )
     )  # fmt: skip
     figure.update_yaxes(title=f"{concept} gained, pixels a place")
-    return _finish(figure, 320)
+    figure.update_xaxes(title="what stood there, and at how many places")
+    return _finish(figure, 340)
 
 
-def losses(values: Sequence[float]) -> go.Figure:
-    """The loss of a search at every step."""
-    figure = go.Figure(go.Scatter(y=list(values), mode="lines", line={"color": BAR, "width": 2}))
+def alphas(values: np.ndarray, present: Sequence[int]) -> go.Figure:
+    """How strongly a search lets each unit take part, the first 30 in order; the present units in another colour."""
+    order = [int(unit) for unit in np.argsort(-np.asarray(values), kind="stable")[:30]]
+    figure = go.Figure()
+    for name, colour, is_present in (("among the present units", CHOSEN, True), ("others", BAR, False)):
+        units = [unit for unit in order if (unit in present) is is_present]
+        figure.add_bar(x=[str(unit) for unit in units], y=[float(values[unit]) for unit in units], name=name,
+                       marker_color=colour, hovertemplate="unit %{x}: α = %{y:.2f}<extra></extra>")  # fmt: skip
+    ticks = {"type": "category", "categoryorder": "array", "categoryarray": [str(unit) for unit in order]}
+    figure.update_xaxes(title="unit, in the search's order", nticks=15, **ticks)
+    figure.update_yaxes(title="α", range=[0, 1.02])
+    figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, showlegend=True)
+    return _finish(figure, 260)
+
+
+def losses(values: Sequence[float], epochs: int) -> go.Figure:
+    """The loss of a search at every step (each on other pictures and places: it jumps), and its mean in each epoch."""
+    steps, ends = np.arange(len(values)), np.linspace(0, len(values), epochs + 1)
+    parts = [part for part in np.array_split(np.asarray(values), epochs) if len(part)]
+    middles = (ends[1:] + ends[:-1] - 1)[: len(parts)] / 2
+    figure = go.Figure()
+    figure.add_scatter(x=steps, y=list(values), mode="lines", line={"color": CONTROL, "width": 1.5}, name="each step")
+    means = [float(part.mean()) for part in parts]
+    figure.add_scatter(
+        x=middles, y=means, mode="lines+markers", line={"color": BAR, "width": 3}, name="mean of an epoch"
+    )
     figure.update_xaxes(title="step")
     figure.update_yaxes(title="loss")
-    return _finish(figure, 240)
+    figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0})
+    return _finish(figure, 260)
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:
     figure.update_xaxes(tickfont_size=TEXT_SIZE, title_font_size=TEXT_SIZE)
     figure.update_yaxes(tickfont_size=TEXT_SIZE - 1, title_font_size=TEXT_SIZE)
-    return figure.update_layout(height=height, margin=MARGIN, font_size=TEXT_SIZE)
+    return figure.update_layout(height=height, margin=MARGIN, font_size=TEXT_SIZE, legend_font_size=TEXT_SIZE)

@@ -98,8 +98,17 @@ def test_figures_hold_what_they_are_given():
     assert list(bars.data[0].y) == [-0.9, 0.1] and len(bars.data) == 2
     unknown = figures.effects(["sky", "sun"], np.array([-0.5, np.nan]), change, change, np.full((3, 2), np.nan), "sky")
     assert list(unknown.data[0].x) == ["sky"] and len(unknown.data) == 1
-    lines = figures.curve([0, 1], {"a": [1, 0.5], "b": [1, 0.9]})
-    assert [line.name for line in lines.data] == ["a", "b"]
+    lines = figures.curve({"a": ([0, 1], [1, 0.5]), "b": ([0, 5, 9], [1, 0.9, 0.8])})
+    assert [line.name for line in lines.data] == ["a", "b"] and list(lines.data[1].x) == [0, 5, 9]
+    grown = figures.context_bars(["sky", "wall", "sun"], [0.1, 4.0, 0.5], [460, 153, 3], [0.06, 0.48, 0.0], "door")
+    bars = grown.data[0]
+    assert [x.split("<")[0] for x in bars.x] == ["wall", "sun", "sky"] and list(bars.text) == ["48%", "0%", "6%"]
+    assert bars.marker.opacity[1] < bars.marker.opacity[0] == bars.marker.opacity[2] == 1
+    shares = figures.alphas(np.array([0.1, 0.9, 0.5]), [1, 0])
+    assert [list(trace.x) for trace in shares.data] == [["1", "0"], ["2"]]
+    assert shares.layout.xaxis.categoryarray == ("1", "2", "0")
+    loss = figures.losses([4.0, 2.0, 1.0, 0.0], 2)
+    assert list(loss.data[1].x) == [0.5, 2.5] and list(loss.data[1].y) == [3.0, 0.5]
     heat = figures.matrix(np.array([[1.0, -2.0], [0.0, 3.0]]), [4, 7], ["sky", "door"])
     assert heat.data[0].z.shape == (2, 2) and list(heat.data[0].x) == ["4", "7"]
 

@@ -24,12 +24,12 @@ from dissection.causes import ConceptEffect, ContextTable
 from dissection.context import context
 from dissection.interventions import ablate
 from dissection.proposals import related
-from dissection.unit_search import search_units
+from dissection.unit_search import Search, search_units
 
 VIEWS = ["Effect", "Curve", "Each unit", "Search", "Context", "Artifacts"]
 FIRST_SEED = 2_000_000  # of the pictures that effects are measured on: no dissection's
 COUNTS = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30)
-THREADS = 2
+THREADS, EPOCHS = 2, 10
 
 
 def causal_view(model: session.Model, choice: Choice) -> None:
@@ -66,18 +66,18 @@ def stage_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> 
     return Stage(model.generator, choice.layer, segmenter, seeds, threads=THREADS)
 
 
-def asked(name: str, model: session.Model, choice: Choice, *more) -> tuple | None:
-    """The key of a long measurement once the viewer asked for it; draws the button until then."""
-    key = ("interventions", name, model.identity, choice.layer, choice.units, choice.concept, *more)
+def asked(name: str, model: session.Model, choice: Choice, default: int) -> tuple[tuple | None, int]:
+    """The key of a long measurement once the viewer asked for it, and on how many pictures: a row of two controls."""
     wanted = st.session_state.setdefault("interventions_asked", set())
-    if key not in wanted and st.button("Measure", key=f"interventions_go_{name}", icon=":material/play_arrow:"):
-        wanted.add(key)
-    return key if key in wanted else None
-
-
-def how_many(default: int) -> int:
-    """The number of pictures, by a control."""
-    return st.select_slider("Pictures", [24, 50, 100, 200, 500], default, key="interventions_pictures", width=260)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        pictures = st.select_slider(
+            "Pictures", [24, 50, 100, 200, 500], default, key="interventions_pictures", width=260
+        )
+        key = ("interventions", name, model.identity, choice.layer, choice.units, choice.concept, pictures)
+        if key not in wanted and st.button("Measure", key=f"interventions_go_{name}", icon=":material/play_arrow:"):
+            wanted.add(key)
+            st.rerun()  # without the button
+    return (key if key in wanted else None), pictures
 
 
 def effect(model: session.Model, choice: Choice, segmenter) -> None:
@@ -94,8 +94,8 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
         random = np.full((len(found.random), len(names)), np.nan)
         random[:, here] = np.array(found.random) - 1
     else:
-        pictures = how_many(50)
-        if (key := asked("effect", model, choice, pictures)) is None:
+        key, pictures = asked("effect", model, choice, 50)
+        if key is None:
             return
         table = with_progress(
             key, lambda share: _effect(model, choice, segmenter, pictures, share), "Switching units off"
@@ -120,21 +120,26 @@ def _effect(model, choice: Choice, segmenter, pictures: int, share) -> tuple[np.
 
 
 def curve(model: session.Model, choice: Choice, segmenter) -> None:
-    """What is left of the concept with 0 to 30 units off, by order."""
-    found = measured(model, choice)
-    if found is not None and found.counts:
-        chart(figures.curve(found.counts, {f"by {found.by}": found.curve}), key="interventions_curve_shipped")
-    pictures = how_many(50)
-    if (key := asked("curve", model, choice, pictures)) is None:
-        return
-    lines = with_progress(key, lambda share: _curves(model, choice, segmenter, pictures, share), "Switching units off")
-    counts = COUNTS[: max(map(len, lines.values()))]
-    chart(figures.curve(counts, lines), key="interventions_curve", download="png")
+    """What is left of the concept with 0 to 30 units off, by order: measured beforehand, and others on demand."""
+    found, lines = measured(model, choice), {}
+    is_known = found is not None and bool(found.counts)
+    if is_known:
+        lines[f"by {found.by}"] = (found.counts, found.curve)
+        st.caption(
+            f"What is left of the {choice.concept} with more and more units off; other orders are measured here."
+        )
+    key, pictures = asked("curve", model, choice, 50)
+    if key is not None:
+        work = lambda share: _curves(model, choice, segmenter, pictures, not is_known, share)  # noqa: E731
+        lines |= with_progress((*key, is_known), work, "Switching units off")
+    if lines:
+        chart(figures.curve(lines), key="interventions_curve", download="png")
 
 
-def _curves(model, choice: Choice, segmenter, pictures: int, share) -> dict[str, list[float]]:
+def _curves(model, choice: Choice, segmenter, pictures: int, is_chosen_too: bool, share) -> dict[str, tuple]:
+    """Order -> (counts of units that are off, shares left)."""
     stage, concept = stage_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
-    orders = {"the chosen units": np.array(choice.units)}
+    orders = {"the chosen units": np.array(choice.units)} if is_chosen_too else {}
     for by in ("IoU", "IQR"):
         values = related(choice.item.dissection, choice.concept, choice.layer, by)
         orders[f"by {by}"] = np.argsort(-values, kind="stable")
@@ -143,15 +148,16 @@ def _curves(model, choice: Choice, segmenter, pictures: int, share) -> dict[str,
     for number, (name, order) in enumerate(orders.items()):
         counts = [k for k in COUNTS if k <= len(order)]
         tell = lambda k, n, number=number: share((number + k / n) / len(orders))  # noqa: E731
-        lines[name] = ablation_curve(stage, [int(u) for u in order], counts, progress=tell)[:, concept].tolist()
+        left = ablation_curve(stage, [int(u) for u in order], counts, progress=tell)[:, concept]
+        lines[name] = (counts, left.tolist())
     return lines
 
 
 def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
     """Every unit's causal effect on every concept, clustered."""
-    pictures = how_many(24)
     st.caption("Mean change of a concept's pixels between a unit inserted everywhere at a high level, and ablated.")
-    if (key := asked("units", model, Choice(choice.layer, (), "", 1, None, None), pictures)) is None:
+    key, pictures = asked("units", model, Choice(choice.layer, (), "", 1, None, None), 24)
+    if key is None:
         return
 
     def work(share) -> np.ndarray:
@@ -169,29 +175,36 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
     if not hasattr(segmenter, "probabilities"):
         st.info("The search follows gradients; this segmenter has none.")
         return
-    pictures = how_many(50)
-    st.caption("alpha in [0, 1] for each unit, Adam, 10 epochs on other pictures than those it is judged on.")
-    if (key := asked("search", model, choice, pictures)) is None:
+    st.caption(
+        f"Each unit's share α in [0, 1], by gradient descent in {EPOCHS} epochs, on other pictures than those it is "
+        "judged on."
+    )
+    key, pictures = asked("search", model, choice, 50)
+    if key is None:
         return
 
-    def work(share) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def work(share) -> tuple[Search, np.ndarray]:
         seeds = range(FIRST_SEED - pictures, FIRST_SEED)
         learn = Stage(model.generator, choice.layer, segmenter, seeds)
         iou = related(choice.item.dissection, choice.concept, choice.layer)
         concept = segmenter.concepts.index(choice.concept)
-        found = search_units(learn, concept, iou, progress=lambda k, n: share(k / n))
+        found = search_units(learn, concept, iou, epochs=EPOCHS, progress=lambda k, n: share(k / n))
         stage = stage_of(model, choice, segmenter, pictures)
         before = stage.pixels()
         after = [stage.pixels([ablate([int(u) for u in units])]) for units in (found.order[:20], choice.units)]
         left = [(a[:, concept].sum() / max(before[:, concept].sum(), 1), bootstrap_shares(before, a)) for a in after]
         rows = np.array([[share, low[concept], high[concept]] for share, (low, high) in left])
-        return found.order, found.losses, rows
+        return found, rows
 
-    order, losses, rows = with_progress(key, work, "Searching")
+    found, rows = with_progress(key, work, "Searching")
     texts = [f"{1 - left:.0%} ({1 - high:.0%} to {1 - low:.0%})" for left, low, high in rows]
     st.markdown(f"The search's first 20 units remove **{texts[0]}**, the present {len(choice.units)} units {texts[1]}.")
-    st.code(", ".join(map(str, order[:20])), language=None)
-    chart(figures.losses(losses), key="interventions_losses")
+    st.code(", ".join(map(str, found.order[:20])), language=None)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        chart(figures.alphas(found.alpha, choice.units), key="interventions_alphas")
+    with right:
+        chart(figures.losses(found.losses, EPOCHS), key="interventions_losses")
 
 
 def places(model: session.Model, choice: Choice, segmenter) -> None:
@@ -201,8 +214,8 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
     if table is not None and table.layer == choice.layer:
         show_context(table)
         return
-    pictures = how_many(24)
-    if (key := asked("context", model, choice, pictures)) is None:
+    key, pictures = asked("context", model, choice, 24)
+    if key is None:
         return
 
     def work(share) -> ContextTable:
@@ -221,8 +234,9 @@ def show_context(table: ContextTable) -> None:
     """A context table as chart and words."""
     names = list(table.places)
     st.caption(
-        f"{len(table.units)} units of {table.layer} set high at one place after another of {table.pictures} pictures; "
-        "growth by what stood there before."
+        f"{len(table.units)} units of {table.layer} set high at one place after another of {table.pictures} pictures: "
+        f"how much {table.concept} that gains, by what stood there before. Above the bars: how often it grew, by "
+        f"{table.threshold} pixels or more. Pale: fewer than {figures.FEW_PLACES} places, too few to say."
     )
-    values = [[column[name] for name in names] for column in (table.gain, table.places)]
+    values = [[column[name] for name in names] for column in (table.gain, table.places, table.grew)]
     chart(figures.context_bars(names, *values, table.concept), key="interventions_context", download="png")
