@@ -82,21 +82,28 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     options = Options(args.threads, args.quick, args.compile)
     now = datetime.datetime.now(datetime.UTC)
-    load = machine.load()
-    sections = {name: run_section(name, options) for name in args.sections}
+    file = args.json or ROOT / f"benchmarks/results/{now:%Y-%m-%d-%H%M}.json"
     stored = {
         "date": now.strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine.describe(),
-        "load": [load, machine.load()],
-        "others_cores": others_cores(sections),
+        "load": [machine.load(), None],
+        "others_cores": None,
         "quick": args.quick,
-        "sections": sections,
+        "sections": {},
     }
-    file = args.json or ROOT / f"benchmarks/results/{now:%Y-%m-%d-%H%M}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    for name in args.sections:
+        stored["sections"][name] = run_section(name, options)
+        stored["load"][1] = machine.load()
+        stored["others_cores"] = others_cores(stored["sections"])
+        store(stored, file)  # after each one: what is measured stays measured
     print(report(stored))
     return 0
+
+
+def store(stored: dict, file: Path) -> None:
+    """Writes a run as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 python -m benchmarks --only shipped
 """
 
+import copy
 import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks import machine
 from benchmarks.clock import alternate, median, ratio
@@ -19,13 +20,8 @@ from pgan_core import Generator, load_checkpoint
 
 BATCH = 16
 LEAST_PSNR, LEAST_CONVOLUTION = 40, 0.8  # issue 9
-GROUPS = {  # parts of the names of torch's operations; the first that fits counts
-    "convolutions": ("conv", "mm", "linear"),  # matrix products too: some convolutions are computed as such
-    "copies": ("copy", "clone", "contiguous", "cat", "stack"),
-    "memory": ("empty", "zero", "resize", "fill", "ones", "full"),
-    "non-linearity": ("relu",),
-    "pixel norm": ("norm", "rsqrt", "sqrt", "mul", "div", "square", "pow", "mean", "add"),
-}
+STEPS = {"_linear": "convolutions", "_nonlinearity": "non-linearity", "_pixel_norm": "pixel norm"}  # of a walk
+KERNELS = ("conv", "mm")  # in the names of torch's operations that are convolutions and products themselves
 
 
 def measure(options: Options) -> dict:
@@ -44,7 +40,7 @@ def measure(options: Options) -> dict:
             "eager_s": median(times, "eager"),
             "prepared_s": median(times, "prepared"),
             "one_s": median(times, "one"),
-            "profile": time_shares(lambda: fast.run(many), runs=2 if options.quick else 10),
+            "profile": time_shares(fast, many, runs=2 if options.quick else 10),
             "bfloat16_psnr": psnr(generator, torch.bfloat16, 4 if options.quick else 64),
             "bfloat16_instructions": sorted(machine.BFLOAT16 & set(machine.instructions())),
         }
@@ -58,24 +54,35 @@ def psnr(generator: Generator, dtype: torch.dtype, count: int) -> float:
     return float(10 * torch.log10(4 / (exact - short).square().mean()))
 
 
-def time_shares(run: Callable[[], object], runs: int) -> dict:
-    """Shares of a run's time by GROUPS, and of the ten costliest operations, by torch's profiler (time of its own)."""
-    run()
+def time_shares(generator: Generator, z: Tensor, runs: int) -> dict:
+    """Where a run's time goes by torch's profiler, as shares: the walk's steps, KERNELS, the ten costliest operations.
+
+    The step "convolutions" is all that leads from a layer's input to its linear output: tiles and copies too.
+    """
+    watched = copy.copy(generator)  # shallow: its steps are marked, the given one's are not
+    for method, step in STEPS.items():
+        setattr(watched, method, _marked(step, getattr(generator, method)))
+    watched.run(z)
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         for _ in range(runs):
-            run()
-    spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
-    total = sum(spent.values())
-    groups = dict.fromkeys([*GROUPS, "other"], 0.0)
-    for name, own in spent.items():
-        groups[_group(name)] += own / total
-    costliest = sorted(spent, key=spent.get, reverse=True)[:10]
-    return {"groups": groups, "operations": {name: spent[name] / total for name in costliest}}
+            watched.run(z)
+    events = profiler.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
+    steps = {event.key: event.cpu_time_total / total for event in events if event.key in STEPS.values()}
+    own = {event.key: event.self_cpu_time_total / total for event in events if event.key not in steps}
+    return {
+        "steps": steps | {"between them": 1 - sum(steps.values())},
+        "kernels": sum(share for name, share in own.items() if any(part in name for part in KERNELS)),
+        "operations": dict(sorted(own.items(), key=lambda item: -item[1])[:10]),
+    }
 
 
-def _group(operation: str) -> str:
-    parts = ((group, part) for group, names in GROUPS.items() for part in names)
-    return next((group for group, part in parts if part in operation), "other")
+def _marked(name: str, step: Callable) -> Callable:
+    def run(*arguments: object) -> Tensor:
+        with record_function(name):
+            return step(*arguments)
+
+    return run
 
 
 def compiled(fast: Generator, z: Tensor, options: Options) -> dict:
@@ -96,10 +103,9 @@ def compiled(fast: Generator, z: Tensor, options: Options) -> dict:
 def rows(found: dict) -> list[Row]:
     """Rows of the table."""
     name, batch = "Shipped model", found["batch"]
-    groups = found["profile"]["groups"]
-    rest = ", ".join(
-        f"{group} {share:.0%}" for group, share in groups.items() if group != "convolutions" and share >= 0.005
-    )
+    shares = found["profile"]
+    rest = ", ".join(f"{step} {share:.0%}" for step, share in shares["steps"].items() if step != "convolutions")
+    share = shares["steps"]["convolutions"]
     instructions = found["bfloat16_instructions"]
     speed = (
         "its speed is in the rows of generation" if instructions else "this CPU has no instructions for it: no speed"
@@ -115,10 +121,10 @@ def rows(found: dict) -> list[Row]:
         Row(f"{name}: one picture alone", seconds(found["one_s"])),
         Row(
             f"{name}, batch {batch}: time in convolutions",
-            f"{groups['convolutions']:.0%}",
+            f"{share:.0%}, {shares['kernels']:.0%} in torch's kernels themselves",
             f"the rest: {rest}",
             "",
-            f"≥ {LEAST_CONVOLUTION:.0%}: {'yes' if groups['convolutions'] >= LEAST_CONVOLUTION else 'no'}",
+            f"≥ {LEAST_CONVOLUTION:.0%}: {'yes' if share >= LEAST_CONVOLUTION else 'no'}",
         ),
         Row(
             f"{name}: bfloat16",

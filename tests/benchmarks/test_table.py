@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import table
 from benchmarks.options import against, below, seconds
-from benchmarks.table import BEGIN, END, into_readme, report
+from benchmarks.table import BEGIN, END, into_readme, report, section_rows
 
 CASE = {
     "resolution": 64, "batch": 8, "device": "cpu", "dtype": "float32", "main": True, "at_once": 8, "difference": 2e-5,
@@ -56,6 +56,23 @@ def test_a_difference_that_is_too_large_and_a_missed_target_are_said(stored):
     case |= {"difference": 2e-3, "ratio": 1.9, "eager_effort": 1.9}
     text = report(stored)
     assert "TOO MUCH" in text and "≥ 2.2x: no" in text and "within 10%: no" in text
+
+
+def test_the_browsers_rows():
+    """The two sections that a quick run leaves out."""
+    app = {
+        "starts": {"port_s": 1.0, "start_s": 8.5, "open_s": [2.0], "open_median_s": 2.0},
+        "seeds": {"growth": {"median_ms": 250.0}, "latents": {"median_ms": 320.0}},
+        "rss_mib": {"idle": 300.2, "unloaded": 310.0},
+    }
+    walk = {"median": 1.5, "scrubbed frames a second": 59.7, "longest frame, ms": 33.0}
+    lines = [
+        row for name, found in (("app", app), ("latent_walk", walk)) for row in section_rows(name, {"found": found})
+    ]
+    text = "\n".join(f"{row.what} | {row.ours} | {row.asked}" for row in lines)
+    assert "8.50 s | ≤ 8 s: no" in text and "2.00 s | ≤ 4 s: yes" in text
+    assert "growth 250, latents 320 | ≤ 300 ms: no" in text and "idle 300, unloaded 310" in text
+    assert "1.50 s" in text and "| 60 |" in text
 
 
 def test_the_readme_keeps_what_is_around_the_table():
