@@ -17,6 +17,7 @@ from pgan_core.ablations.words import lesson, table
 
 FOLDER = library.ASSETS / "ablations"
 SHOWN = 4  # pictures of each seed
+LOSSES = {"logistic": "logistic loss with R1", "wgan-gp": "WGAN-GP"}
 COMMAND = "assets/ablations/remake.sh"
 
 
@@ -38,7 +39,7 @@ PIXEL_NORM = Part(
     r"b_c = \frac{a_c}{\sqrt{\tfrac{1}{N}\sum_{j=1}^{N} a_j^2 + \epsilon}}",
     "After every convolution of the generator each place's feature vector is scaled to the same length, so that "
     "signals cannot spiral upwards while the two networks compete. Without it the first layer also starts four "
-    "times weaker: its constant counts on the norm.",
+    "times weaker: its constant counts on the norm. The latent stays normalised here.",
     "Karras et al. 2018, section 4.2",
 )
 PARTS = {
@@ -136,10 +137,10 @@ def setting(results: Results) -> str:
     maps = ", ".join(map(str, plan.feature_maps))
     return (
         f"{plan.kimg:g} thousand Toy Town pictures of {plan.resolution}×{plan.resolution}, feature maps {maps}, "
-        f"{plan.loss} loss, minibatch {plan.minibatch}, learning rate {plan.learning_rate:g}; {len(plan.seeds)} seeds "
-        f"of each recipe, mean ± sample deviation. Bold: all seeds lie apart from all of the full recipe's, which "
-        f"chance alone does in {chance_apart(len(plan.seeds)):.0%} of cases. Signals: root mean square in the layer "
-        "where it is largest. "
-        f"{content['train_seconds'] / 60:.0f} minutes of one core ({content['machine']}), {content['made']}. "
-        f"So small and short a training says little about 1024×1024. `{COMMAND}` makes it again."
+        f"{LOSSES[plan.loss]}, minibatch {plan.minibatch}, learning rate {plan.learning_rate:g}; "
+        f"{len(plan.seeds)} seeds of each recipe, mean ± sample deviation. Bold: all seeds lie apart from all of the "
+        f"full recipe's, which chance alone does in {chance_apart(len(plan.seeds)):.0%} of cases. Signals: root mean "
+        f"square in the layer where it is largest. {content['train_seconds'] / 60:.0f} minutes of one core "
+        f"({content['machine']}), {content['made']}. So small and short a training says little about 1024×1024. "
+        f"`{COMMAND}` makes it again."
     )
