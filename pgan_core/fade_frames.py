@@ -4,7 +4,7 @@ Section 2 and figure 2 of Karras et al. 2018. All resolutions come out of a sing
 fade is then a blend of two of its pictures.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,24 +38,31 @@ def growth_frames(
     steps: int = 8,
     size: int | None = None,
     native: bool = False,
+    first: Callable[[FadeFrame], None] | None = None,
 ) -> Iterator[FadeFrame]:
     """A network read at its lower resolutions: its smallest picture, then each fade in `steps` steps up to alpha 1.
 
     A network stored in the middle of a fade ends with that fade, its own alpha among the steps. `size` is the edge of
     the pictures that come out (default: full size): enlarged by nearest neighbour, or averaged down; `native` leaves
     those that are smaller as they are. Sizes without a to-RGB layer are left out, and a resolution whose half is
-    missing appears without a fade.
+    missing appears without a fade. `first` gets the moment that the network is stored at before the others are made.
     """
     size = size or generator.resolution
     top, stored_alpha = generator.moment()
     resolutions = [r for r in generator.resolutions if r <= top]
     with torch.inference_mode():
         pictures = _every_picture(generator, z, labels, resolutions)
+
+        def frame(r: int, alpha: float) -> FadeFrame:
+            images = generator.blend(pictures.get(r // 2), pictures[r], alpha)
+            return FadeFrame(r, alpha, _pictures(images, min(r, size) if native else size))
+
+        if first is not None:
+            first(frame(top, stored_alpha))
         for r in resolutions:
-            old, new = pictures.get(r // 2), pictures[r]
-            alphas = {1.0} if old is None else {step / steps for step in range(1, steps + 1)}
+            alphas = {step / steps for step in range(1, steps + 1)} if r // 2 in pictures else {1.0}
             for alpha in sorted(alphas | {stored_alpha} if r == top else alphas):
-                yield FadeFrame(r, alpha, _pictures(generator.blend(old, new, alpha), min(r, size) if native else size))
+                yield frame(r, alpha)
 
 
 def _every_picture(generator: Generator, z: Tensor, labels: Tensor | None, resolutions: list[int]) -> dict[int, Tensor]:

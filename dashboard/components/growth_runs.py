@@ -1,13 +1,18 @@
 """What the Growth page computes: a network's pictures at every moment of its growth, its schedule, its costs."""
 
 import contextlib
+from collections.abc import Callable
 
 from dashboard import library, session
-from dashboard.components.growth_track import Track, final_track, snapshot_track, tile_size
+from dashboard.components.growth_track import Track, final_track, sheet_address, snapshot_track, tile_size
+from dashboard.components.progress import with_progress
 from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
 from pgan_core.costs import Cost, image_cost
 from pgan_core.fade_frames import growth_frames, stored_frame
 from pgan_core.growth import Schedule, Stage
+from pgan_core.pictures import contact_sheet
+
+WALLS = 6  # grown walls in memory, all browsers together
 
 
 def picture_counts(resolution: int) -> list[int]:
@@ -19,14 +24,24 @@ def default_count(resolution: int) -> int:
     return picture_counts(resolution)[:3][-1]
 
 
-@session.cached(max_entries=6, spinner="Growing the pictures")
-def final_growth(model: session.Model, seed: int, columns: int) -> tuple[Track, list[str]]:
-    """The loaded network at every moment of its growth: the track, and its sheets as addresses."""
-    z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
-    size = tile_size(model.generator.resolution, columns)
-    frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True))
-    track = final_track(frames, model.generator.moment(), columns)
-    return track, track.addresses(columns)
+def final_growth(
+    model: session.Model, seed: int, columns: int, first: Callable[[str], None] | None = None
+) -> tuple[Track, list[str]]:
+    """The loaded network at every moment of its growth: the track, and its sheets as addresses.
+
+    `first` gets the sheet of the last moment before the others are made, unless they are there already.
+    """
+
+    def work(progress: Callable[[float], None]) -> tuple[Track, list[str]]:
+        z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
+        size = tile_size(model.generator.resolution, columns)
+        early = None if first is None else lambda frame: first(sheet_address(contact_sheet(frame.pictures, columns)))
+        frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True, first=early))
+        progress(0.5)
+        track = final_track(frames, model.generator.moment(), columns)
+        return track, track.addresses()
+
+    return with_progress(("growth", model.identity, seed, columns), work, "Growing the pictures", entries=WALLS)
 
 
 @session.cached(max_entries=8, spinner="Reading the snapshots")
@@ -40,7 +55,7 @@ def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int
         frames.append(stored_frame(stage.generator, z, labels, size=size, native=True))
         kimg.append(stage.info["metadata"]["kimg"])
     track = snapshot_track(frames, kimg, columns, run_schedule(model))
-    return track, track.addresses(columns)
+    return track, track.addresses()
 
 
 def run_schedule(model: session.Model) -> Schedule | None:

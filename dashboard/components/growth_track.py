@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.components.images import data_uri
-from dashboard.components.sprites import LOSSLESS_BELOW
+from dashboard.components.images import EXACT, data_uri
 from pgan_core.fade_frames import FadeFrame
 from pgan_core.growth import Schedule
 from pgan_core.pictures import contact_sheet, enlarge
 
-LOSSLESS, LOSSY = {"lossless": True, "quality": 0}, {"quality": 90}
+LOSSY_FROM, LOSSY = 160, {"quality": 90, "method": 0}  # pixels of a sheet
 STEADY = 0.5  # length on the scrubber of training on after a fade, which is 1 long
 
 
@@ -53,12 +52,9 @@ class Track:
     def end(self) -> float:
         return self.points[-1].t
 
-    def addresses(self, columns: int) -> list[str]:
+    def addresses(self) -> list[str]:
         """The sheets as data: addresses, small enough to send all at once; the browser enlarges them."""
-        small = LOSSLESS_BELOW * columns
-        return [
-            data_uri(sheet, "WEBP", method=0, **(LOSSLESS if len(sheet) < small else LOSSY)) for sheet in self.sheets
-        ]
+        return [sheet_address(sheet) for sheet in self.sheets]
 
     def wall(self, number: int, pixels: int = 512) -> np.ndarray:
         """A sheet enlarged to about `pixels`, to the same size for all sheets."""
@@ -67,6 +63,11 @@ class Track:
 
     def nearest(self, t: float) -> Point:
         return min(self.points, key=lambda point: abs(point.t - t))
+
+
+def sheet_address(sheet: np.ndarray) -> str:
+    """A sheet as a data: address; small ones without loss, for lossy colours would blur their large pixels."""
+    return data_uri(sheet, "WEBP", **(EXACT if len(sheet) < LOSSY_FROM else LOSSY))
 
 
 def tile_size(resolution: int, columns: int) -> int:

@@ -20,6 +20,9 @@ _growth = st.components.v2.component(
     js=load("player.js", "figure2.js", "growth.js"),
     isolate_styles=False,
 )
+_early = st.components.v2.component(
+    "lab_early", html='<span class="lab-silent"></span>', js=load("early.js"), isolate_styles=False
+)
 _schedules = st.components.v2.component(
     "lab_schedules",
     html='<div class="lab-schedules" data-testid="schedules"></div>',
@@ -51,6 +54,11 @@ def growth_view(
     }
     result = _growth(data=data, key=key, default={"moment": start}, on_moment_change=lambda: None)
     return min(float(result.moment if result.moment is not None else start), track.end)
+
+
+def early_view(address: str, columns: int, *, key: str) -> None:
+    """Give the wall that is on the page its last moment's sheet, while the other moments are being made."""
+    _early(data={"sheet": address, "columns": columns}, key=key)
 
 
 def schedules_view(runs: dict[str, Schedule], phases: Sequence[Phase], *, start: float, key: str) -> None:

@@ -9,6 +9,8 @@ import streamlit as st
 
 from pgan_core.pictures import contact_sheet, encode, enlarge
 
+EXACT = {"lossless": True, "quality": 0, "method": 0}  # WebP in a sixth of PNG's time, and no larger
+
 
 def data_uri(picture: np.ndarray, kind: str = "PNG", **options) -> str:
     """A uint8 H x W x 3 picture as a data: address, for HTML and SVG that fetch nothing."""
@@ -25,11 +27,11 @@ def image_wall(
     """
     large = enlarge(np.asarray(images), size)
     if captions is None:
-        sheet = data_uri(contact_sheet(large, min(columns, len(large)), gap=4, background=0))
+        sheet = data_uri(contact_sheet(large, min(columns, len(large)), gap=4, background=0), "WEBP", **EXACT)
         st.html(f'<img data-testid="{key}" src="{sheet}" style="width:100%" alt="{len(large)} generated pictures">')
         return
     cells = "".join(
-        f'<figure style="margin:0"><img src="{data_uri(image)}" style="width:100%" alt="">'
+        f'<figure style="margin:0"><img src="{data_uri(image, "WEBP", **EXACT)}" style="width:100%" alt="">'
         f'<figcaption style="font-size:.85rem">{html.escape(caption)}</figcaption></figure>'
         for image, caption in zip(large, captions, strict=True)
     )

@@ -7,12 +7,12 @@ import streamlit as st
 
 from dashboard.components.browser import load
 
-_later = st.components.v2.component("lab_later", html="<span></span>", js=load("later.js"), isolate_styles=False)
+_later = st.components.v2.component(
+    "lab_later", html='<span class="lab-silent"></span>', js=load("later.js"), isolate_styles=False
+)
 
 
 def shown(selector: str, key: str) -> bool:
     """Whether the browser shows what the CSS selector finds; the fragment around the call runs again when it does."""
-    result = _later(
-        data={"selector": selector}, key=key, height="content", default={"ready": False}, on_ready_change=lambda: None
-    )
+    result = _later(data={"selector": selector}, key=key, default={"ready": False}, on_ready_change=lambda: None)
     return bool(result.ready)

@@ -14,7 +14,7 @@ from dashboard.components.growth_runs import (
     snapshot_growth,
 )
 from dashboard.components.growth_track import Track
-from dashboard.components.growth_view import growth_view, schedules_view
+from dashboard.components.growth_view import early_view, growth_view, schedules_view
 from dashboard.components.later import shown
 from dashboard.components.page import formula_box, header
 from dashboard.figures import growth as figures
@@ -145,9 +145,13 @@ stages = tuple((str(path), path.stat().st_mtime_ns) for path in library.stages(m
 way, columns = controls(len(stages) > 1, model.generator.resolution)
 seed = session.seed()
 try:
-    track, addresses = (
-        snapshot_growth(model, stages, seed, columns) if way == SNAPSHOTS else final_growth(model, seed, columns)
-    )
+    with st.container():  # the bar's place: what follows stays where it is
+        if way == SNAPSHOTS:
+            track, addresses = snapshot_growth(model, stages, seed, columns)
+        else:
+            track, addresses = final_growth(
+                model, seed, columns, first=lambda sheet: early_view(sheet, columns, key="growth_early")
+            )
 except (CheckpointError, ValueError) as error:
     st.error(f"The growth cannot be shown: {error}")
     st.stop()

@@ -46,6 +46,15 @@ def test_model_and_seed_change_the_pictures(open_app):
     assert tuple(find(open_app(seed="40").main, "lab_growth")["sheets"]) == sheets["first/16x16-end", "40"]
 
 
+def test_charts_wait_until_the_browser_shows_the_picture(open_app, monkeypatch):
+    waiting = open_app()
+    assert not waiting.get("plotly_chart")
+    monkeypatch.setattr("dashboard.components.later.shown", lambda *_, **__: True)
+    complete = open_app()
+    assert not complete.exception and len(complete.get("plotly_chart")) == 2
+    assert any("less" in text.value and "times" in text.value for text in complete.markdown)
+
+
 def test_the_dice_changes_the_seed(open_app):
     app = open_app()
     seeds = {app.button(key="dice").click().run() and app.number_input(key="seed").value for _ in range(4)}

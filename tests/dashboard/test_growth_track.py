@@ -1,7 +1,11 @@
 """Frames along the scrubber."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from dashboard.components.growth_track import final_track, phases, place, snapshot_track, tile_size
 from pgan_core.fade_frames import FadeFrame
@@ -61,3 +65,15 @@ def test_a_snapshot_after_its_fade_stands_at_its_kimg(kimg, t):
 @pytest.mark.parametrize(("resolution", "columns", "size"), [(16, 4, 64), (64, 4, 64), (64, 2, 64), (1024, 2, 256)])
 def test_pictures_are_sent_no_larger_than_they_are_shown(resolution, columns, size):
     assert tile_size(resolution, columns) == size
+
+
+def test_sheets_travel_at_their_own_size_and_are_enlarged_to_one():
+    noise = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    frames = [FadeFrame(4, 1.0, noise[:, :4, :4]), FadeFrame(8, 1.0, noise)]
+    track = final_track(frames, (8, 1.0), columns=2)
+    for address, sheet in zip(track.addresses(), track.sheets, strict=True):
+        sent = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+        assert np.array_equal(np.asarray(sent.convert("RGB")), sheet)  # small pictures without loss
+    small, large = track.wall(0, 64), track.wall(1, 64)
+    assert small.shape == large.shape == (64, 64, 3)
+    assert np.array_equal(small[::8, ::8], track.sheets[0])

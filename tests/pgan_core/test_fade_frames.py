@@ -53,6 +53,17 @@ def test_large_pictures_are_averaged_down(z):
     assert last.pictures.shape == (3, 8, 8, 3)
 
 
+def test_native_frames_are_as_large_as_the_moment_they_show(z):
+    enlarged = list(growth_frames(make(), z, steps=2))
+    frames = list(growth_frames(make(), z, steps=2, native=True))
+    assert [f.pictures.shape[1] for f in frames] == [4, 8, 8, 16, 16]
+    for small, large in zip(frames, enlarged, strict=True):
+        factor = 16 // small.pictures.shape[1]
+        assert np.array_equal(small.pictures, large.pictures[:, ::factor, ::factor])
+    snapshot = stored_frame(make(stored_resolution=8, stored_alpha=0.25), z, native=True)
+    assert snapshot.old.shape == snapshot.new.shape == snapshot.pictures.shape == (3, 8, 8, 3)
+
+
 def test_a_snapshot_in_a_fade_shows_its_branches_and_their_blend(z):
     frame = stored_frame(make(stored_resolution=8, stored_alpha=0.25), z)
     assert (frame.resolution, frame.alpha) == (8, 0.25)

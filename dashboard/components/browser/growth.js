@@ -9,7 +9,7 @@ export default function (component) {
   root.view ??= new GrowthView(root);
   root.view.settled = (t) => setStateValue("moment", t);
   root.view.load(data);
-  return () => { root.view.player.stop(); root.view = undefined; };
+  return () => { root.view.stop(); root.view = undefined; };
 }
 
 class GrowthView {
@@ -21,6 +21,20 @@ class GrowthView {
     this.player = new Player(root, {show: (place) => this.show(place), settle: (t) => this.settled(t)});
     this.player.canvas.onclick = (event) => this.choose(event);
     this.cut = document.createElement("canvas");
+    this.onEarly = ({detail}) => this.early(detail);
+    document.addEventListener("lab-early", this.onEarly);
+  }
+
+  stop() {
+    this.player.stop();
+    document.removeEventListener("lab-early", this.onEarly);
+  }
+
+  // Another seed's last moment is there before its other ones: whoever looks at the last moment sees it at once.
+  async early({sheet, columns}) {
+    const before = this.data, image = Object.assign(new Image(), {src: sheet});
+    await image.decode();
+    if (this.data === before && before?.columns === columns && this.player.atEnd()) this.player.drawOnly(image);
   }
 
   load(data) {

@@ -94,6 +94,15 @@ class Player {
     }
   }
 
+  atEnd() { return this.t >= Number(this.range.max) - 1e-6; }
+
+  // One picture over the whole canvas, until the next draw.
+  drawOnly(image) {
+    const context = this.canvas.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    context.drawImage(image, 0, 0, this.canvas.width, this.canvas.height);
+  }
+
   toggle() { this.playing ? (this.pause(), this.settle()) : this.play(); }
 
   play() {
