@@ -4,11 +4,11 @@
 link; a file from elsewhere has to be uploaded on the Models page.
 """
 
+import functools
 import json
 import os
 from pathlib import Path
 
-import streamlit as st
 from safetensors import SafetensorError, safe_open
 
 from pgan_core.checkpoints.native import FORMAT, ROLES
@@ -38,13 +38,13 @@ def models() -> dict[str, Path]:
 
 
 def facts(path: Path) -> dict | None:
-    """The metadata of a native checkpoint, read without its weights; None for any other file."""
+    """The metadata of a native checkpoint, read without its weights; None for any other file. Not to be changed."""
     if path.suffix != ".safetensors" or not path.is_file():
         return None
     return _facts(str(path), path.stat().st_mtime_ns)
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
+@functools.lru_cache(maxsize=512)  # Streamlit's caches copy what they give, and every run asks for every file
 def _facts(path: str, changed: int) -> dict | None:
     try:
         with safe_open(path, framework="numpy") as file:

@@ -74,7 +74,8 @@ def pictures(model: session.Model, setting: Setting) -> Tensor:
     size = max(1, CHUNK_BYTES // (4 * max(c * r * r for r, c in model.generator.config.width.items())))
     parts = [None] * -(-len(z) // size) if labels is None else labels.split(size)
     chunks = zip(z.split(size), parts, strict=True)
-    return torch.cat([model.generator(a, b) for a, b in chunks])
+    generator = session.prepared(model)
+    return torch.cat([generator(a, b) for a, b in chunks])
 
 
 def statistics(model: session.Model, setting: Setting, bins: Bins) -> dict[str, PointStatistics]:
@@ -124,7 +125,7 @@ def full_picture(model: session.Model, setting: Setting, picture: int) -> np.nda
     z, labels = sample(model, setting)
     one = slice(picture, picture + 1)
     with torch.inference_mode():
-        return to_uint8(model.generator(z[one], None if labels is None else labels[one]))[0]
+        return to_uint8(session.prepared(model)(z[one], None if labels is None else labels[one]))[0]
 
 
 def units(model: session.Model, setting: Setting, point: str, limit: float) -> UnitSample:

@@ -45,10 +45,10 @@ def _draw(model: session.Model, seed: int, progress: Callable[[float], None]) ->
     size = model.generator.moment()[0]
     count = 12 if size <= 128 else 8 if size <= 256 else 2
     z, labels = session.latents(model, seed, count), session.labels(model, count)
-    step, drawn = max(1, (256 // size) ** 2), []
+    generator, step, drawn = session.prepared(model), max(1, (256 // size) ** 2), []
     for start in range(0, count, step):
         part = slice(start, start + step)
-        drawn.append(model.generator.run(z[part], labels=None if labels is None else labels[part]).images)
+        drawn.append(generator.run(z[part], labels=None if labels is None else labels[part]).images)
         progress(0.8 * (start + step) / count)
     images = torch.cat(drawn)
     small = to_uint8(downsample(images, max(1, size // 256)))

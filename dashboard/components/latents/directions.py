@@ -56,7 +56,7 @@ def found_directions(model: session.Model, source: str, layer: str, look: Look) 
         found = with_progress(
             ("ganspace", model.identity, layer, look.label),
             lambda progress: principal_directions(
-                model.generator.prepared(), layer, count=SHOWN, labels=look.labels, progress=progress
+                session.prepared(model), layer, count=SHOWN, labels=look.labels, progress=progress
             ),
             f"Principal components of {layer}",
         )
@@ -114,7 +114,7 @@ def strips(
 ) -> tuple[Sheet, np.ndarray]:
     """The pictures of all sliders as a sheet, and as they are; `which` names the dial, whose arrays are no key."""
     z = truncate(point_latent(text, model.info["latent_dim"]), look.truncation)
-    made = pictures(model.generator.prepared(), strip_latents(_dial, z, sigmas), look)
+    made = pictures(session.prepared(model), strip_latents(_dial, z, sigmas), look)
     return sprite_sheet(made, EDGE), made
 
 

@@ -26,7 +26,7 @@ def map_sheet(model: session.Model, x0: int, y0: int, look: Look) -> Sheet:
 
     def work(progress) -> Sheet:
         z = truncate(seed_plane(*map_places(x0, y0), model.info["latent_dim"]), look.truncation)
-        return sprite_sheet(pictures(model.generator.prepared(), z, look, progress), EDGE)
+        return sprite_sheet(pictures(session.prepared(model), z, look, progress), EDGE)
 
     return with_progress(("plane", model.identity, x0, y0, look), work, "Drawing the map", entries=16)
 

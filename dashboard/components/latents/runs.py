@@ -57,20 +57,20 @@ def pictures(generator: Generator, z: Tensor, look: Look, progress=None) -> np.n
 def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
     """The pictures of points. ValueError for a text that is no point."""
     z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
-    return sprite_sheet(pictures(model.generator.prepared(), z, look), THUMB)
+    return sprite_sheet(pictures(session.prepared(model), z, look), THUMB)
 
 
 @session.cached(max_entries=16)
 def candidate_wall(model: session.Model, texts: tuple[str, ...], look: Look, columns: int) -> np.ndarray:
     """The pictures of points as one picture, rows of `columns`."""
     z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
-    return contact_sheet(pictures(model.generator.prepared(), z, look), columns)
+    return contact_sheet(pictures(session.prepared(model), z, look), columns)
 
 
 @session.cached(max_entries=32)
 def cost_of_100(model: session.Model, look: Look) -> tuple[float, int]:
     """Seconds and bytes of 100 frames, measured."""
-    cost = estimate(model.generator.prepared(), 100, resolution=look.resolution, alpha=look.alpha)
+    cost = estimate(session.prepared(model), 100, resolution=look.resolution, alpha=look.alpha)
     return cost.seconds, cost.bytes
 
 
@@ -80,7 +80,7 @@ def walk_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
     z = recipe.latents(model.info["latent_dim"])
 
     def work(progress) -> Film:
-        frames = pictures(model.generator.prepared(), z, look, progress)
+        frames = pictures(session.prepared(model), z, look, progress)
         return Film(frames, sprite_sheet(frames))
 
     key = ("walk", model.identity, recipe, look)
@@ -92,7 +92,7 @@ def layer_sheet(model: session.Model, recipe: WalkRecipe, look: Look, layer: str
 
     def work(progress) -> tuple[Sheet, list[int]]:
         z = recipe.latents(model.info["latent_dim"])
-        maps, units = layer_film(model.generator.prepared(), z, layer, look.labels, progress=progress)
+        maps, units = layer_film(session.prepared(model), z, layer, look.labels, progress=progress)
         grids = [contact_sheet(frame[..., None].repeat(3, axis=-1), FILM_COLUMNS) for frame in maps]
         return sprite_sheet(np.stack(grids)), units
 
@@ -105,7 +105,7 @@ def travel(model: session.Model, recipe: WalkRecipe, look: Look) -> dict[str, np
 
     def work(progress) -> dict[str, np.ndarray]:
         z = recipe.latents(model.info["latent_dim"])
-        generator = model.generator.prepared()
+        generator = session.prepared(model)
         return layer_travel(
             generator, z, look.labels, resolution=look.resolution, alpha=look.alpha, progress=progress
         )  # fmt: skip

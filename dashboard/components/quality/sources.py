@@ -76,7 +76,7 @@ def _town_chunk(size: int, role: int, first: int) -> np.ndarray:
 @session.cached(max_entries=256)
 def _model_chunk(model: session.Model, size: int, seed: int, count: int) -> np.ndarray:
     """Reduced to `size` before they are kept: at most 12 MB."""
-    return to_size(generated_pictures(model.generator.prepared(), count, seed=seed), size)
+    return to_size(generated_pictures(session.prepared(model), count, seed=seed), size)
 
 
 def _model(name: str) -> session.Model:

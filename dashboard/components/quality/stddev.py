@@ -92,7 +92,7 @@ def controls() -> tuple[float, int, str]:
 def batch_of(model: session.Model, seed: int, count: int, alike: float) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Pictures of `count` seeds whose latents were moved towards the first, and labels for a conditional model."""
     z, labels = session.latents(model, seed, count), session.labels(model, count)
-    return model.generator(more_alike(z, alike), labels=labels), labels
+    return session.prepared(model)(more_alike(z, alike), labels=labels), labels
 
 
 @session.cached(max_entries=64)
