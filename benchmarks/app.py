@@ -44,11 +44,10 @@ PAGES = {
 # lab.changed(selector, before): the time in ms of the first frame after the pictures became others, all decoded.
 WATCH = """
 window.lab = {
+  small: new OffscreenCanvas(12, 12).getContext("2d", {willReadFrequently: true}),
   pixels(element) {
-    const small = Object.assign(document.createElement("canvas"), {width: 24, height: 24});
-    const context = small.getContext("2d", {willReadFrequently: true});
-    context.drawImage(element, 0, 0, 24, 24);
-    const data = context.getImageData(0, 0, 24, 24).data;
+    lab.small.drawImage(element, 0, 0, 12, 12);
+    const data = lab.small.getImageData(0, 0, 12, 12).data;
     return new Set(data).size > 8 ? data.join() : null;  // a blank canvas has no picture yet
   },
   look(selector) {
@@ -64,7 +63,7 @@ window.lab = {
     return new Promise((resolve) => {
       const step = () => {
         const now = lab.look(selector);
-        if (now === null || now === before) return requestAnimationFrame(step);
+        if (now === null || now === before) return setTimeout(step, 10);  // every frame would cost what is measured
         const images = [...document.querySelectorAll(selector)].filter((element) => element.decode);
         Promise.all(images.map((image) => image.decode())).then(() =>
           requestAnimationFrame(() => resolve({at: performance.now(), clock: Date.now()})));

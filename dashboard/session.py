@@ -29,6 +29,7 @@ import torch
 
 from dashboard import library
 from dashboard.components.page import plain
+from dashboard.memory import give_back_soon, returned_when_gone
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
 from pgan_core.latents import MAX_SEED, latents_from_seeds
 
@@ -114,7 +115,11 @@ def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner="Reading the checkpoint")
 def _load(path: str, device: str, options: tuple, identity: str) -> Any:
     files = library.files(Path(path))
-    return load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
+    checkpoint = load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
+    for network in (checkpoint.generator, checkpoint.discriminator):
+        if network is not None:
+            returned_when_gone(network)
+    return checkpoint
 
 
 def prepared(model: Model) -> Generator:
@@ -124,14 +129,17 @@ def prepared(model: Model) -> Generator:
 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner=False)
 def _prepare(identity: str, _generator: Generator) -> Generator:
-    return _generator.prepared()
+    return returned_when_gone(_generator.prepared())
 
 
-def unload(model: Model) -> None:
-    """Give the model's memory back, with everything computed from any model; it loads again when asked for."""
-    _load.clear(str(model.path), model.device, model.options, model.identity)
-    _prepare.clear(model.identity, model.generator)
+def unload() -> None:
+    """Give the model's memory back, with everything computed from any model; it loads again when asked for.
+
+    Other models in memory are read again, too: kept activations and results do not say whose they are.
+    """
+    st.cache_resource.clear()
     st.cache_data.clear()
+    give_back_soon()  # once the script that calls this has let go of the model
 
 
 def choose(name: str, **options: Any) -> None:

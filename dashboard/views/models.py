@@ -145,7 +145,7 @@ def actions(model: session.Model) -> None:
             unload(model)
         is_upload = model.name in st.session_state.get("uploads", {})
         if is_upload and st.button("Remove from the list", icon=":material/delete:", key="models_remove"):
-            session.unload(model)
+            session.unload()
             session.forget(model.name)
             st.rerun()
 
@@ -153,7 +153,7 @@ def actions(model: session.Model) -> None:
 def unload(model: session.Model) -> None:
     """Free the memory and stop: the sidebar reads the file again at the next click."""
     freed = 4 * sum(model.info["parameters"].values())
-    session.unload(model)
+    session.unload()
     st.info(f"{model.name} is unloaded: {model_facts.size(freed)} of weights given back. Any click reads it again.")
     st.stop()
 

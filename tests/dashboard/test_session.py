@@ -24,7 +24,7 @@ def test_a_loaded_model_is_shared_and_unloading_forgets_it(model_folder):
     first = session.open_model("a", path)
     assert session.open_model("a", path).checkpoint is first.checkpoint
     assert session.prepared(first) is session.prepared(first)
-    session.unload(first)
+    session.unload()
     assert session.open_model("a", path).checkpoint is not first.checkpoint
 
 

@@ -1,0 +1,73 @@
+"""What the server pays before the first visitor, and what it leaves for later."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from streamlit.web.server.app_discovery import discover_asgi_app
+
+from dashboard import session, warm
+from dashboard.components import growth_runs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def loaded_by(code: str, folder: Path = ROOT) -> set[str]:
+    """The packages that a fresh Python has loaded after this code."""
+    packages = "{name.split('.')[0] for name in sys.modules}"
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); {code}; print(*{packages})"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(found.stdout.split())
+
+
+def test_the_server_answers_before_anything_heavy_is_imported():
+    assert discover_asgi_app(ROOT / "dashboard/app.py").import_string == "app:app"
+    assert not loaded_by("import app; assert app.app.script_path.name == 'app.py'", ROOT / "dashboard") & {
+        "torch", "pandas", "sklearn", "scipy", "matplotlib",
+    }  # fmt: skip
+
+
+def test_the_first_page_needs_neither_scikit_learn_nor_matplotlib():
+    page = "import dashboard.frame, dashboard.components.growth_runs, dashboard.components.growth_view"
+    loaded = loaded_by(f"{page}, dashboard.figures.growth")
+    assert "torch" in loaded and not loaded & {"sklearn", "scipy", "matplotlib", "imageio_ffmpeg"}
+
+
+def test_nothing_that_is_imported_later_has_been_renamed():
+    assert all((ROOT / name.replace(".", "/")).with_suffix(".py").exists() for name in warm.LATER)
+
+
+def test_the_first_visitor_finds_the_pictures_made(model_folder, monkeypatch, open_app):
+    monkeypatch.setenv("PGGAN_LAB_MODELS", str(model_folder))
+    session.unload()
+    growth_runs.prepare()
+    monkeypatch.setattr(growth_runs, "growth_frames", None)  # would fail if it were called again
+    app = open_app()
+    assert not app.exception and not app.error
+
+
+def test_what_cannot_be_read_is_left_to_the_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("PGGAN_LAB_MODELS", str(tmp_path))
+    growth_runs.prepare()
+    (tmp_path / "broken.pth").write_bytes(b"not a checkpoint")
+    growth_runs.prepare()
+
+
+def test_no_outside_host_is_asked_for_the_address():
+    config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
+    assert config["logger"]["hideWelcomeMessage"] and not config["browser"]["gatherUsageStats"]
+    assert warm.addresses().startswith("http://localhost:")
+
+
+def test_two_browsers_share_one_model_and_one_computation(open_app, monkeypatch):
+    made, opened = [], []
+    frames, load = growth_runs.growth_frames, session.load_checkpoint
+    session.unload()
+    monkeypatch.setattr(growth_runs, "growth_frames", lambda *a, **k: made.append(1) or frames(*a, **k))
+    monkeypatch.setattr(session, "load_checkpoint", lambda *a, **k: opened.append(1) or load(*a, **k))
+    for _ in range(2):
+        assert not open_app(seed="77").exception
+    assert (len(made), len(opened)) == (1, 1)
+    assert not open_app(seed="78").exception
+    assert (len(made), len(opened)) == (2, 1)
