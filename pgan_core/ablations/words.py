@@ -55,25 +55,43 @@ def _quality(results: Results, recipe: str) -> str:
     """The distance beside the full recipe's, and whether the seeds tell them apart."""
     here, full = results.final(recipe, "swd"), results.final(FULL, "swd")
     numbers = f"{mean_and_spread(here)} against {mean_and_spread(full)}"
+    seen = f"is **{'larger' if here.mean() > full.mean() else 'smaller'}** at the end"
     if not separated(here, full):
-        return f"The distance does **not differ** beyond the spread of the seeds: {numbers}."
-    return f"The distance is **{'larger' if here.mean() > full.mean() else 'smaller'}**: {numbers}."
+        seen = "does **not differ** at the end beyond the spread of the seeds"
+    return f"The distance {seen}: {numbers}." + _on_the_way(results, recipe, "swd", "larger", "smaller")
 
 
 def _variation(results: Results, recipe: str) -> str:
-    """Both measures of variation beside the full recipe's."""
-    far = results.final(recipe, "pair_distance"), results.final(FULL, "pair_distance")
-    like = results.final(recipe, "ms_ssim"), results.final(FULL, "ms_ssim")
-    less = (separated(*far) and far[0].mean() < far[1].mean()) or (separated(*like) and like[0].mean() > like[1].mean())
-    more = (separated(*far) and far[0].mean() > far[1].mean()) or (separated(*like) and like[0].mean() < like[1].mean())
-    seen = (
-        "**contradictory**" if less and more else "**lower**" if less else "**higher**" if more else "**no different**"
-    )
+    """Distances of pairs beside the full recipe's, and the other measure of variation."""
+    here, full = results.final(recipe, "pair_distance"), results.final(FULL, "pair_distance")
+    seen = f"is **{'higher' if here.mean() > full.mean() else 'lower'}** at the end"
+    if not separated(here, full):
+        seen = "does **not differ** at the end beyond the spread of the seeds"
+    like, like_full = (mean_and_spread(results.final(name, "ms_ssim")) for name in (recipe, FULL))
     return (
-        f"Variation is {seen}: random pairs lie {mean_and_spread(far[0])} apart against {mean_and_spread(far[1])} "
-        f"(real: {results.real['pair_distance']:.1f}), MS-SSIM {mean_and_spread(like[0])} against "
-        f"{mean_and_spread(like[1])} (real: {results.real['ms_ssim']:.2f})."
+        f"Variation {seen}: random pairs lie {mean_and_spread(here)} apart against {mean_and_spread(full)} (real: "
+        f"{results.real['pair_distance']:.1f}), MS-SSIM is {like} against {like_full} (real: "
+        f"{results.real['ms_ssim']:.2f})." + _on_the_way(results, recipe, "pair_distance", "higher", "lower")
     )
+
+
+def moments_apart(results: Results, recipe: str, measure: str) -> tuple[list[float], list[float]]:
+    """The moments, in thousand images, at which all seeds lie above all of the full recipe's, and below them."""
+    kimg = min((x for name in (recipe, FULL) for x, _ in results.curve(name, measure)), key=len)
+    here, full = (np.array([y[: len(kimg)] for _, y in results.curve(name, measure)]).T for name in (recipe, FULL))
+    moments = list(zip(kimg.tolist(), here, full, strict=True))
+    above = [k for k, a, b in moments if separated(a, b) and a.mean() > b.mean()]
+    return above, [k for k, a, b in moments if separated(a, b) and a.mean() < b.mean()]
+
+
+def _on_the_way(results: Results, recipe: str, measure: str, more: str, less: str) -> str:
+    """A sentence on moments before the end at which all seeds lay apart; empty where there are none."""
+    found = [
+        f"{word} at {', '.join(f'{k:.0f}' for k in moments if k < results.plan.kimg)}"
+        for word, moments in zip((more, less), moments_apart(results, recipe, measure), strict=True)
+        if min(moments, default=results.plan.kimg) < results.plan.kimg
+    ]
+    return f" On the way it was {' and '.join(found)} thousand images, with every seed." if found else ""
 
 
 def growth_since_fades(results: Results, recipe: str, measure: str) -> float:
@@ -103,5 +121,10 @@ def _escalation(results: Results, recipe: str) -> str:
 
 
 def _cost(results: Results, recipe: str) -> str:
-    times = results.seconds(recipe).mean() / results.seconds(FULL).mean()
-    return f"The same number of pictures takes {times:.1f} times the processor time."
+    """What the same number of pictures costs, and how far the full recipe's processor time would have led."""
+    budget = results.seconds(FULL).mean()
+    then = np.array([np.interp(budget, seconds, values) for seconds, values in results.over_seconds(recipe, "swd")])
+    return (
+        f"The same number of pictures takes {results.seconds(recipe).mean() / budget:.1f} times the processor time; "
+        f"in the full recipe's {budget:.0f} seconds it comes to {mean_and_spread(then)}."
+    )

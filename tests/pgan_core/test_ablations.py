@@ -14,7 +14,7 @@ from pgan_core.ablations import runs
 from pgan_core.ablations.measures import quality, rms, signal_magnitudes, variation, weight_magnitudes
 from pgan_core.ablations.plan import FULL, RECIPES, Plan
 from pgan_core.ablations.results import FORMAT, Results, chance_apart, read_pictures, read_results, separated
-from pgan_core.ablations.words import lesson, mean_and_spread, table
+from pgan_core.ablations.words import lesson, mean_and_spread, moments_apart, table
 
 TINY = Plan(feature_maps=(4, 4, 4), latent_dim=64, kimg=0.192, minibatch=8, seeds=(0,), probes=4, pictures=16)
 OPTIONS = "--feature-maps 4,4,4 --kimg 0.192 --minibatch 8 --seeds 0 --probes 4 --pictures 16 --workers 1"
@@ -236,8 +236,9 @@ def made_up(changes, seeds=3):
 def test_null_results_are_said_as_such():
     results = made_up({})
     assert "not escalate" in lesson(results, "no-pixel-norm")
-    assert "does **not differ** beyond the spread" in lesson(results, "no-growing")
-    assert "**no different**" in lesson(results, "no-minibatch-stddev")
+    assert "The distance does **not differ** at the end beyond the spread" in lesson(results, "no-growing")
+    assert "Variation does **not differ**" in lesson(results, "no-minibatch-stddev")
+    assert "On the way" not in "".join(lesson(results, recipe) for recipe in list(RECIPES)[1:])
     assert "**" not in table(results)
 
 
@@ -251,10 +252,20 @@ def test_differences_are_said_where_all_seeds_lie_apart():
     )
     assert "**do escalate** (in the generator)" in lesson(results, "no-pixel-norm")
     assert "rises from 1.00 to 9.00 ± 0.00, 9.00 times" in lesson(results, "no-pixel-norm")
-    assert "**lower**" in lesson(results, "no-minibatch-stddev")
-    assert "**smaller**: 40.0 ± 0.0 against 50.1 ± 0.1" in lesson(results, "no-growing")
-    assert "1.0 times the processor time" in lesson(results, "no-growing")
+    assert "Variation is **lower** at the end: random pairs lie 30.0 ± 0.0" in lesson(results, "no-minibatch-stddev")
+    assert "is **smaller** at the end: 40.0 ± 0.0 against 50.1 ± 0.1" in lesson(results, "no-growing")
+    assert "1.0 times the processor time; in the full recipe's 20 seconds" in lesson(results, "no-growing")
+    assert moments_apart(results, "no-growing", "swd") == ([], [0.192])
     assert "| **40.0 ± 0.0** |" in table(results)
+
+
+def test_differences_on_the_way_are_said():
+    results = made_up({})
+    for run in results.content["runs"]["no-minibatch-stddev"]:
+        run["records"][0]["quality"]["pair_distance"] = 20.0
+    text = lesson(results, "no-minibatch-stddev")
+    assert "**not differ** at the end" in text and "On the way it was lower at 0 thousand images, with every" in text
+    assert moments_apart(results, "no-minibatch-stddev", "pair_distance") == ([], [0.128])
 
 
 def test_runs_that_broke_down_are_counted():
