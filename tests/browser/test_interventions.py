@@ -86,9 +86,9 @@ def test_artifact_units_are_marked_by_a_click_on_their_pictures(visit):
     first = text.input_value().split(", ")
     grid = page.get_by_test_id("picture-grid").locator("img")
     grid.wait_for()
-    assert page.get_by_test_id("picture-grid").locator("i").count() == len(first) == 3
+    assert page.get_by_test_id("picture-grid").locator("i").count() == len(first)
     rest(page)
-    for marked in (4, 3):  # the fourth unit of the first row, marked and let go again
+    for marked in (len(first) + 1, len(first)):  # the fourth unit of the first row, marked and let go again
         box = grid.bounding_box()
         grid.click(position={"x": box["width"] * 0.9, "y": 10})
         count = "n => document.querySelectorAll('.lab-picture-grid i').length === n"

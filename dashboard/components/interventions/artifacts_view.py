@@ -14,7 +14,7 @@ from dashboard.components.progress import with_progress
 from dissection.artifacts import ArtifactCosts, Comparison, artifact_costs, compare_without
 from dissection.causal import Stage
 from dissection.interventions import ablate
-from dissection.overlays import lit_region, resize_nearest, resize_pictures
+from dissection.overlays import OUTLINE, outline, resize_nearest, resize_pictures
 from dissection.tally import upsample
 from dissection.town import CONCEPTS, SIZES, town
 from pgan_core.pictures import contact_sheet, to_uint8
@@ -31,7 +31,8 @@ def artifacts_view(model: session.Model, choice: Choice) -> None:
         return
     key = ("artifacts", model.identity, choice.layer)
     st.caption(
-        f"What the discriminator's mean score over {PICTURES} pictures gains when a unit of {choice.layer} is off. "
+        f"What the discriminator's mean score over {PICTURES} pictures gains when a unit of {choice.layer} is off; "
+        "below 0 the pictures need it. "
         "Each set of the sliced Wasserstein distance is normalised by its own colours, so it does not see their shift."
     )
     wanted = st.session_state.setdefault("interventions_asked", set())
@@ -42,7 +43,8 @@ def artifacts_view(model: session.Model, choice: Choice) -> None:
         return
     costs = with_progress(key, lambda share: _rank(model, choice.layer, share), "Switching each unit off")
     key = f"interventions_artifacts_{choice.layer}_{model.identity}"
-    st.session_state.setdefault(key, listed(costs.order[:3]))
+    harmful = [unit for unit in costs.order[:3] if costs.score_gain[unit] > 0] or costs.order[:1]
+    st.session_state.setdefault(key, listed(harmful))
     units = mark(model, choice.layer, costs, key)
     if units:
         compare(model, choice, units)
@@ -58,7 +60,7 @@ def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str) -> tu
 
     words, numbers = st.columns([3, 2], vertical_alignment="bottom")
     words.markdown(
-        f"The {len(order)} units that cost most, each by its {BEST} strongest pictures, bright where it is strongest. "
+        f"The {len(order)} units that cost most, each by its {BEST} strongest pictures, outlined where it is. "
         "**Click those that look like faults.**"
     )
     units = parse_units(numbers.text_input("Units to switch off", key=key), width_of(model, layer))
@@ -78,14 +80,15 @@ def listed(units: Iterable[int]) -> str:
 
 @session.cached(max_entries=8, spinner="Drawing the units")
 def unit_strips(model: session.Model, layer: str, units: tuple[int, ...]) -> np.ndarray:
-    """One picture of all units in rows of COLUMNS: of each its strongest pictures, dimmed where it is not strong."""
+    """One picture of all units in rows of COLUMNS: of each its strongest pictures, outlined where it is strong."""
     stage = _stage(model, layer)
     pictures, strips = to_uint8(stage.images()), []
     for unit in units:
         maps = stage.activation[:, unit]
         best = maps.amax(dim=(1, 2)).topk(BEST).indices
         lit = upsample(maps[best], pictures.shape[1:3]) > np.quantile(maps.cpu().numpy(), 1 - LIT)
-        shown = lit_region(resize_pictures(pictures[best.numpy()], SIDE), resize_nearest(lit.numpy(), SIDE))
+        shown = resize_pictures(pictures[best.numpy()], SIDE)
+        shown[outline(resize_nearest(lit.numpy(), SIDE))] = OUTLINE
         strips.append(contact_sheet(shown, BEST, gap=1))
     return contact_sheet(np.stack(strips), COLUMNS, gap=4)
 
