@@ -14,7 +14,7 @@ import torch
 from pgan_core.growth import make_schedule
 from pgan_core.network import feature_maps
 
-from .settings import LOSSES, Settings
+from .settings import CHANGEABLE, LOSSES, Settings
 
 
 def by_resolution(text: str) -> dict[int, float]:
@@ -61,6 +61,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--snapshot-minutes", type=float, default=10.0, help="a resume snapshot at least this often")
     parser.add_argument("--sample-kimg", type=float, default=10.0, help="a sample grid at least this often")
     parser.add_argument("--data-note", default="", help="where the images come from; kept in the snapshots")
+    parser.add_argument("--change", action="store_true", help=f"resume with another {', '.join(CHANGEABLE)}; recorded")
     parser.set_defaults(run=run)
 
 
@@ -140,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
             snapshot_minutes=args.snapshot_minutes,
             sample_kimg=args.sample_kimg,
             data_note=args.data_note,
+            change=args.change,
         )
         with stop_signals() as stop:
             finished = trainer.train(stop=stop)

@@ -53,6 +53,7 @@ def export(run: Path, out: Path) -> list[Path]:
     in_last_stage = moment.resolution == settings.schedule.resolution and not moment.fading
     common = {
         "recipe": trained_recipe(settings, kimg) if in_last_stage else settings.as_dict(),
+        "recipe_changes": state.get("changes", []),
         "data": state["data"],
         "licence": LICENCE,
     }

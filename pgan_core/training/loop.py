@@ -73,6 +73,7 @@ class Trainer:
         probe_kimg: float = 10.0,
         sample_kimg: float = 10.0,
         data_note: str = "",
+        change: bool = False,
     ):
         self.settings, self.reals, self.out, self.device = settings, reals, Path(out), torch.device(device)
         self.workers = workers
@@ -84,9 +85,10 @@ class Trainer:
         reals.level(settings.schedule.resolution)  # refuses images that are too small, before anything is written
         self._build()
         self.step, self.images, self.phase, self.tally = 0, 0, self.schedule.at(0).phase, {}
+        self.changes = []  # settings that changed on the way: {"kimg": 290.0, "r1_gamma": [1.0, 0.2]}
         self.out.mkdir(parents=True, exist_ok=True)
         if self.state_path.exists():
-            self._load()
+            self._load(change)
         self.log = Log(self.out / "log.jsonl", step=self.step)
         if not self.state_path.exists():
             self.save()
@@ -290,6 +292,7 @@ class Trainer:
             "stage": name,
             "kimg": self.images / 1000,
             "recipe": self.settings.as_dict(),
+            "recipe_changes": self.changes,
             "data": self.data,
             "licence": LICENCE,
         }
@@ -309,7 +312,7 @@ class Trainer:
             "device": str(self.device),
             "torch": torch.__version__,
         }
-        content = {"settings": self.settings.as_dict(), "data": self.data, "machine": machine}
+        content = {"settings": self.settings.as_dict(), "changes": self.changes, "data": self.data, "machine": machine}
         write_atomically(self.out / "run.json", json.dumps(content, indent=1).encode())
 
     # ---- the resume snapshot -------------------------------------------------------------------------------------
@@ -328,12 +331,14 @@ class Trainer:
         self.log.sync()
         state = {name: module.state_dict() for name, module in self._modules().items()}
         counters = {"step": self.step, "images": self.images, "phase": list(self.phase), "tally": self.tally}
-        save_state(self.state_path, {**state, **counters, "settings": self.settings.as_dict(), "data": self.data})
+        recipe = {"settings": self.settings.as_dict(), "changes": self.changes, "data": self.data}
+        save_state(self.state_path, {**state, **counters, **recipe})
         self._saved_at = time.monotonic()
 
-    def _load(self) -> None:
+    def _load(self, change: bool) -> None:
         state = load_state(self.state_path)
-        check_same_run(state["settings"], self.settings)
+        changed = check_same_run(state["settings"], self.settings, change)
+        self.changes = state.get("changes", []) + ([{"kimg": state["images"] / 1000, **changed}] if changed else [])
         if state["data"]["fingerprint"] != self.data["fingerprint"]:
             raise TrainingError("The run was started with other images: resume it with the same data file.")
         for name, module in self._modules().items():

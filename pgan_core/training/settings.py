@@ -93,18 +93,23 @@ def check_minibatches(schedule: Schedule, workers: int) -> None:
             )
 
 
-def check_same_run(stored: Mapping, asked: Settings) -> None:
-    """Raises TrainingError where a run's stored settings differ from what is asked now.
+CHANGEABLE = ("gradient_weight", "drift", "r1_gamma", "r1_every", "ema_kimg")  # what a run may change on its way
 
-    The last resolution may train longer or shorter than planned: it changes nothing that has happened.
+
+def check_same_run(stored: Mapping, asked: Settings, change: bool = False) -> dict[str, list]:
+    """Settings that the run changes from here on, name: [before, after]; {} for the same recipe.
+
+    The last resolution may train longer or shorter than planned: it changes nothing that has happened.  ``change``
+    allows new values for CHANGEABLE.  Raises TrainingError where the stored settings differ from what is asked now.
     """
     before = Settings.from_dict(stored).as_dict()  # an older run has the defaults of what is new
     after = asked.as_dict()
     before["schedule"][-1]["steady_kimg"] = after["schedule"][-1]["steady_kimg"]
-    differing = [name for name in after if before[name] != after[name]]
-    if differing:
-        name = differing[0]
-        raise TrainingError(
-            f"The run was started with {name} = {before[name]}, not {after[name]}: "
-            "resume it with its own settings, or train into another folder."
-        )
+    differing = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+    for name, (old, new) in differing.items():
+        if not change or name not in CHANGEABLE:
+            raise TrainingError(
+                f"The run was started with {name} = {old}, not {new}: "
+                "resume it with its own settings, or train into another folder."
+            )
+    return differing

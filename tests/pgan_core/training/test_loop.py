@@ -214,6 +214,20 @@ def test_a_run_from_before_a_setting_was_added_has_its_default():
         check_same_run(stored, tiny_settings(pixel_norm="off"))
 
 
+def test_a_change_of_the_penalty_is_allowed_where_said_and_recorded(tmp_path, reals):
+    make_trainer(tmp_path, reals, tiny_settings(r1_gamma=1.0))
+    with pytest.raises(TrainingError, match=r"r1_gamma = 1\.0, not 0\.2"):
+        make_trainer(tmp_path, reals, tiny_settings(r1_gamma=0.2))
+    changed = make_trainer(tmp_path, reals, tiny_settings(r1_gamma=0.2), change=True)
+    expected = [{"kimg": 0.0, "r1_gamma": [1.0, 0.2]}]
+    assert changed.changes == expected
+    changed.save()
+    again = make_trainer(tmp_path, reals, tiny_settings(r1_gamma=0.2))  # the same command, no further change
+    assert again.changes == expected and json.loads((tmp_path / "run.json").read_text())["changes"] == expected
+    with pytest.raises(TrainingError, match="latent_dim = 4, not 8"):  # another network is another run
+        make_trainer(tmp_path, reals, tiny_settings(r1_gamma=0.2, latent_dim=8), change=True)
+
+
 def test_a_longer_end_is_no_other_run(tmp_path, reals):
     settings = tiny_settings()
     make_trainer(tmp_path, reals, settings)
