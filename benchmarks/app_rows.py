@@ -8,7 +8,7 @@ FIRST_S, START_S, SEED_MS = 4, 8, 300  # issue 9
 
 def measure(options: Options) -> dict:
     """A few openings and changes: enough for medians."""
-    return app.measure(openings=3, changes=4)
+    return app.measure(openings=3, changes=3)
 
 
 def rows(found: dict) -> list[Row]:

@@ -86,7 +86,7 @@ def measure_case(case: Case, generator: Generator, sticks: dict[str, Yardstick],
             ways[f"keep {layer}"] = lambda layer=layer: _each(lambda z: fast.run(z, keep=[layer]), groups)
         ways["convolutions"] = work.convolutions_alone(generator, case.batch, case.dtype)
     ways |= {name: stick.run for name, stick in sticks.items()}
-    limits = {"seconds": 15, "least": 3} if case.main else {"seconds": 8, "least": 1, "warm_up": case.batch == 1}
+    limits = {"seconds": 12, "least": 3} if case.main else {"seconds": 8, "least": 1, "warm_up": case.batch == 1}
     times = alternate(ways, **limits | ({"seconds": 0.1} if options.quick else {}), device=case.device)
     return result | {"at_once": at_once, "difference": difference} | _numbers(case, generator, times, sticks)
 
