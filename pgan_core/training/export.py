@@ -8,6 +8,7 @@ average. Each holds its configuration and the recipe, with the last stage as lon
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -43,6 +44,16 @@ def trained_recipe(settings: Settings, kimg: float) -> dict:
     return recipe
 
 
+def training_seconds(run: Path) -> float:
+    """Time that the run's steps took, without its pauses: each record's images at its rate."""
+    seconds, before = 0.0, 0.0
+    for line in (run / "log.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        if record["kimg"] > before:  # a resumed run may write a record again
+            seconds, before = seconds + 1000 * (record["kimg"] - before) / record["images_per_second"], record["kimg"]
+    return seconds
+
+
 def export(run: Path, out: Path) -> list[Path]:
     """Writes the files and returns them in the order of growth. Raises TrainingError for a run without snapshots."""
     if not (run / "state.pt").is_file():
@@ -72,7 +83,7 @@ def export(run: Path, out: Path) -> list[Path]:
         written[-1],
         **newest_networks(state, settings),
         moment=moment,
-        metadata={"stage": name, "kimg": kimg, **common},
+        metadata={"stage": name, "kimg": kimg, "seconds": round(training_seconds(run)), **common},
     )
     return written
 
