@@ -30,10 +30,9 @@ def recipe(metadata: dict, parameters: tuple[int, int]) -> str:
     plain, last = metadata["recipe"], metadata["recipe"]["schedule"][-1]
     loss = {"logistic": "non-saturating logistic loss", "wgan-gp": "WGAN-GP"}[plain["loss"]]
     changes = "".join(
-        f"; {name} {old:g} until {change['kimg']:.0f} thousand images, then {new:g}"
+        f"; {name} {change[name][0]:g} until {change['kimg']:.0f} thousand images, then {change[name][1]:g}"
         for change in metadata.get("recipe_changes", [])
-        for name, (old, new) in change.items()
-        if name != "kimg"
+        for name in sorted(set(change) - {"kimg"})
     )
     time = f", in {metadata['seconds'] / 60:.0f} minutes of training" if "seconds" in metadata else ""
     return (
@@ -41,7 +40,8 @@ def recipe(metadata: dict, parameters: tuple[int, int]) -> str:
         f"feature maps {', '.join(map(str, plain['feature_maps']))}; {loss}, R1 (gamma {plain['r1_gamma']:g}) every "
         f"{plain['r1_every']}th step{changes}; Adam {last['learning_rate']:g} {tuple(plain['betas'])}, minibatch "
         f"{last['minibatch']} at the end. **{metadata['kimg']:.0f} thousand images**, {last['steady_kimg']:.0f} "
-        f"thousand of them at {last['resolution']}x{last['resolution']} after the fade{time}. Data: {metadata['data']['note']}."
+        f"thousand of them at {last['resolution']}x{last['resolution']} after the fade{time}. Data: "
+        f"{metadata['data']['note']}."
     )
 
 

@@ -33,7 +33,11 @@ def test_the_recipe_tells_of_changes_on_the_way():
         "kimg": 340.4,
         "recipe": {
             "schedule": [{"resolution": 64, "learning_rate": 0.002, "minibatch": 16, "steady_kimg": 184.4}],
-            **{"feature_maps": [8, 4], "loss": "logistic", "r1_gamma": 0.2, "r1_every": 8, "betas": [0.0, 0.99]},
+            "feature_maps": [8, 4],
+            "loss": "logistic",
+            "r1_gamma": 0.2,
+            "r1_every": 8,
+            "betas": [0.0, 0.99],
         },
         "recipe_changes": [{"kimg": 290.0, "r1_gamma": [1.0, 0.2]}],
         "data": {"note": "Toy Town"},
