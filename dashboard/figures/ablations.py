@@ -69,7 +69,13 @@ def layer_bars(networks: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -
         for (name, layers), colour in zip(recipes.items(), COLOURS, strict=False):
             seeds = np.array(list(layers.values()))
             mean = seeds.mean(axis=1)
-            whiskers = {"array": seeds.max(axis=1) - mean, "arrayminus": mean - seeds.min(axis=1), "symmetric": False}
+            whiskers = {
+                "array": seeds.max(axis=1) - mean,
+                "arrayminus": mean - seeds.min(axis=1),
+                "symmetric": False,
+                "color": REFERENCE,
+                "thickness": 2,
+            }
             figure.add_bar(
                 x=list(layers), y=mean, name=name, marker_color=colour, error_y=whiskers, legendgroup=name,
                 showlegend=column == 1, row=1, col=column,

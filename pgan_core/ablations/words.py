@@ -46,7 +46,7 @@ def lesson(results: Results, recipe: str) -> str:
     sentences = {
         "no-pixel-norm": [_escalation(results, recipe), _quality(results, recipe)],
         "no-minibatch-stddev": [_variation(results, recipe), _quality(results, recipe)],
-        "no-growing": [_quality(results, recipe), _cost(results, recipe)],
+        "no-growing": [_quality(results, recipe), _late(results), _cost(results, recipe)],
     }
     return " ".join(sentences[recipe])
 
@@ -86,12 +86,15 @@ def moments_apart(results: Results, recipe: str, measure: str) -> tuple[list[flo
 
 def _on_the_way(results: Results, recipe: str, measure: str, more: str, less: str) -> str:
     """A sentence on moments before the end at which all seeds lay apart; empty where there are none."""
-    found = [
-        f"{word} at {', '.join(f'{k:.0f}' for k in moments if k < results.plan.kimg)}"
-        for word, moments in zip((more, less), moments_apart(results, recipe, measure), strict=True)
-        if min(moments, default=results.plan.kimg) < results.plan.kimg
-    ]
+    above, below = ([k for k in found if k < results.plan.kimg] for found in moments_apart(results, recipe, measure))
+    found = [f"{word} at {_list(moments)}" for word, moments in ((more, above), (less, below)) if moments]
     return f" On the way it was {' and '.join(found)} thousand images, with every seed." if found else ""
+
+
+def _list(numbers: list[float]) -> str:
+    """`6, 12 and 18`."""
+    *most, last = (f"{number:.0f}" for number in numbers)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def growth_since_fades(results: Results, recipe: str, measure: str) -> float:
@@ -118,6 +121,12 @@ def _escalation(results: Results, recipe: str) -> str:
         f"{mean_and_spread(results.final(recipe, 'passed_on'))}, {made:.2f} times what it was when the last fade ended "
         f"(pixel norm makes it 1); the discriminator's ends at {ends[recipe]} against {ends[FULL]}, {judged:.2f} times."
     )
+
+
+def _late(results: Results) -> str:
+    """Why a run that grows is behind at first."""
+    size = f"{results.plan.resolution}×{results.plan.resolution}"
+    return f"(The growing run shows {size} only after {results.plan.schedule().starts()[-1]:.0f} thousand images.)"
 
 
 def _cost(results: Results, recipe: str) -> str:

@@ -38,8 +38,9 @@ PIXEL_NORM = Part(
     ("passed_on", "discriminator", "swd"),
     r"b_c = \frac{a_c}{\sqrt{\tfrac{1}{N}\sum_{j=1}^{N} a_j^2 + \epsilon}}",
     "After every convolution of the generator each place's feature vector is scaled to the same length, so that "
-    "signals cannot spiral upwards while the two networks compete. Without it the first layer also starts four "
-    "times weaker: its constant counts on the norm. The latent stays normalised here.",
+    "signals cannot spiral upwards while the two networks compete. The authors write that with most datasets it "
+    "changes little, and prevents escalation when needed. Without it the first layer also starts four times weaker: "
+    "its constant counts on the norm. The latent stays normalised here.",
     "Karras et al. 2018, section 4.2",
 )
 PARTS = {
@@ -101,7 +102,7 @@ def panel(results: Results, recipe: str, measure: str) -> figures.Panel:
         return figures.Panel("The same over processor time", "seconds", runs, results.real["swd"])
     about = MEASURES[measure]
     runs = {RECIPES[name]: results.curve(name, measure) for name in names}
-    title = about.name[0].upper() + about.name[1:]
+    title = about.name[0].upper() + about.name[1:] + (f" ({about.unit})" if about.unit else "")
     return figures.Panel(title, "thousand images", runs, results.real.get(measure))
 
 
