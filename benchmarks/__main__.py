@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
 from benchmarks import machine
 from benchmarks.options import ROOT, Options
@@ -80,6 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parse(arguments)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # of the processes that are started
     torch.set_num_threads(args.threads)
+    threadpool_limits(args.threads, user_api="blas")  # numpy's
     options = Options(args.threads, args.quick, args.compile)
     now = datetime.datetime.now(datetime.UTC)
     file = args.json or ROOT / f"benchmarks/results/{now:%Y-%m-%d-%H%M}.json"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks import __main__ as command
 from benchmarks.clock import alternate, ratio
@@ -12,10 +13,11 @@ from benchmarks.table import SECTIONS
 
 @pytest.fixture(autouse=True)
 def threads(monkeypatch):
-    """The command sets both; they are put back."""
+    """The command sets the threads of torch, of numpy and of child processes; they are put back."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     before = torch.get_num_threads()
-    yield
+    with threadpool_limits(user_api="blas"):
+        yield
     torch.set_num_threads(before)
 
 
