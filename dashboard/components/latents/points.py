@@ -135,8 +135,10 @@ def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
             "Roll", icon=":material/casino:", on_click=roll_all, key="latents_roll", width="stretch",
             help="Other seeds for all points that are not pinned",
         )  # fmt: skip
-        with left.popover("Pick", icon=":material/grid_view:", width="stretch"):
-            candidates(model, points, look)
+        shut = {"on_change": "rerun", "key": "latents_pick"}  # nothing is drawn for a wall that nobody has opened
+        with left.popover("Pick", icon=":material/grid_view:", width="stretch", **shut) as pick:
+            if pick.open:
+                candidates(model, points, look)
         with right.popover("Edit", icon=":material/edit:", width="stretch"):
             edit(points, latent_dim)
     error = st.session_state.pop("latents_error", None)
