@@ -18,6 +18,7 @@ done
 python -m dissection causes "$model" --dissection assets/dissection --out assets/interventions
 python -m dissection.concept_directions "$model" --concept foliage "night instead of day" --save "${model%.safetensors}.concepts.json" >/dev/null
 python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png
+python -m dissection.segmenters.faults "$model" --out assets/segmenter_faults.json >/dev/null
 python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/real.npz" # scenes of no training set
 python -m pgan_core evaluate "$model" --real "$work/real.npz" --count 8192 --beside >/dev/null
 python -m dissection.rules "$model" --count 8192 --out assets/rules.json >/dev/null

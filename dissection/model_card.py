@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dissection.result import Dissection
+from dissection.segmenters.faults import markdown
 from pgan_core import load_checkpoint
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -125,6 +126,15 @@ def stage_line(name: str, dissection: Dissection) -> str:
     return f"{name}: {', '.join(concept for concept, _ in found.most_common()) or 'none'}"
 
 
+def faults(found: dict) -> str:
+    """What a rule finds wrong in label maps: the scenes' own, the segmenter's on scenes, and on generated pictures."""
+    return (
+        f"Faults in label maps, over {found['count']:,} pictures of each kind "
+        "(`python -m dissection.segmenters.faults`; what the true labels show, too, is occlusion):"
+        f"\n\n{markdown(found['shares'])}"
+    )
+
+
 def card(assets: Path = ASSETS) -> str:
     """The page, in Markdown. Raises OSError or ValueError for a file that is missing or broken."""
     model = load_checkpoint(assets / "toytown64/final.safetensors")
@@ -141,6 +151,7 @@ def card(assets: Path = ASSETS) -> str:
         shares(read["rules.json"]["pixels"]),
         rules(read["rules.json"]["rules"]),
         nearest["sentence"],
+        faults(json.loads((assets / "segmenter_faults.json").read_text())),
         units(Dissection.load(assets / "dissection"), stages),
         (assets / "interventions/causes.md").read_text().strip(),
     ]

@@ -23,6 +23,8 @@ def main() -> None:
     parser.add_argument("checkpoint")
     parser.add_argument("--count", type=int, default=100, help="pictures (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="of the first picture")
+    parser.add_argument("--columns", type=int, default=10, help="pictures in a row (default 10)")
+    parser.add_argument("--zoom", type=int, default=1, help="screen pixels a pixel; 4 or more to count faults by eye")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     generator = load_checkpoint(args.checkpoint).generator.prepared()
@@ -30,7 +32,8 @@ def main() -> None:
     images = generator(latents_from_seeds(seeds, generator.config.latent_dim))
     labels = load_toytown()(images).numpy().astype(np.uint8)
     pictures = np.ascontiguousarray(to_uint8(images).transpose(0, 3, 1, 2))
-    contact_sheet(pictures, labels, CONCEPTS, PALETTE, columns=10, zoom=1).save(args.out, optimize=True)
+    sheet = contact_sheet(pictures, labels, CONCEPTS, PALETTE, columns=args.columns, zoom=args.zoom)
+    sheet.save(args.out, optimize=True)
 
 
 if __name__ == "__main__":

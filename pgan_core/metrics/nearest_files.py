@@ -71,9 +71,19 @@ def sentence(result: dict) -> str:
         f"The nearest of {result['real_count']:,} training pictures lies at a median distance (root mean square, of "
         f"255) of {' and '.join(parts)} from each of {count:,} generated ones"
     )
-    if not shares:
-        return f"{text}."
-    return f"{text}; {' and '.join(shares)} of them are nearer to one than the nearest 1% of held-out pictures."
+    if shares:
+        text += f"; {' and '.join(shares)} of them are nearer to one than the nearest 1% of held-out pictures"
+    return f"{text}. By {'; by '.join(_extremes(result))}."
+
+
+def _extremes(result: dict) -> list[str]:
+    """By each measure the nearest of all generated pictures, beside the farthest copy, where copies were measured."""
+    found = []
+    for measure, near in result["measures"].items():
+        text = f"{measure} the nearest of all is at {min(near['nearest']['generated']):.1f}"
+        copies = [(name, max(values)) for name, values in near["nearest"].items() if "copies" in name]
+        found.append(", ".join([text, *(f"the farthest of the {name} at {most:.1f}" for name, most in copies)]))
+    return found
 
 
 def share_below(values: list[float], control: list[float], quantile: float = 0.01) -> float:
