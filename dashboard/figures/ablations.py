@@ -37,8 +37,9 @@ def curves(panels: Sequence[Panel]) -> go.Figure:
             figure.add_hline(panel.reference, line=line, row=1, col=column)
         figure.update_xaxes(title=panel.x_title, rangemode="tozero", row=1, col=column)
         figure.update_yaxes(rangemode="tozero" if panel.from_zero else "normal", row=1, col=column)
-    line = {"color": REFERENCE, "width": 2.5, "dash": "dot"}
-    figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name="real pictures", row=1, col=1)
+    if any(panel.reference is not None for panel in panels):
+        line = {"color": REFERENCE, "width": 2.5, "dash": "dot"}
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name="real pictures", row=1, col=1)
     figure.update_annotations(font_size=TEXT_SIZE)
     legend = {"orientation": "h", "x": 0, "y": -0.28, "font": {"size": TEXT_SIZE}}
     return figure.update_layout(height=300, margin=MARGIN, legend=legend)

@@ -17,6 +17,7 @@ from pgan_core.ablations.words import lesson, table
 
 FOLDER = library.ASSETS / "ablations"
 SHOWN = 4  # pictures of each seed
+MORE = ("generator_weights", "discriminator_weights", "gap")
 LOSSES = {"logistic": "logistic loss with R1", "wgan-gp": "WGAN-GP"}
 COMMAND = "assets/ablations/remake.sh"
 
@@ -89,6 +90,8 @@ def draw(model: session.Model, seed: int) -> None:
     formula_box(part.latex, part.words, part.where)
     if recipe == "no-pixel-norm":
         layers(results, recipe)
+    st.subheader("Weights and scores")
+    chart(figures.curves([panel(results, recipe, measure) for measure in MORE]), key="quality_ablation_more")
     st.subheader("All numbers")
     st.markdown(table(results))
     st.caption(setting(results))
@@ -103,7 +106,8 @@ def panel(results: Results, recipe: str, measure: str) -> figures.Panel:
     about = MEASURES[measure]
     runs = {RECIPES[name]: results.curve(name, measure) for name in names}
     title = about.name[0].upper() + about.name[1:] + (f" ({about.unit})" if about.unit else "")
-    return figures.Panel(title, "thousand images", runs, results.real.get(measure))
+    from_zero = not measure.endswith("_weights")  # they hardly move
+    return figures.Panel(title, "thousand images", runs, results.real.get(measure), from_zero)
 
 
 def pictures(folder: Path, recipe: str) -> None:
