@@ -119,7 +119,7 @@ def _escalation(results: Results, recipe: str) -> str:
     return (
         f"Signals {seen}: what the generator's strongest layer passes on rises from {untrained:.2f} to "
         f"{mean_and_spread(results.final(recipe, 'passed_on'))}, {made:.2f} times what it was when the last fade ended "
-        f"(pixel norm makes it 1); the discriminator's ends at {ends[recipe]} ({judged:.2f} times) against {ends[FULL]}."
+        f"(pixel norm: 1); the discriminator's ends at {ends[recipe]} ({judged:.2f} times) against {ends[FULL]}."
     )
 
 
