@@ -109,17 +109,20 @@ def growth_since_fades(results: Results, recipe: str, measure: str) -> float:
 
 def _escalation(results: Results, recipe: str) -> str:
     """Whether signals run away without pixel norm, in both networks, beside the full recipe."""
-    made, judged = (growth_since_fades(results, recipe, name) for name in ("passed_on", "discriminator"))
-    running = [name for name, times in (("generator", made), ("discriminator", judged)) if times > ESCALATED]
-    seen = (
-        f"**do escalate** (in the {' and the '.join(running)})" if running else "do **not escalate** in so short a run"
-    )
+    made = growth_since_fades(results, recipe, "passed_on")
+    judged = {name: growth_since_fades(results, name, "discriminator") for name in (recipe, FULL)}
+    running = ["in the generator"] if made > ESCALATED else []
+    if judged[recipe] > ESCALATED:
+        running.append("in the discriminator" + (", as with pixel norm" if judged[FULL] > ESCALATED else ""))
+    seen = f"**do escalate** ({' and '.join(running)})" if running else "do **not escalate** in so short a run"
     untrained = float(np.mean([values[0] for _, values in results.curve(recipe, "passed_on")]))
-    ends = {name: mean_and_spread(results.final(name, "discriminator")) for name in (recipe, FULL)}
+    here, full = (
+        f"{mean_and_spread(results.final(name, 'discriminator'))} ({times:.2f} times)" for name, times in judged.items()
+    )
     return (
-        f"Signals {seen}: what the generator's strongest layer passes on rises from {untrained:.2f} to "
+        f"Signals {seen}: what the generator's strongest layer passes on goes from {untrained:.2f} to "
         f"{mean_and_spread(results.final(recipe, 'passed_on'))}, {made:.2f} times what it was when the last fade ended "
-        f"(pixel norm: 1); the discriminator's ends at {ends[recipe]} ({judged:.2f} times) against {ends[FULL]}."
+        f"(pixel norm: 1); the discriminator's ends at {here} against {full}."
     )
 
 

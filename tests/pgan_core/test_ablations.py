@@ -251,12 +251,19 @@ def test_differences_are_said_where_all_seeds_lie_apart():
         }
     )
     assert "**do escalate** (in the generator)" in lesson(results, "no-pixel-norm")
-    assert "rises from 1.00 to 9.00 ± 0.00, 9.00 times" in lesson(results, "no-pixel-norm")
+    assert "goes from 1.00 to 9.00 ± 0.00, 9.00 times" in lesson(results, "no-pixel-norm")
     assert "Variation is **lower** at the end: random pairs lie 30.0 ± 0.0" in lesson(results, "no-minibatch-stddev")
     assert "is **smaller** at the end: 40.0 ± 0.0 against 50.1 ± 0.1" in lesson(results, "no-growing")
     assert "1.0 times the processor time; in the full recipe's 20 seconds" in lesson(results, "no-growing")
     assert moments_apart(results, "no-growing", "swd") == ([], [0.192])
     assert "| **40.0 ± 0.0** |" in table(results)
+
+
+def test_signals_that_escalate_with_pixel_norm_too_are_not_put_down_to_its_absence():
+    results = made_up({"full": {"discriminator": 4.0}, "no-pixel-norm": {"discriminator": 4.0}})
+    text = lesson(results, "no-pixel-norm")
+    assert "**do escalate** (in the discriminator, as with pixel norm)" in text
+    assert "4.00 ± 0.00 (4.00 times) against 4.00 ± 0.00 (4.00 times)" in text
 
 
 def test_differences_on_the_way_are_said():
