@@ -100,6 +100,13 @@ class App:
             time.sleep(0.02)
         raise RuntimeError(f"the app did not answer: {self.log.read_text()}")
 
+    def settle(self, seconds: float = 60) -> None:
+        """Until the process has done nothing for a second: what it imports beforehand is there."""
+        before, end = -1.0, time.time() + seconds
+        while (now := self.status()["cpu_s"]) > before + 0.05 and time.time() < end:
+            before = now
+            time.sleep(1)
+
     def status(self) -> dict[str, float]:
         """The process's CPU seconds so far and its resident memory in MiB (Linux's /proc)."""
         proc = Path(f"/proc/{self.process.pid}")
@@ -171,6 +178,7 @@ def starts(chromium, openings: int) -> dict:
         _, clock = first_picture(page, app)
         found = {"port_s": answers, "start_s": clock - app.started, "start_cpu_s": app.status()["cpu_s"]}
         rest(page)
+        app.settle()
         found["model_rss_mib"] = app.status()["rss_mib"]
         taken = []
         for _ in range(openings):
@@ -185,6 +193,7 @@ def seeds(chromium, changes: int) -> dict:
     found = {}
     with running_app() as app:
         app.wait()
+        app.settle()
         for name in PAGES:
             with fresh_page(chromium) as page:
                 taken = seed_changes(page, app, name, changes)
@@ -198,7 +207,7 @@ def memory(chromium) -> dict:
         save_checkpoint(Path(folder, "official.safetensors"), generator=Generator(GeneratorConfig()))
         with running_app([ROOT / "assets", Path(folder)]) as app, fresh_page(chromium) as page:
             app.wait()
-            time.sleep(8)  # what the app imports beforehand is there
+            app.settle()
             found = {"idle": app.status()["rss_mib"]}
             page.goto(f"{app.url}/models")
             page.get_by_test_id("models-card").wait_for()
