@@ -24,3 +24,4 @@ python -m pgan_core evaluate "$model" --real "$work/real.npz" --count 8192 --bes
 python -m dissection.rules "$model" --count 8192 --out assets/rules.json >/dev/null
 python -m dissection.town --count 40000 --size 64 --seed 0 --out "$work/town64.npz" # the training set
 python -m pgan_core nearest "$model" --real "$work/town64.npz" --held-out "$work/real.npz"
+python -m dissection.model_card --readme

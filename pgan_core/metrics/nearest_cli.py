@@ -120,17 +120,22 @@ def find_nearest(
 
 
 def _search(sets: dict, training: PictureStream, k: int, mirror: bool) -> dict[str, dict[str, Neighbours]]:
-    """Measure -> set -> its neighbours, the training set being read once."""
-    searches = {
-        (measure, name): NearestSearch(pictures, measure, k=k, mirror=mirror)
-        for measure in MEASURES
-        for name, pictures in sets.items()
-    }
+    """Measure -> set -> its neighbours, the training set being read and described once."""
+    queries = np.concatenate(list(sets.values()))
+    searches = [NearestSearch(queries, measure, k=k, mirror=mirror) for measure in MEASURES]
     with progress_bar("searching") as progress:
         for batch in training.batches(progress=progress):
-            for search in searches.values():
+            for search in searches:
                 search.update(batch)
-    return {measure: {name: searches[measure, name].result() for name in sets} for measure in MEASURES}
+    ends = np.cumsum([len(pictures) for pictures in sets.values()])[:-1]
+    parts = [_split(search.result(), ends) for search in searches]
+    return {measure: dict(zip(sets, found, strict=True)) for measure, found in zip(MEASURES, parts, strict=True)}
+
+
+def _split(near: Neighbours, ends: np.ndarray) -> list[Neighbours]:
+    """The neighbours of consecutive parts of the queries."""
+    arrays = (np.split(array, ends) for array in (near.indices, near.mirrored, near.distances))
+    return [Neighbours(*part) for part in zip(*arrays, strict=True)]
 
 
 def _neighbour_rows(near: Neighbours, count: int) -> list[list[dict]]:
