@@ -41,7 +41,8 @@ def final_growth(
         track = final_track(frames, model.generator.moment(), columns)
         return track, track.addresses()
 
-    return with_progress(("growth", model.identity, seed, columns), work, "Growing the pictures", entries=WALLS)
+    key, patience = ("growth", model.identity, seed, columns), 0.5 if model.generator.resolution <= 128 else 0.0
+    return with_progress(key, work, "Growing the pictures", entries=WALLS, patience=patience)
 
 
 @session.cached(max_entries=8, spinner="Reading the snapshots")
@@ -52,7 +53,7 @@ def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int
     for path, _ in stages:
         stage = load_checkpoint(path, device=model.device)
         size = tile_size(model.generator.resolution, columns)
-        frames.append(stored_frame(stage.generator, z, labels, size=size, native=True))
+        frames.append(stored_frame(stage.generator.prepared(), z, labels, size=size, native=True))
         kimg.append(stage.info["metadata"]["kimg"])
     track = snapshot_track(frames, kimg, columns, run_schedule(model))
     return track, track.addresses()

@@ -1,6 +1,7 @@
 """Long work on a page: a bar while it runs, its result kept for all browsers, given up when the viewer moves on."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -44,22 +45,45 @@ def _results(max_entries: int = 64) -> Results:
     return Results(max_entries)
 
 
-def with_progress(key: tuple, work: Callable[[Callable[[float], None]], Any], label: str, *, entries: int = 64) -> Any:
+class Bar:
+    """A progress bar that appears once `patience` seconds have gone by: short work would only make the page jump."""
+
+    def __init__(self, label: str, patience: float):
+        self.label, self.due = label, time.monotonic() + patience
+        self.bar = None
+
+    def __call__(self, share: float) -> None:
+        """Show the share that is done."""
+        if self.bar is None and time.monotonic() < self.due:
+            return
+        self.bar = self.bar or st.progress(0.0, text=self.label)
+        self.bar.progress(min(share, 1.0), text=self.label)
+
+    def clear(self) -> None:
+        if self.bar is not None:
+            self.bar.empty()
+
+
+def with_progress(
+    key: tuple, work: Callable[[Callable[[float], None]], Any], label: str, *, entries: int = 64, patience: float = 0.0
+) -> Any:
     """The result of work(progress), from memory where it is there; else made under a bar with a label.
 
     `progress` takes the share that is done. When the viewer changes a control or leaves, Streamlit stops the script
     at the next call of it: nothing half-made is kept. `key` names everything that the result depends on.
     `entries`: how many results are kept; give large ones a small number, they then have a store of their own.
+    `patience`: seconds before the bar appears.
     """
     results = _results(entries)
     there, value = results.get(key)
     if there:
         return value
-    bar = st.progress(0.0, text=label)
+    bar = Bar(label, patience)
+    bar(0.0)
     with results.making(key):
         there, value = results.get(key)  # somebody else may have made it while we waited
         if not there:
-            value = work(lambda share: bar.progress(min(share, 1.0), text=label))
+            value = work(bar)
             results.put(key, value)
-    bar.empty()
+    bar.clear()
     return value
