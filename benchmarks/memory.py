@@ -76,7 +76,7 @@ def rows(found: dict) -> list[Row]:
                 f"Memory, {size}: peak",
                 f"{prepared:,.0f} MB",
                 f"eager {eager:,.0f} MB",
-                f"{eager / prepared:.2f}x less",
+                f"{eager / prepared:.2f}x",
             )
         )
     return table

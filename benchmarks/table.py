@@ -23,7 +23,7 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "latent_walk": "benchmarks.latent_walk",
 }
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
-LOADED = 0.3  # cores that others keep busy on average
+LOADED = 0.5  # cores that others keep busy on average, or the load average before a run that cannot tell
 
 
 def section_rows(name: str, section: dict) -> list[Row]:
@@ -50,19 +50,19 @@ def _machine(stored: dict) -> str:
     gpu = f" and {m['gpu']}" if m["gpu"] else ""
     memory = f", {m['memory_gb']:.0f} GB" if m["memory_gb"] else ""
     return (
-        f"{stored['date']}, {m['processor']} ({sets}), {m['threads']} threads on {m['cores_allowed']} of {m['cores']} "
+        f"{stored['date']}, {m['processor']} ({sets}), {m['threads']} thread{'s' * (m['threads'] > 1)} on "
+        f"{m['cores_allowed']} of {m['cores']} "
         f"cores{memory}{gpu}; torch {m['torch']}, Python {m['python']}, {m['system']}."
     )
 
 
 def _busy(stored: dict) -> str:
-    load = stored["load"]
-    others = f"load average {load[0]} before and {load[1]} after" if load[0] is not None else "load unknown"
-    busy = stored["others_cores"]
-    if busy is None:
-        return f"({others[0].upper()}{others[1:]}.)"
-    text = f"others kept {busy:.1f} cores busy meanwhile, {others}"
-    if busy >= LOADED:
+    """How busy others kept the machine; in bold where times are too long for that."""
+    (before, after), busy = stored["load"], stored["others_cores"]
+    said = [] if busy is None else [f"others kept {busy:.1f} cores busy meanwhile"]
+    said += [] if before is None else [f"load average {before} before and {after} after"]
+    text = ", ".join(said) or "load unknown"
+    if (busy if busy is not None else before or 0) >= LOADED:
         return f"**Measured on a loaded machine** ({text}): times are too long, ratios were taken side by side."
     return f"({text[0].upper()}{text[1:]}.)"
 
