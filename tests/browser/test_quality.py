@@ -52,6 +52,17 @@ def test_the_parts_follow_one_another(visit):
     page.wait_for_url("**quality_form=whole*")
 
 
+def test_ablations_show_curves_pictures_and_numbers(visit):
+    page = visit("quality", quality_part="Ablations")
+    page.get_by_test_id("quality-ablation-no-pixel-norm").wait_for()
+    page.get_by_role("radio", name="Growing").click()
+    page.get_by_test_id("quality-ablation-no-growing").wait_for()
+    assert "quality_ablation=Growing" in page.url
+    chart = page.locator(".stPlotlyChart").first.bounding_box()
+    assert chart["y"] >= 0 and chart["y"] + chart["height"] <= 720
+    page.get_by_text("All numbers").wait_for()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_bars_stand_above_the_fold(visit, scheme):
     page = visit("quality", scheme=scheme, quality_count=64)
