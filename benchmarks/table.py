@@ -41,7 +41,8 @@ def report(stored: dict) -> str:
     ]
     cells = ([row.what, row.ours, row.beside, row.ratio, row.asked] for row in found)
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells]
-    return "\n\n".join([f"{_machine(stored)} {_busy(stored)}", "\n".join([head, *lines])])
+    about = [_machine(stored), _busy(stored), stored.get("note", "")]  # a note is written into the file by hand
+    return "\n\n".join([" ".join(filter(None, about)), "\n".join([head, *lines])])
 
 
 def _machine(stored: dict) -> str:
