@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .plan import FULL, RECIPES
-from .results import MEASURES, Results, separated
+from .results import MEASURES, Results, mean_curve, separated
 
 COLUMNS = ("swd", "pair_distance", "ms_ssim", "passed_on", "discriminator")
+COLLAPSED = 0.5  # MS-SSIM between random pairs, mean over seeds
 ESCALATED = 2.0  # times what it was when the last fade ended: signals that are still running away
 
 
@@ -48,7 +49,18 @@ def lesson(results: Results, recipe: str) -> str:
         "no-minibatch-stddev": [_variation(results, recipe), _quality(results, recipe)],
         "no-growing": [_quality(results, recipe), _late(results), _cost(results, recipe)],
     }
-    return " ".join(sentences[recipe])
+    return " ".join([*sentences[recipe], *_collapse(results)])
+
+
+def _collapse(results: Results) -> list[str]:
+    """A warning where the recipe that all others are compared with failed on the way itself; empty otherwise."""
+    _, similar = mean_curve(results.curve(FULL, "ms_ssim"))
+    if similar.max() < COLLAPSED:
+        return []
+    return [
+        f"Mind that with this loss and budget the full recipe's own pictures **collapse** on the way (MS-SSIM of "
+        f"random pairs up to {similar.max():.2f}; real: {results.real['ms_ssim']:.2f})."
+    ]
 
 
 def _quality(results: Results, recipe: str) -> str:

@@ -266,6 +266,12 @@ def test_signals_that_escalate_with_pixel_norm_too_are_not_put_down_to_its_absen
     assert "4.00 ± 0.00 (4.00 times) against 4.00 ± 0.00 (4.00 times)" in text
 
 
+def test_a_full_recipe_that_collapsed_is_no_yardstick():
+    assert "collapse" not in lesson(made_up({}), "no-growing")
+    collapsed = lesson(made_up({"full": {"ms_ssim": 0.7}}), "no-growing")
+    assert collapsed.endswith("**collapse** on the way (MS-SSIM of random pairs up to 0.70; real: 0.20).")
+
+
 def test_differences_on_the_way_are_said():
     results = made_up({})
     for run in results.content["runs"]["no-minibatch-stddev"]:

@@ -46,7 +46,9 @@ PIXEL_NORM = Part(
 )
 PARTS = {
     "Pixel norm": PIXEL_NORM,
-    "Pixel norm, with WGAN-GP": replace(PIXEL_NORM, folder="wgan-gp"),
+    "Pixel norm, with WGAN-GP": replace(
+        PIXEL_NORM, panels=("passed_on", "discriminator", "ms_ssim"), folder="wgan-gp"
+    ),
     "Minibatch stddev": Part(
         "no-minibatch-stddev",
         ("pair_distance", "ms_ssim", "swd"),
