@@ -93,7 +93,7 @@ def compiled(fast: Generator, z: Tensor, options: Options) -> dict:
     try:
         difference = float((walk(z) - fast.run(z).images).abs().max())
     except Exception as error:  # of many kinds: no compiler, no Python headers, a bug of its own
-        return {"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"}
+        return {"failed": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"}
     first = time.perf_counter() - start
     ways = {"prepared": lambda: fast.run(z), "compiled": lambda: walk(z)}
     times = alternate(ways, seconds=0.1 if options.quick else 5, most=50)
