@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.components.browser import load
 from dashboard.components.growth_track import Phase, Track
@@ -20,9 +21,7 @@ _growth = st.components.v2.component(
     js=load("player.js", "figure2.js", "growth.js"),
     isolate_styles=False,
 )
-_early = st.components.v2.component(
-    "lab_early", html='<span class="lab-silent"></span>', js=load("early.js"), isolate_styles=False
-)
+_early = st.components.v2.component("lab_early", html="<span></span>", js=load("early.js"), isolate_styles=False)
 _schedules = st.components.v2.component(
     "lab_schedules",
     html='<div class="lab-schedules" data-testid="schedules"></div>',
@@ -56,9 +55,13 @@ def growth_view(
     return min(float(result.moment if result.moment is not None else start), track.end)
 
 
-def early_view(address: str, columns: int, *, key: str) -> None:
-    """Give the wall that is on the page its last moment's sheet, while the other moments are being made."""
-    _early(data={"sheet": address, "columns": columns}, key=key)
+def early_view(address: str, columns: int, place: DeltaGenerator, *, key: str) -> None:
+    """Give the wall that is on the page its last moment's sheet, while the other moments are being made.
+
+    `place` is a container that shows something else, for one that holds only this would open a gap in the page.
+    """
+    with place:
+        _early(data={"sheet": address, "columns": columns}, key=key)
 
 
 def schedules_view(runs: dict[str, Schedule], phases: Sequence[Phase], *, start: float, key: str) -> None:

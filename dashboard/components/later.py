@@ -7,9 +7,7 @@ import streamlit as st
 
 from dashboard.components.browser import load
 
-_later = st.components.v2.component(
-    "lab_later", html='<span class="lab-silent"></span>', js=load("later.js"), isolate_styles=False
-)
+_later = st.components.v2.component("lab_later", html="<span></span>", js=load("later.js"), isolate_styles=False)
 
 
 def shown(selector: str, key: str) -> bool:

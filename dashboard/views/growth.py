@@ -140,9 +140,11 @@ def run_section(schedule: Schedule, multiply_adds: dict[int, int]) -> None:
 # ---- the page ----------------------------------------------------------------------------------------------------
 
 model = session.model()
-header("How does a Progressive GAN grow?", "PGGAN, section 2 and figure 2")
 stages = tuple((str(path), path.stat().st_mtime_ns) for path in library.stages(model.path))
-way, columns = controls(len(stages) > 1, model.generator.resolution)
+head = st.container()
+with head:
+    header("How does a Progressive GAN grow?", "PGGAN, section 2 and figure 2")
+    way, columns = controls(len(stages) > 1, model.generator.resolution)
 seed = session.seed()
 try:
     with st.container():  # the bar's place: what follows stays where it is
@@ -150,7 +152,7 @@ try:
             track, addresses = snapshot_growth(model, stages, seed, columns)
         else:
             track, addresses = final_growth(
-                model, seed, columns, first=lambda sheet: early_view(sheet, columns, key="growth_early")
+                model, seed, columns, first=lambda sheet: early_view(sheet, columns, head, key="growth_early")
             )
 except (CheckpointError, ValueError) as error:
     st.error(f"The growth cannot be shown: {error}")
