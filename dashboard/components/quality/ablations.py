@@ -145,9 +145,10 @@ def setting(results: Results) -> str:
     return (
         f"{plan.kimg:g} thousand Toy Town pictures of {plan.resolution}×{plan.resolution}, feature maps {maps}, "
         f"{LOSSES[plan.loss]}, minibatch {plan.minibatch}, learning rate {plan.learning_rate:g}; "
-        f"{len(plan.seeds)} seeds of each recipe, mean ± sample deviation. Bold: all seeds lie apart from all of the "
-        f"full recipe's, which chance alone does in {chance_apart(len(plan.seeds)):.0%} of cases. Signals: root mean "
-        f"square in the layer where it is largest. {content['train_seconds'] / 60:.0f} minutes of one core "
+        f"{len(plan.seeds)} seeds of each recipe, mean ± sample deviation. Bold (and *with every seed*): all seeds lie "
+        f"apart from all of the full recipe's, which chance alone does in {chance_apart(len(plan.seeds)):.0%} of such "
+        f"comparisons. Signals: root mean square in the layer where it is largest. MS-SSIM's windows shrink with "
+        f"pictures as small as these. {content['train_seconds'] / 60:.0f} minutes of one core "
         f"({content['machine']}), {content['made']}. So small and short a training says little about 1024×1024. "
         f"`{COMMAND}` makes it again."
     )
