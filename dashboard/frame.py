@@ -3,6 +3,7 @@
 A page is a file in `views/` named in `PAGES`; how to write one stands in `dashboard/views/__init__.py`.
 """
 
+import importlib
 from pathlib import Path
 
 import pandas  # noqa: F401  (before plotly: imported after it, in another thread, pandas may be seen half-made)
@@ -66,4 +67,6 @@ def draw() -> None:
     )
     page = st.navigation(pages(), expanded=True)
     sidebar.draw()
+    if page.url_path not in ("", FIRST):
+        importlib.import_module("dashboard.heavy")
     page.run()

@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator
 
 import streamlit as st
 
-LATER = ("dashboard.components.latents.directions", "dashboard.figures.architecture_paper")  # scikit-learn, matplotlib
-
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
@@ -31,8 +29,7 @@ def prepare() -> None:
     importlib.import_module("dashboard.frame")
     first_page = importlib.import_module("dashboard.components.growth_runs")
     first_page.prepare()
-    for name in LATER:
-        importlib.import_module(name)
+    importlib.import_module("dashboard.heavy")
 
 
 def addresses() -> str:
