@@ -16,7 +16,7 @@ from pgan_core.metrics.pyramid import laplacian_level
 
 PATCH = 7
 COARSEST = 16
-_BATCH_PIXELS = 2**17  # pixels of pictures that are floats at one time: their pyramid stays in a CPU's cache
+_BATCH_PIXELS = 2**20  # pixels of pictures that are floats at one time
 _CHUNK_VALUES = 2**26  # projections of one set held at one time (256 MB)
 
 
