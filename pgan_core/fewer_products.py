@@ -56,7 +56,7 @@ class WinogradConvolution(nn.Module):
         y = x.new_empty(n, h // 4, 4, w // 4, 4, len(self.bias))
         for images, rows in pieces(n, h // 4, w // 4, TILES):
             self._piece(x[images, 4 * rows.start : 4 * rows.stop + 2], y[images, rows])
-        return y.view(n, h, w, -1)
+        return y.reshape(n, h, w, -1)
 
     def _piece(self, x: Tensor, y: Tensor) -> None:
         """Padded rows of some images to whole tiles: y is n x tiles x 4 x tiles x 4 x out."""
@@ -92,7 +92,7 @@ class DifferenceUpsampling(nn.Module):
         y = x.new_empty(n, h, 2, w, 2, len(self.bias))
         for images, rows in pieces(n, h, w, PIXELS):
             self._piece(x[images, rows.start : rows.stop + 2], y[images, rows])
-        return y.view(n, 2 * h, 2 * w, -1)
+        return y.reshape(n, 2 * h, 2 * w, -1)
 
     def _piece(self, x: Tensor, y: Tensor) -> None:
         """Padded rows of some images to y, n x h x 2 x w x 2 x out."""

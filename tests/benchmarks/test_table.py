@@ -81,7 +81,7 @@ def test_the_browsers_rows():
     ]
     text = "\n".join(f"{row.what} | {row.ours} | {row.asked}" for row in lines)
     assert "8.50 s | ≤ 8 s: no" in text and "2.00 s | ≤ 4 s: yes" in text
-    assert "growth 250, latents 320 | ≤ 300 ms: no" in text and "idle 300, unloaded 310" in text
+    assert "growth 250, latents 320 | latents: ≤ 300 ms: no" in text and "idle 300, unloaded 310" in text
     assert "1.50 s" in text and "| 60 |" in text
 
 

@@ -14,6 +14,7 @@ from pgan_core.latents import MAX_SEED
 from pgan_core.pictures import to_uint8
 
 WALL, WALL_LARGE = 12, 4  # other seeds; for pictures above 256 pixels
+KEPT_BYTES = 2**26  # of one layer's kept activations: two dozen of them are 1.6 GB
 LEVEL_SEEDS = range(1_000_000, 1_000_064)  # the sample on which high levels of units are taken
 
 
@@ -43,9 +44,15 @@ def run(model: session.Model, seeds: tuple[int, ...], edits: Mapping[str, Sequen
     return generator.run(z, start=(first, kept_at(model.identity, first, seeds, model)), edits=edits).images
 
 
+def kept_at(identity: str, layer: str, seeds: tuple[int, ...], model: session.Model) -> torch.Tensor:
+    """Activations N x U x h x w of a layer, kept, unless huge, so that edits recompute only what follows."""
+    side, units = next((s.resolution, s.out_features) for s in model.generator.specs if s.name == layer)
+    large = 4 * len(seeds) * units * side**2 > KEPT_BYTES
+    return (_activations.__wrapped__ if large else _activations)(identity, layer, seeds, model)
+
+
 @st.cache_resource(max_entries=24, show_spinner=False)
-def kept_at(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Model) -> torch.Tensor:
-    """Activations N x U x h x w of a layer, kept so that edits recompute only what follows."""
+def _activations(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Model) -> torch.Tensor:
     generator = session.prepared(_model)
     with torch.inference_mode():
         return generator.run(latents_and_labels(generator, seeds), stop=layer).activations[layer]
@@ -54,7 +61,7 @@ def kept_at(identity: str, layer: str, seeds: tuple[int, ...], _model: session.M
 @st.cache_resource(max_entries=32, show_spinner="Measuring how strong units get")
 def strong_levels(identity: str, layer: str, _model: session.Model) -> np.ndarray:
     """The level that each unit exceeds in 0.5% of places, U: what `add` sets units to."""
-    return high_levels(Stage(_model.generator, layer, None, LEVEL_SEEDS)).numpy()
+    return high_levels(Stage(session.prepared(_model), layer, None, LEVEL_SEEDS)).numpy()
 
 
 @session.cached(max_entries=64)
