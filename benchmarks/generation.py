@@ -185,7 +185,7 @@ def _main_rows(case: dict) -> list[Row]:
         Row(f"{name}: keeping one layer", keeping, "the prepared form keeping none", "", below(worst, 10, "%")),
         Row(
             f"{name}: share of the machine's convolution rate",
-            f"{case['rate_share']:.0%} (fused up-sampling counted with 4 taps, 3x3 with 9)",
+            f"{case['rate_share']:.0%} (up-sampling counted with 4 taps, 3x3 with 9: wide layers take fewer)",
             f"{case['tflops']:.2f} TFLOP/s in the same rounds; "
             f"{case['bandwidth_share']:.0%} of its bandwidth, {case['gb_per_s']:.0f} GB/s",
         ),
