@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
     frame.draw()
 else:
-    # torch, once imported, takes large tensors in large pages, whose first use costs less: 1024x1024 in 0.8 of the time
+    # torch, once imported, takes large tensors in large pages, whose first use costs less (see the README: Speed)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from dashboard import warm
 
