@@ -64,8 +64,9 @@ class WinogradConvolution(nn.Module):
         tiles = x.unfold(1, 6, 4).unfold(2, 6, 4).permute(4, 5, 0, 1, 2, 3)  # 6 x 6 x n x down x across x in
         tiles = self.inputs @ tiles.reshape(36, -1)
         tiles = torch.bmm(tiles.view(36, n * down * across, -1), self.products)
+        tiles[7] += self.bias  # the place of the points (1, 1), whose value every one of the 16 outputs has once
         tiles = (self.outputs @ tiles.view(36, -1)).view(4, 4, n, down, across, outputs)
-        torch.add(tiles.permute(2, 3, 0, 4, 1, 5), self.bias, out=y)
+        y.copy_(tiles.permute(2, 3, 0, 4, 1, 5))
 
 
 class DifferenceUpsampling(nn.Module):
@@ -105,9 +106,8 @@ class DifferenceUpsampling(nn.Module):
         for below in (0, 1):  # the upper or the lower row of a doubled pixel, and the difference it takes part in
             vertical = down[:, below : below + h, :, below].add_(value)
             for right in (0, 1):
-                place = y[:, :, below, :, right]
-                torch.add(both[:, below : below + h, right : right + w, below, right], vertical, out=place)
-                place += across[:, :, right : right + w, right]
+                place = both[:, below : below + h, right : right + w, below, right].add_(vertical)
+                y[:, :, below, :, right] = place.add_(across[:, :, right : right + w, right])
 
 
 def _product(x: Tensor, matrix: Tensor) -> Tensor:
