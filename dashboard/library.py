@@ -7,6 +7,7 @@ link; a file from elsewhere has to be uploaded on the Models page.
 import functools
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -24,6 +25,14 @@ def folders() -> list[Path]:
     return [Path(part).resolve() for part in named.split(os.pathsep) if part] or [ASSETS]
 
 
+def below(folder: Path, named: str = "") -> Iterator[Path]:
+    """Every file below a folder, or those of one name, in no order.
+
+    Folders that vanish on the way, such as a running dissection's, are passed over; `Path.rglob` would raise.
+    """
+    return (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if name == named or not named)
+
+
 def models() -> dict[str, Path]:
     """Name -> file of every model offered; the name is the path below its folder, without our own suffix.
 
@@ -31,7 +40,7 @@ def models() -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for folder in folders():
-        files = [path for path in folder.rglob("*") if path.suffix in PUBLISHED or facts(path)]
+        files = [path for path in below(folder) if path.suffix in PUBLISHED or facts(path)]
         for path in sorted(files, key=lambda path: (path.parent, -kimg(path), path.name)):
             found.setdefault(path.relative_to(folder).as_posix().removesuffix(".safetensors"), path)
     return found
@@ -39,9 +48,12 @@ def models() -> dict[str, Path]:
 
 def facts(path: Path) -> dict | None:
     """The metadata of a native checkpoint, read without its weights; None for any other file. Not to be changed."""
-    if path.suffix != ".safetensors" or not path.is_file():
+    if path.suffix != ".safetensors":
         return None
-    return _facts(str(path), path.stat().st_mtime_ns)
+    try:
+        return _facts(str(path), path.stat().st_mtime_ns)
+    except OSError:  # it is gone
+        return None
 
 
 @functools.lru_cache(maxsize=512)  # Streamlit's caches copy what they give, and every run asks for every file

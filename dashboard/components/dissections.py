@@ -53,7 +53,7 @@ def stored() -> list[tuple[str, Dissection, str]]:
     """Name, dissection and key of every readable dissection below the model folders."""
     rows = []
     for folder in library.folders():
-        for path in sorted(folder.rglob(SETTINGS)):
+        for path in sorted(library.below(folder, SETTINGS)):
             stamp = path.stat().st_mtime_ns
             try:
                 read = _load(str(path.parent), stamp)

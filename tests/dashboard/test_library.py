@@ -1,5 +1,7 @@
 """Which files the app offers, and in which order."""
 
+import os
+
 import numpy as np
 from safetensors.numpy import save_file
 
@@ -14,6 +16,24 @@ def test_models_are_the_checkpoints_of_the_allowed_folders(model_folder, tmp_pat
     monkeypatch.setenv("PGGAN_LAB_MODELS", f"{model_folder / 'first'}:{tmp_path}")
     names = list(library.models())
     assert names == ["16x16-end", "16x16-fade", "8x8-end", "8x8-fade", "4x4-end", "official.pkl"]
+
+
+def test_a_folder_that_vanishes_on_the_way_is_passed_over(tmp_path, monkeypatch):
+    for name in ("gone", "kept"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "official.pkl").write_bytes(b"")
+    scandir = os.scandir
+
+    def vanished(path="."):
+        if os.fspath(path).endswith("gone"):
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanished)
+    monkeypatch.setenv("PGGAN_LAB_MODELS", str(tmp_path))
+    assert list(library.models()) == ["kept/official.pkl"]
+    assert list(library.below(tmp_path, "no such name")) == []
+    assert library.facts(tmp_path / "gone" / "final.safetensors") is None
 
 
 def test_stages_are_the_runs_snapshots_oldest_first(model_folder):

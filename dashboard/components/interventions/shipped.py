@@ -11,7 +11,7 @@ def causes(model: session.Model) -> Causes | None:
     """The results of this very model, or None."""
     mine = dissections.weights_of(model)
     for folder in library.folders():
-        for path in sorted(folder.rglob(FILE)):
+        for path in sorted(library.below(folder, FILE)):
             read = _read(str(path), path.stat().st_mtime_ns)
             if read is not None and read.info.get("weights_sha256") == mine:
                 return read
