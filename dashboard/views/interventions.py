@@ -16,8 +16,9 @@ EQUATION = (
 )
 WORDS = (
     "Where you draw, the chosen units' maps (after the non-linearity, before pixel norm) go towards a value $v$: 0 to "
-    "remove, a high level to add. A cell of the layer is switched if the brush touches it: its yellow squares. What "
-    "the change does to the segmented pixels $s_c$, over many pictures, is the units' **causal effect** on a concept."
+    "remove, a high level to add, another picture's at the same place to copy. A cell of the layer is switched if the "
+    "brush touches it: its yellow squares. What the change does to the segmented pixels $s_c$, over many pictures, is "
+    "the units' **causal effect** on a concept."
 )
 WHERE = "Bau et al. 2019, section 3.2"
 

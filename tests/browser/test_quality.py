@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.running_app import rest
+
 
 def test_distance_floor_and_slice(visit):
     page = visit("quality", quality_count=64)
@@ -70,3 +72,22 @@ def test_the_bars_stand_above_the_fold(visit, scheme):
     chart.locator(".barlayer").wait_for()
     box = chart.bounding_box()
     assert box["y"] >= 0 and box["y"] + box["height"] <= 720
+
+
+CONTROLS = '[data-testid="stMain"] [role=radiogroup]'
+CUT = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 4).map(box => box.innerText)"
+
+
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [("quality", {"quality_part": part}) for part in ("Distance", "Minibatch+stddev", "Pixel+norm", "Ablations")]
+    + [("latents", {"latents_view": view}) for view in ("Walk", "Plane")]
+    + [("interventions", {}), ("growth", {}), ("initialization", {})],
+)
+def test_no_formula_or_choice_is_cut_off(visit, address, query):
+    page = visit(address, **query)
+    formula = page.locator(".katex-display")
+    formula.first.wait_for()
+    rest(page)
+    assert formula.evaluate_all(CUT) == []
+    assert page.locator(CONTROLS).evaluate_all(CUT) == []

@@ -13,7 +13,10 @@ from dashboard.components.progress import with_progress
 from dashboard.components.sprites import Sheet, sprite_sheet
 from pgan_core.latents import PLANE_STRIDE, seed_plane, truncate
 
-EQUATION = r"z(x,y)=(1-a)(1-b)\,z_{00}+a(1-b)\,z_{10}+(1-a)\,b\,z_{01}+ab\,z_{11}"
+EQUATION = (
+    r"\begin{aligned} z(x,y)={}&(1-a)(1-b)\,z_{00}+a(1-b)\,z_{10} \\"
+    r" &{}+(1-a)\,b\,z_{01}+ab\,z_{11} \end{aligned}"
+)
 WORDS = (
     f"At whole x and y stands the picture of seed x + {PLANE_STRIDE} y, as in NVIDIA's visualizer of StyleGAN 3. "
     "Between them the four latents around are blended, a and b the fractions of x and y. A blend is shorter than its "

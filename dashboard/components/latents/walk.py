@@ -31,8 +31,8 @@ CAPTIONS = {
 }  # fmt: skip
 LONG = 2**21  # pixels of a walk beyond which its cost is measured and said beforehand
 EQUATION = (
-    r"\mathrm{slerp}(a,b,t)=\frac{\sin((1-t)\,\omega)}{\sin\omega}\,a+\frac{\sin(t\,\omega)}{\sin\omega}\,b,"
-    r"\qquad \cos\omega=\frac{a\cdot b}{\lVert a\rVert\,\lVert b\rVert}"
+    r"\begin{gathered} \mathrm{slerp}(a,b,t)=\frac{\sin((1-t)\omega)\,a+\sin(t\omega)\,b}{\sin\omega} \\[.8em]"
+    r" \cos\omega=\frac{a\cdot b}{\lVert a\rVert\,\lVert b\rVert} \end{gathered}"
 )
 WHY = (
     "Almost all latents of N(0, I) have a length close to √{dim}: they lie on a shell. The straight line (lerp) cuts "

@@ -67,7 +67,7 @@ def stored_result(kept: dict) -> dict:
 def controls(model: session.Model, kept: dict | None) -> tuple[str, str, int | str]:
     """The two sources and the number of pictures; what was measured beforehand comes first and costs nothing."""
     names = sources.offered()
-    first, second, number, bring = st.columns([2.2, 2.2, 2.6, 1.5], vertical_alignment="bottom")
+    first, second, number, bring = st.columns([1.8, 1.8, 3.4, 1.5], vertical_alignment="bottom")
     real = first.selectbox("Real pictures", names, 0, key="quality_real", bind="query-params")
     # a key of its own for each model: the compared pictures are the sidebar's model until another source is chosen
     fake = second.selectbox("Compared with", names, names.index(model.name), key=f"quality_fake_{model.identity}")

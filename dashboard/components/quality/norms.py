@@ -14,14 +14,14 @@ from pgan_core.pictures import enlarge, to_uint8
 
 SCALES = [0.01, 0.1, 1, 10, 100, 1000]
 EQUATION = (
-    r"b_c = \frac{a_c}{\sqrt{\tfrac{1}{N}\sum_{j=1}^{N} a_j^2 + \epsilon}} \qquad"
-    r" b_c = \frac{a_c}{\bigl(k + \alpha \sum_{|j-c| \le 2} a_j^2\bigr)^{\beta}}"
+    r"\begin{gathered} b_c = \frac{a_c}{\sqrt{\tfrac{1}{N}\sum_{j=1}^{N} a_j^2 + \epsilon}} \\[.8em]"
+    r" b_c = \frac{a_c}{\bigl(k + \alpha \sum_{|j-c| \le 2} a_j^2\bigr)^{\beta}} \end{gathered}"
 )
 WORDS = (
-    "Pixel norm (left) gives every place's feature vector the same length, whatever its size: multiply the activations "
-    "by 1000 and nothing changes. Local response normalisation (right) looks at five neighbouring features only, and "
-    "with its constants small activations pass it but for a common factor. Only pixel norm stops two networks from "
-    "shouting each other down."
+    "Pixel norm (above) gives every place's feature vector the same length, whatever its size: multiply the "
+    "activations by 1000 and nothing changes. Local response normalisation (below) looks at five neighbouring features "
+    "only, and with its constants small activations pass it but for a common factor. Only pixel norm stops two "
+    "networks from shouting each other down."
 )
 WHERE = "Karras et al. 2018, section 4.2; Krizhevsky et al. 2012, section 3.3 (n = 5, k = 2, α = 1e-4, β = 0.75)"
 
