@@ -165,12 +165,16 @@ def test_stored_measures_are_shown_at_once(open_app, model_folder):
         "swd_x1e3_floor": {"16": 2.5, "average": 2.5},
         "ms_ssim": {"generated": 0.3, "real": 0.2},
     }
-    path = model_folder / "second" / "16x16-end.quality.json"
+    path, earlier = (model_folder / "second" / f"16x16-{stage}.quality.json" for stage in ("end", "fade"))
     path.write_text(json.dumps(kept))
     try:
         app = open_app("quality", model="second/16x16-end")
         assert not app.exception and app.metric[0].value == "7.5" and app.metric[0].delta == "3.0 × the floor"
         app = open_app("quality", model="second/16x16-end", quality_part="Over training")
-        assert not app.exception and app.dataframe[0].value["average"].tolist() == [7.5]
+        assert not app.exception and len(app.dataframe[0].value) == 2  # measured now: one stored stage is no course
+        earlier.write_text(json.dumps(kept))
+        app = open_app("quality", model="second/16x16-end", quality_part="Over training")
+        assert not app.exception and app.dataframe[0].value["average"].tolist() == [7.5, 7.5]
     finally:
         path.unlink()
+        earlier.unlink(missing_ok=True)

@@ -26,7 +26,9 @@ def draw(model: session.Model, seed: int) -> None:
         st.info(f"{model.name} stands alone: there are no other snapshots of its run beside it.")
         return
     kept = {path: found for path in paths if (found := read_stored(path))}
-    count = count_control(COUNTS, COUNTS[0], next(iter(kept.values()), None), key="quality_stage_count")
+    # one stage's stored measures are no course of training: then the stages are measured now
+    offered = next(iter(kept.values())) if len(kept) > 1 else None
+    count = count_control(COUNTS, COUNTS[0], offered, key="quality_stage_count")
     if count == STORED:
         rows = [stored_row(path, found) for path, found in kept.items()]
     else:
