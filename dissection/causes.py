@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -46,8 +47,8 @@ class ConceptEffect:
     @property
     def random_removed(self) -> float:
         """The median share that random units remove."""
-        known = sorted(value for value in self.random if not math.isnan(value))
-        return 1 - known[len(known) // 2] if known else math.nan
+        known = [value for value in self.random if not math.isnan(value)]
+        return 1 - statistics.median(known) if known else math.nan
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dissection import dissect
 from dissection.__main__ import main
 from dissection.attribution import first_order_effects
 from dissection.causal import Stage
-from dissection.causes import FILE, Causes, CausesError
+from dissection.causes import FILE, Causes, CausesError, ConceptEffect
 from dissection.interventions import ablate, to_json
 from dissection.interventions_cli import markdown
 from dissection.measure_causes import Plan, candidates, measure_causes, order_units
@@ -144,3 +144,9 @@ def test_a_bad_file_of_edits_gets_one_sentence(checkpoint, tmp_path, capsys, con
 def test_causes_says_what_is_wrong(checkpoint, tmp_path, capsys):
     assert main(["causes", str(checkpoint), "--dissection", str(tmp_path), "--out", str(tmp_path)]) == 1
     assert "is not a dissection" in capsys.readouterr().err
+
+
+def test_random_units_remove_the_median_of_their_draws():
+    draws = (1.0, float("nan"), 0.5, 0.2, 0.9)
+    effect = ConceptEffect("8x8/conv1", (1,), "IoU", 10, 5, 0.5, 0.4, 0.6, draws, 1.0, {})
+    assert effect.random_removed == pytest.approx(1 - np.nanmedian(draws))  # as the page's chart has it
