@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 model=assets/toytown64/final.safetensors
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+scenes=town-count16384-size64-seed70001.npz training=town-count40000-size64-seed0.npz # names say how they are made
 cores=$(nproc)
 export OMP_NUM_THREADS=$((cores > 1 ? cores / 2 : 1)) # two lanes beside each other
 
@@ -17,11 +18,11 @@ what_units_mean() {
 }
 
 how_good_it_is() {
-  python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/real.npz" # scenes of no training set
-  python -m pgan_core evaluate "$model" --real "$work/real.npz" --count 8192 --beside >/dev/null
+  python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/$scenes" # scenes of no training set
+  python -m pgan_core evaluate "$model" --real "$work/$scenes" --count 8192 --beside >/dev/null
   python -m dissection.rules "$model" --count 8192 --out assets/rules.json >/dev/null
-  python -m dissection.town --count 40000 --size 64 --seed 0 --out "$work/town64.npz" # the training set
-  python -m pgan_core nearest "$model" --real "$work/town64.npz" --held-out "$work/real.npz"
+  python -m dissection.town --count 40000 --size 64 --seed 0 --out "$work/$training" # the training set
+  python -m pgan_core nearest "$model" --real "$work/$training" --held-out "$work/$scenes"
   python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png
   python -m dissection.segmenters.faults "$model" --out assets/segmenter_faults.json >/dev/null
   for stage in assets/toytown64/*-end.safetensors; do # when does the first tree unit appear?
