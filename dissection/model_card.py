@@ -57,8 +57,8 @@ def quality(found: dict) -> str:
     similarity = found["ms_ssim"]
     return (
         table(["Sliced Wasserstein distance x 1e3", *names], rows)
-        + f"\n\n{found['count']:,} pictures each, the real ones of no training set (`{Path(found['real']).name}`). MS-SSIM of "
-        f"random pairs: {similarity['generated']:.3f} generated, {similarity['real']:.3f} real "
+        + f"\n\n{found['count']:,} pictures each, the real ones of no training set (`{Path(found['real']).name}`). "
+        f"MS-SSIM of random pairs: {similarity['generated']:.3f} generated, {similarity['real']:.3f} real "
         "(`python -m pgan_core evaluate`)."
     )
 
