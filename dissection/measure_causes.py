@@ -43,6 +43,7 @@ class Plan:
     contexts: tuple[str, ...] = ("door", "foliage")
     grid: int = 8  # places a side at which a concept is inserted
     context_pictures: int = 16
+    insertion_pictures: int = 8  # of the selection, on which the layer for insertions is chosen
     threads: int = 2
     seed: int = 0
 
@@ -73,11 +74,11 @@ def measure_causes(
                 effects[proposal.concept] = judge(
                     stage, proposal, orders[layer, proposal.by][:, number], by_iou, chosen[proposal.concept][1], plan
                 )
-                if proposal.concept in plan.contexts:
-                    contexts[proposal.concept] = where_it_grows(
-                        stage, propose(dissection, proposal.concept, layer), plan
-                    )
                 step()
+    for concept in (name for name in plan.contexts if name in chosen):
+        proposal = choose_insertion(generator, segmenter, dissection, layers, concept, plan)
+        stage = Stage(generator, proposal.layer, segmenter, plan.evaluation, threads=plan.threads)
+        contexts[concept] = where_it_grows(stage, proposal, plan)
     info = {
         "weights_sha256": fingerprint(generator),
         "segmenter": dissection.info.get("segmenter"),
@@ -191,6 +192,24 @@ def judge(
         curve=tuple(float(value) for value in curve[:, number]),
         chosen_left=chosen_left,
     )
+
+
+def choose_insertion(
+    generator, segmenter: Segmenter, dissection: Dissection, layers: Sequence[str], concept: str, plan: Plan
+) -> Proposal:
+    """The layer at which inserting a concept's units by IoU adds most of it over all places, on the selection's seeds.
+
+    It need not be the layer where their loss removes most.
+    """
+    number, tried = segmenter.concepts.index(concept), []
+    for layer in layers:
+        proposal = propose(dissection, concept, layer)
+        stage = Stage(generator, layer, segmenter, plan.selection, threads=plan.threads)
+        levels = high_levels(stage)[list(proposal.units)]
+        part = stage.first(plan.insertion_pictures)
+        found = context(part, proposal.units, levels, number, grid=(plan.grid, plan.grid))
+        tried.append((float(np.average(found.gain, weights=found.places)), proposal))
+    return max(tried, key=lambda pair: pair[0])[1]
 
 
 def where_it_grows(stage: Stage, proposal: Proposal, plan: Plan) -> ContextTable:
