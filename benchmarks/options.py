@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ROOT / "assets/toytown64/final.safetensors"
+SHIPPED = ROOT / "assets/toytown128/final.safetensors"
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,14 @@ def expected(path: Path) -> Path | None:
 
 
 def stages(path: Path) -> list[Path]:
-    """The snapshots of the run that a file belongs to, oldest first: the stages that lie beside it, or it alone."""
-    if "stage" not in (facts(path) or {}):
+    """The snapshots of the run that a file belongs to, up to its own moment, oldest first; or it alone.
+
+    They lie beside it, or, where the metadata name a `run`, anywhere in the model folders.
+    """
+    own = facts(path) or {}
+    if "stage" not in own:
         return [path]
-    return sorted((p for p in path.parent.glob("*.safetensors") if "stage" in (facts(p) or {})), key=kimg)
+    run = own.get("run")
+    near = (p for folder in folders() for p in below(folder)) if run else path.parent.glob("*.safetensors")
+    found = [p for p in {*near, path} if "stage" in (facts(p) or {}) and facts(p).get("run") == run]
+    return sorted((p for p in found if not run or kimg(p) <= kimg(path)), key=lambda p: (kimg(p), p.name))

@@ -1,6 +1,6 @@
 """Does a generator know Toy Town's rules? Shares of concepts and relations between them, beside real scenes.
 
-    python -m dissection.rules assets/toytown64/final.safetensors --count 8192 --out assets/rules.json
+    python -m dissection.rules assets/toytown128/final.safetensors --count 8192 --out assets/rules.json
 
 Real scenes pass the same segmenter, so that its errors stand on both sides. The scenes are of a seed that no training
 used. A relation is counted over connected components of at least MIN_PIXELS pixels.
