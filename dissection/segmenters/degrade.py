@@ -1,4 +1,4 @@
-"""What a young generator does to pictures, as augmentation: wobble, blur, colour drift, noise.
+"""What a young generator does to pictures, as augmentation: wobble, low resolution, blur, colour drift, noise.
 
 The segmenter is trained and measured on real scenes, but used on generated ones.
 """
@@ -19,7 +19,7 @@ def degrade(images: Tensor, labels: Tensor, random: Generator, share: float = 1.
     if not touched.any():
         return images, labels
     x, y = wobble(images[touched], labels[touched], random)
-    x = noise(colour_drift(blur(x, random), random), random).clamp(-1, 1)
+    x = noise(colour_drift(blur(coarsen(x, random), random), random), random).clamp(-1, 1)
     images, labels = images.clone(), labels.clone()
     images[touched], labels[touched] = x, y
     return images, labels
@@ -41,6 +41,18 @@ def wobble(images: Tensor, labels: Tensor, random: Generator) -> tuple[Tensor, T
     bent = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     moved = F.grid_sample(labels[:, None].float(), grid, mode="nearest", padding_mode="border", align_corners=False)
     return bent, moved[:, 0].to(labels.dtype)
+
+
+def coarsen(images: Tensor, random: Generator) -> Tensor:
+    """A third of the pictures as they look when made at a half or a quarter of the size and enlarged."""
+    coarse = images.clone()
+    chosen = torch.randint(6, (len(images),), generator=random)
+    for factor in (2, 4):
+        some = chosen == factor // 2 - 1
+        if some.any():
+            small = F.avg_pool2d(images[some], factor)
+            coarse[some] = F.interpolate(small, images.shape[2:], mode="bilinear", antialias=True)
+    return coarse
 
 
 def blur(images: Tensor, random: Generator) -> Tensor:
