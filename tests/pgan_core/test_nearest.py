@@ -14,7 +14,7 @@ from pgan_core.__main__ import main
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.metrics import nearest_files
 from pgan_core.metrics.nearest import MEASURES, NearestSearch, moved, nearest
-from pgan_core.metrics.picture_stream import PictureStream
+from pgan_core.metrics.picture_stream import PictureStream, some
 from pgan_core.metrics.sources import generated_pictures
 
 
@@ -111,8 +111,9 @@ def test_a_stream_reads_a_file_in_its_order(tmp_path, save):
     batches = list(stream.batches(10, progress=shares.append))
     assert [len(batch) for batch in batches] == [10, 10, 3] and shares[-1] == 1
     assert (np.concatenate(batches) == images).all() and len(stream) == 23
+    assert (np.concatenate(list(stream.batches(10, start=7))) == images[7:]).all()
     assert (stream.at([22, 3, 3]) == images[[22, 3, 3]]).all()
-    assert len(np.unique(stream.some(40), axis=0)) == 23
+    assert len(np.unique(some(stream, 40), axis=0)) == 23
     halves = PictureStream(tmp_path / "data.npz", 8).at([0])
     assert np.abs(halves - images[:1].reshape(1, 3, 8, 2, 8, 2).mean((3, 5))).max() <= 0.5
 
