@@ -91,12 +91,14 @@ make() {
   echo "$1: $((SECONDS - start)) s"
 }
 
-if [ $# -gt 0 ] && [ -d "$1" ]; then
+known() { [[ " segmenter scenes $all " == *" $1 "* ]]; }
+
+if [ $# -gt 0 ] && ! known "$1" && [ -d "$1" ]; then
   python -m pgan_core.training.export --run "$1" --out assets/toytown128
   shift
 fi
 for step in "$@"; do
-  case " segmenter scenes $all " in *" $step "*) ;; *) echo "There is no step $step; there are: segmenter scenes $all" >&2; exit 1 ;; esac
+  known "$step" || { echo "There is no step $step; there are: segmenter scenes $all" >&2; exit 1; }
 done
 if [ $# -gt 0 ]; then
   for step in "$@"; do make "$step"; done
