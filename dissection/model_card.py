@@ -172,14 +172,14 @@ def card(assets: Path = ASSETS) -> str:
     counts = tuple(
         sum(p.numel() for p in net.parameters()) for net in (models[MODEL].generator, models[MODEL].discriminator)
     )
-    world = _json(assets / "rules.json")
+    world, last = _json(assets / "rules.json"), Dissection.load(assets / "dissection")
     sections = {
         "How it was made": recipe(metadata, counts, logged_gammas(assets / MODEL / "log.jsonl", metadata["phases"])),
         "How good its pictures are": "\n\n".join(_quality(assets, name) for name in models),
         "Does it know the world?": f"{shares(world['pixels'])}\n\n{rules(world['rules'])}",
         "Did it learn scenes by heart?": _json(assets / MODEL / "final.nearest/nearest.json")["sentence"],
         "Faults": faults(_json(assets / "segmenter_faults.json")),
-        "What its units mean": units(Dissection.load(assets / "dissection"), stages(assets)),
+        "What its units mean": units(last, stages(assets) | {"128x128": last}),
         "What its units cause": (assets / "interventions/causes.md").read_text().strip(),
         "The segmenter": segmenter(_json(assets / "segmenter_toytown.json")),
     }
