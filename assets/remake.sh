@@ -1,42 +1,109 @@
 #!/usr/bin/env bash
-# Everything in assets/ that follows from the shipped model, made anew:   assets/remake.sh [RUN]
-# RUN is a folder of `python -m pgan_core train`; without it the model that is there stays. Half an hour on two cores.
-# (The segmenter is made by dissection.segmenters.train_toytown, the ablations by assets/ablations/remake.sh.)
+# Everything in assets/ that follows from the shipped models, made anew:   assets/remake.sh [RUN | STEP...]
+# RUN is a folder of `python -m pgan_core train`, exported first as toytown128; without one the models that are there
+# stay. STEPs are made alone: assets/remake.sh dissection card. Without a name every step is made but the segmenter,
+# which everything else counts on. A step that was cut off goes on, or begins anew where it is short; a step whose
+# result is newer than the model and the segmenter is skipped, unless it is named. WORK=FOLDER keeps scenes (1.3 GB).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-model=assets/toytown64/final.safetensors
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-scenes=town-count16384-size64-seed70001.npz training=town-count40000-size64-seed0.npz # names say how they are made
+model=assets/toytown128/final.safetensors light=assets/toytown64/final.safetensors
+weights=assets/segmenter_toytown.safetensors
+scenes=town-count16384-size128-seed70001.npz scenes64=town-count16384-size64-seed70001.npz # of no training set
+work=${WORK:-$(mktemp -d)}
+[ -n "${WORK:-}" ] || trap 'rm -rf "$work"' EXIT
+mkdir -p "$work"
 cores=$(nproc)
-export OMP_NUM_THREADS=$((cores > 1 ? cores / 2 : 1)) # two lanes beside each other
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$cores} # one lane: two dissections beside each other wait for memory
 
-what_units_mean() {
-  python -m dissection run "$model" --all-layers --samples 10000 --out assets/dissection
-  python -m dissection causes "$model" --dissection assets/dissection --out assets/interventions --threads "$OMP_NUM_THREADS"
-  python -m dissection.concept_directions "$model" --concept foliage "night instead of day" --save "${model%.safetensors}.concepts.json" >/dev/null
+segmenter() { python -m dissection.segmenters.train_toytown --out "$weights"; }
+
+scenes() { # written under another name until they are whole
+  [ -f "$work/$scenes" ] || python -m dissection.town --count 16384 --size 128 --seed 70001 --out "$work/$scenes"
+  [ -f "$work/$scenes64" ] || python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/$scenes64"
 }
 
-how_good_it_is() {
-  python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/$scenes" # scenes of no training set
-  python -m pgan_core evaluate "$model" --real "$work/$scenes" --count 8192 --beside >/dev/null
-  python -m dissection.rules "$model" --count 8192 --out assets/rules.json >/dev/null
-  python -m dissection.town --count 40000 --size 64 --seed 0 --out "$work/$training" # the training set
-  python -m pgan_core nearest "$model" --real "$work/$training" --held-out "$work/$scenes"
-  python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png
-  python -m dissection.segmenters.faults "$model" --out assets/segmenter_faults.json >/dev/null
-  for stage in assets/toytown64/*-end.safetensors; do # when does the first tree unit appear?
-    name=$(basename "$stage" .safetensors)
-    python -m dissection run "$stage" --all-layers --samples 1000 --out "assets/dissection-stages/$name"
+dissection() { python -m dissection run "$model" --all-layers --samples 10000 --out assets/dissection; }
+
+stages() { # when does the first tree unit appear?
+  local file name
+  for file in assets/toytown128/*-end.safetensors "$light"; do
+    name=$(basename "$file" .safetensors)
+    [ "$file" != "$light" ] || name=64x64-end
+    current "assets/dissection-stages/$name/dissection.npz" "$file" "$weights" && continue
+    python -m dissection run "$file" --all-layers --samples 1000 --out "assets/dissection-stages/$name"
   done
 }
 
-if [ $# -gt 0 ]; then
-  python -m pgan_core.training.export --run "$1" --out assets/toytown64
+causes() {
+  python -m dissection causes "$model" --dissection assets/dissection --out assets/interventions --threads "$cores"
+}
+
+directions() {
+  python -m dissection.concept_directions "$model" --concept foliage "night instead of day" \
+    --save "${model%.safetensors}.concepts.json" >/dev/null
+}
+
+quality() {
+  scenes
+  python -m pgan_core evaluate "$model" --real "$work/$scenes" --count 8192 --beside >/dev/null
+  python -m pgan_core evaluate "$light" --real "$work/$scenes64" --count 8192 --beside >/dev/null
+}
+
+rules() { python -m dissection.rules "$model" --count 8192 --out assets/rules.json >/dev/null; }
+
+nearest() { # among all scenes that it learned from
+  scenes
+  python -m dissection nearest "$model" --real town:0:0-120831,200000-320831 --held-out "$work/$scenes"
+}
+
+faults() { python -m dissection.segmenters.faults "$model" --out assets/segmenter_faults.json >/dev/null; }
+
+sheet() { python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png; }
+
+card() { python -m dissection.model_card --write; }
+
+screenshots() { python -m tests.browser.screenshots; }
+
+declare -A result=( # what is not listed is made each time
+  [dissection]=assets/dissection/dissection.npz [causes]=assets/interventions/causes.json
+  [directions]=assets/toytown128/final.concepts.json [quality]=assets/toytown64/final.quality.json
+  [rules]=assets/rules.json [nearest]=assets/toytown128/final.nearest/nearest.json
+  [faults]=assets/segmenter_faults.json [sheet]=assets/segmenter_sheet.png
+)
+all="dissection stages causes directions quality rules nearest faults sheet card screenshots"
+
+current() { # current RESULT SOURCE...: is there a result, and none of its sources newer?
+  local made=$1 source
+  [ -f "$made" ] || return 1
+  for source in "${@:2}"; do [ ! "$source" -nt "$made" ] || return 1; done
+}
+
+up_to_date() {
+  local sources=("$model" "$weights")
+  [ "$1" != causes ] || sources+=(assets/dissection/dissection.npz)
+  [ "$1" != quality ] || current assets/toytown128/final.quality.json "${sources[@]}" || return 1
+  [ -n "${result[$1]:-}" ] && current "${result[$1]}" "${sources[@]}"
+}
+
+make() {
+  local start=$SECONDS
+  "$1"
+  echo "$1: $((SECONDS - start)) s"
+}
+
+known() { [[ " segmenter scenes $all " == *" $1 "* ]]; }
+
+if [ $# -gt 0 ] && ! known "$1" && [ -d "$1" ]; then
+  python -m pgan_core.training.export --run "$1" --out assets/toytown128
+  shift
 fi
-what_units_mean &
-meaning=$!
-how_good_it_is
-wait "$meaning"
-python -m dissection.model_card --readme
-python -m tests.browser.screenshots
+for step in "$@"; do
+  known "$step" || { echo "There is no step $step; there are: segmenter scenes $all" >&2; exit 1; }
+done
+if [ $# -gt 0 ]; then
+  for step in "$@"; do make "$step"; done
+else
+  for step in $all; do
+    if up_to_date "$step"; then echo "$step: up to date"; else make "$step"; fi
+  done
+fi

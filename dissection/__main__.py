@@ -13,6 +13,7 @@ COMMANDS = {
     "show": "dissection.cli",
     "edit": "dissection.interventions_cli",
     "causes": "dissection.interventions_cli",
+    "nearest": "dissection.nearest",
 }
 
 

@@ -1,7 +1,8 @@
-"""The shipped model's numbers as a page, from the files that measured them: `python -m dissection.model_card --readme`.
+"""The shipped models' numbers, from the files that measured them: `python -m dissection.model_card --write`.
 
-No number here is typed by hand: the recipe comes from the checkpoint's metadata, distances from `final.quality.json`,
-shares and rules from `rules.json`, units from the dissections, effects from `interventions/causes.md`.
+No number of the models is typed by hand: the recipe comes from the metadata and the log of the run, distances from
+`final.quality.json`, shares and rules from `rules.json`, units from the dissections, effects from
+`interventions/causes.md`. The page is docs/MODEL.md; the README keeps a short table.
 """
 
 from __future__ import annotations
@@ -9,41 +10,38 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from dissection.model_recipe import logged_gammas, recipe, table
 from dissection.result import Dissection
 from dissection.segmenters.faults import markdown
 from pgan_core import load_checkpoint
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
-BEGIN, END = "<!-- the model's numbers, by python -m dissection.model_card --readme -->", "<!-- end of the numbers -->"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
-    lines = ["|".join(["", *head, ""]), "|---" + "|--:" * (len(head) - 1) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
-
-
-def recipe(metadata: dict, parameters: tuple[int, int]) -> str:
-    """How the model was trained, in two sentences."""
-    plain, last = metadata["recipe"], metadata["recipe"]["schedule"][-1]
-    loss = {"logistic": "non-saturating logistic loss", "wgan-gp": "WGAN-GP"}[plain["loss"]]
-    changes = "".join(
-        f"; {name} {change[name][0]:g} until {change['kimg']:.0f} thousand images, then {change[name][1]:g}"
-        for change in metadata.get("recipe_changes", [])
-        for name in sorted(set(change) - {"kimg"})
-    )
-    time = f", in {metadata['seconds'] / 60:.0f} minutes of training" if "seconds" in metadata else ""
-    return (
-        f"{parameters[0] / 1e6:.2f} M parameters in the generator, {parameters[1] / 1e6:.2f} M in the discriminator; "
-        f"feature maps {', '.join(map(str, plain['feature_maps']))}; {loss}, R1 (gamma {plain['r1_gamma']:g}) every "
-        f"{plain['r1_every']}th step{changes}; Adam {last['learning_rate']:g} {tuple(plain['betas'])}, minibatch "
-        f"{last['minibatch']} at the end. **{metadata['kimg']:.0f} thousand images**, {last['steady_kimg']:.0f} "
-        f"thousand of them at {last['resolution']}x{last['resolution']} after the fade{time}. Data: "
-        f"{metadata['data']['note']}."
-    )
+PAGE, README = ASSETS.parent / "docs/MODEL.md", ASSETS.parent / "README.md"
+BEGIN, END = "<!-- the model's numbers, by python -m dissection.model_card --write -->", "<!-- end of the numbers -->"
+MODEL, LIGHT = "toytown128", "toytown64"
+SECOND_RELEASE = 0.04  # the IoU above which the second release of GAN Dissection calls a unit interpretable
+PREVIOUS = {  # held-out IoU of the segmenter that worked at 64x64: clean and degraded scenes
+    "mean": (0.9804, 0.9163),
+    "sky": (0.9943, 0.9792),
+    "sun": (0.9916, 0.9307),
+    "moon": (0.9937, 0.9341),
+    "cloud": (0.9894, 0.9285),
+    "mountain": (0.9573, 0.9040),
+    "grass": (0.9930, 0.9668),
+    "road": (0.9963, 0.9707),
+    "wall": (0.9866, 0.9211),
+    "roof": (0.9800, 0.9253),
+    "window": (0.9831, 0.8780),
+    "door": (0.9980, 0.9155),
+    "chimney": (0.9507, 0.8406),
+    "trunk": (0.9795, 0.8564),
+    "foliage": (0.9694, 0.9228),
+    "fence": (0.9428, 0.8702),
+}
 
 
 def quality(found: dict) -> str:
@@ -105,7 +103,8 @@ def units(dissection: Dissection, stages: dict[str, Dissection]) -> str:
     ranked = sorted(best.items(), key=lambda item: -item[1][0])
     lines = [
         f"Dissected over {info['samples']:,} pictures (IoU > 0.05, IQR > 0.01; levels of maximal IQR from one half, "
-        f"scores from the other): **{sum(every.values())} of {total} units are interpretable**.",
+        f"scores from the other): **{sum(every.values())} of {total} units are interpretable**, and {len(every)} of "
+        f"{len(dissection.concepts) - 1} concepts have one. {second_release(dissection)}",
         table(["Layer", "Interpretable", "Units by concept"], rows),
         "Best unit of each concept: " + ", ".join(f"{name} {iou:.2f} ({where})" for name, (iou, where) in ranked) + ".",
     ]
@@ -114,6 +113,16 @@ def units(dissection: Dissection, stages: dict[str, Dissection]) -> str:
             "Concepts with a unit at the end of each stage: " + "; ".join(stage_line(*s) for s in stages.items()) + "."
         )
     return "\n\n".join(lines)
+
+
+def second_release(dissection: Dissection) -> str:
+    """What the published second release's rule says of the same scores."""
+    scores = [layer.scores for layer in dissection.layers.values()]
+    best = np.concatenate([one.best_concept[one.best_iou > SECOND_RELEASE] for one in scores])
+    return (
+        f"By the second release's rule (IoU > {SECOND_RELEASE:g}, whatever the IQR) it is {len(best):,} units, and "
+        f"{len(np.unique(best))} concepts have one."
+    )
 
 
 def stage_line(name: str, dissection: Dissection) -> str:
@@ -135,27 +144,82 @@ def faults(found: dict) -> str:
     )
 
 
+def segmenter(found: dict) -> str:
+    """Held-out IoU by concept, beside the previous segmenter's."""
+    size = found.get("size", 64)
+    kinds = {kind: {"mean": found[kind]["mean_iou"]} | found[kind]["iou"] for kind in ("clean", "degraded", "clean_64")}
+    rows = [
+        [name, *(f"{kinds[kind][name]:.3f}" for kind in kinds), *(f"{value:.3f}" for value in previous)]
+        for name, previous in PREVIOUS.items()
+    ]
+    head = ["IoU on held-out scenes", f"{size}x{size}", "degraded", "made at 64x64", "previous", "previous, degraded"]
+    return (
+        f"{table(head, rows)}\n\n{found['test_scenes']:,} scenes that it never trained on. The previous segmenter "
+        "worked at 64x64 and was measured there, on its own kind of degradation: compare its columns with care."
+    )
+
+
+def stages(assets: Path) -> dict[str, Dissection]:
+    """Resolution -> the dissection at the end of its stage, in the order of growth."""
+    folders = sorted((assets / "dissection-stages").glob("*-end"), key=lambda path: int(path.name.split("x")[0]))
+    return {folder.name.removesuffix("-end"): Dissection.load(folder) for folder in folders}
+
+
 def card(assets: Path = ASSETS) -> str:
     """The page, in Markdown. Raises OSError or ValueError for a file that is missing or broken."""
-    model = load_checkpoint(assets / "toytown64/final.safetensors")
-    counts = tuple(sum(p.numel() for p in net.parameters()) for net in (model.generator, model.discriminator))
-    read = {name: json.loads((assets / name).read_text()) for name in ("rules.json", "toytown64/final.quality.json")}
-    stages = {
-        folder.name.removesuffix("-end"): Dissection.load(folder)
-        for folder in sorted((assets / "dissection-stages").iterdir(), key=lambda path: int(path.name.split("x")[0]))
+    models = {name: load_checkpoint(assets / name / "final.safetensors") for name in (MODEL, LIGHT)}
+    metadata = models[MODEL].info["metadata"]
+    counts = tuple(
+        sum(p.numel() for p in net.parameters()) for net in (models[MODEL].generator, models[MODEL].discriminator)
+    )
+    world, last = _json(assets / "rules.json"), Dissection.load(assets / "dissection")
+    sections = {
+        "How it was made": recipe(metadata, counts, logged_gammas(assets / MODEL / "log.jsonl", metadata["phases"])),
+        "How good its pictures are": "\n\n".join(_quality(assets, name) for name in models),
+        "Does it know the world?": f"{shares(world['pixels'])}\n\n{rules(world['rules'])}",
+        "Did it learn scenes by heart?": _json(assets / MODEL / "final.nearest/nearest.json")["sentence"],
+        "Faults": faults(_json(assets / "segmenter_faults.json")),
+        "What its units mean": units(last, stages(assets) | {"128x128": last}),
+        "What its units cause": (assets / "interventions/causes.md").read_text().strip(),
+        "The segmenter": segmenter(_json(assets / "segmenter_toytown.json")),
     }
-    nearest = json.loads((assets / "toytown64/final.nearest/nearest.json").read_text())
-    parts = [
-        recipe(model.info["metadata"], counts),
-        quality(read["toytown64/final.quality.json"]),
-        shares(read["rules.json"]["pixels"]),
-        rules(read["rules.json"]["rules"]),
-        nearest["sentence"],
-        faults(json.loads((assets / "segmenter_faults.json").read_text())),
-        units(Dissection.load(assets / "dissection"), stages),
-        (assets / "interventions/causes.md").read_text().strip(),
-    ]
-    return "\n\n".join(parts)
+    return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+
+
+def short(assets: Path = ASSETS) -> str:
+    """The README's table of both models."""
+    rows = []
+    for name in (MODEL, LIGHT):
+        found, model = _json(assets / name / "final.quality.json"), load_checkpoint(assets / name / "final.safetensors")
+        size, metadata, similarity = found["resolution"], model.info["metadata"], found["ms_ssim"]
+        distance = f"{found['swd_x1e3']['average']:.1f} ({found['swd_x1e3_floor']['average']:.1f})"
+        similar = f"{similarity['generated']:.3f} ({similarity['real']:.3f})"
+        bytes_ = (assets / name / "final.safetensors").stat().st_size
+        rows.append(
+            [f"`{name}`", f"{size}x{size}", f"{metadata['kimg']:,.0f}", distance, similar, f"{bytes_ / 1e6:.1f}"]
+        )
+    head = ["Model", "Size", "Thousand images", "Distance x 1e3 (floor)", "MS-SSIM of pairs (real)", "MB"]
+    return f"{table(head, rows)}\n\n{_units_line(Dissection.load(assets / 'dissection'))}"
+
+
+def _units_line(dissection: Dissection) -> str:
+    layers = dissection.layers.values()
+    counts = sum(layer.concept_counts(len(dissection.concepts)) for layer in layers)
+    total = sum(len(layer.scores.interpretable) for layer in layers)
+    return (
+        f"{counts.sum()} of {total:,} units of `{MODEL}` are interpretable, and {(counts > 0).sum()} of "
+        f"{len(counts) - 1} concepts have one. How it was made, its faults and every other number: "
+        "[docs/MODEL.md](docs/MODEL.md)."
+    )
+
+
+def _quality(assets: Path, name: str) -> str:
+    found = _json(assets / name / "final.quality.json")
+    return f"`{name}`:\n\n{quality(found)}"
+
+
+def _json(path: Path) -> dict:
+    return json.loads(path.read_text())
 
 
 def into(text: str, page: str) -> str:
@@ -167,13 +231,15 @@ def into(text: str, page: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dissection.model_card", description=__doc__.splitlines()[0])
-    parser.add_argument("--readme", action="store_true", help="put the page between README.md's markers")
-    page = card()
-    if parser.parse_args().readme:
-        readme = ASSETS.parent / "README.md"
-        readme.write_text(into(readme.read_text(), page))
-    else:
+    parser.add_argument(
+        "--write", action="store_true", help="put the page into docs/MODEL.md, its table into README.md"
+    )
+    chosen, page = parser.parse_args(), card()
+    if not chosen.write:
         print(page)
+        return
+    for path, part in ((PAGE, page), (README, short())):
+        path.write_text(into(path.read_text(), part))
 
 
 if __name__ == "__main__":

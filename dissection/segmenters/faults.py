@@ -13,17 +13,35 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy import ndimage
 from tqdm import tqdm
 
-from dissection.rules import BATCH, CROSS, MIN_PIXELS, UNSEEN_SCENES, generated_pictures, real_pictures
+from dissection.rules import BATCH, CROSS, UNSEEN_SCENES, generated_pictures, real_pictures
+from dissection.segmenters import Segmenter
 from dissection.segmenters.toytown import load_toytown
 from dissection.town import CONCEPTS, town
 from pgan_core import load_checkpoint
+from pgan_core.pictures import to_uint8
 
+# Numbers of pixels are those of a picture of 64 x 64; `pixels` and `side` scale them.
+SPECK = 4  # pixels: no thing is as small
 SLIVER = 3  # pixels: a sliver is nowhere as thick
+FRONT = 60  # pixels of a house front that is judged
 FILLED = 0.75  # of its bounding box is filled by a straight-edged thing
 FRAGMENT = 12  # pixels of a fence that is none
+HALVES = 25  # levels of 255 between two times of day in one sky
+SEEN = 0.1  # of a corner has to be sky, for its colour to count
+
+
+def pixels(labels: np.ndarray, count: float) -> float:
+    """A number of pixels of 64 x 64 in a label map of another size."""
+    return count * labels.size / 64**2
+
+
+def side(labels: np.ndarray, length: float) -> int:
+    """A length in pixels of 64 x 64 in a label map of another size."""
+    return max(1, round(length * labels.shape[-1] / 64))
 
 
 def components(mask: np.ndarray) -> Iterator[np.ndarray]:
@@ -40,41 +58,64 @@ def among(labels: np.ndarray, *names: str) -> np.ndarray:
 
 def lights(labels: np.ndarray) -> bool:
     """A scene has one sun or one moon."""
-    return sum(part.sum() >= MIN_PIXELS for part in components(among(labels, "sun", "moon"))) > 1
+    return sum(part.sum() >= pixels(labels, SPECK) for part in components(among(labels, "sun", "moon"))) > 1
 
 
 def speck(labels: np.ndarray) -> bool:
     """Something smaller than any thing."""
-    return any(part.sum() < MIN_PIXELS for c in np.unique(labels) for part in components(labels == c))
+    return any(part.sum() < pixels(labels, SPECK) for c in np.unique(labels) for part in components(labels == c))
 
 
 def mountain_sliver(labels: np.ndarray) -> bool:
     """A thin strip of mountain along a roof or a wall."""
-    thick = np.ones((SLIVER, SLIVER), bool)
+    thick = np.ones((side(labels, SLIVER),) * 2, bool)
     beside = ndimage.binary_dilation(among(labels, "roof", "wall"), CROSS)
-    parts = (part for part in components(among(labels, "mountain")) if part.sum() >= MIN_PIXELS)
+    parts = (part for part in components(among(labels, "mountain")) if part.sum() >= pixels(labels, SPECK))
     return any((part & beside).any() and not ndimage.binary_opening(part, thick).any() for part in parts)
 
 
 def ragged_house(labels: np.ndarray) -> bool:
     """A house front that is no rectangle."""
-    return any(part.sum() >= 60 and fill(part) < FILLED for part in components(among(labels, "wall", "window", "door")))
+    return any(
+        part.sum() >= pixels(labels, FRONT) and fill(part) < FILLED
+        for part in components(among(labels, "wall", "window", "door"))
+    )
 
 
 def ragged_window(labels: np.ndarray) -> bool:
     """A window that is no rectangle."""
-    return any(part.sum() >= MIN_PIXELS and fill(part) < FILLED for part in components(among(labels, "window")))
+    return any(
+        part.sum() >= pixels(labels, SPECK) and fill(part) < FILLED for part in components(among(labels, "window"))
+    )
 
 
 def loose_chimney(labels: np.ndarray) -> bool:
     """A chimney that stands on no roof."""
     roof = ndimage.binary_dilation(among(labels, "roof"), CROSS)
-    return any(part.sum() >= MIN_PIXELS and not (part & roof).any() for part in components(among(labels, "chimney")))
+    return any(
+        part.sum() >= pixels(labels, SPECK) and not (part & roof).any() for part in components(among(labels, "chimney"))
+    )
 
 
 def fence_fragment(labels: np.ndarray) -> bool:
     """A piece of fence too small to be one."""
-    return any(part.sum() < FRAGMENT for part in components(among(labels, "fence")))
+    return any(part.sum() < pixels(labels, FRAGMENT) for part in components(among(labels, "fence")))
+
+
+def halved_sky(picture: np.ndarray, labels: np.ndarray) -> bool:
+    """A sky that is of one time of day at the left and of another at the right.
+
+    picture: uint8 3 x H x W.  Compares the median colours of the sky in the left and in the right third of the top
+    fifth of the picture; clouds, suns and whatever else the label map has there do not count.
+    """
+    size = labels.shape[-1]
+    top, colours = labels[: size // 5] == CONCEPTS.index("sky"), []
+    for columns in (np.s_[: size // 3], np.s_[size - size // 3 :]):
+        sky = top[:, columns]
+        if sky.mean() < SEEN:
+            return False
+        colours.append(np.median(picture[:, : size // 5, columns][:, sky], axis=1))
+    return bool(np.abs(colours[0] - colours[1]).max() > HALVES)
 
 
 def fill(part: np.ndarray) -> float:
@@ -84,33 +125,43 @@ def fill(part: np.ndarray) -> float:
 
 FAULTS: dict[str, Callable[[np.ndarray], bool]] = {
     "two suns or moons": lights,
-    "specks below 4 pixels": speck,
+    "specks below a thousandth": speck,
     "a sliver of mountain beside a house": mountain_sliver,
     "a ragged house front": ragged_house,
     "a ragged window": ragged_window,
     "a chimney on no roof": loose_chimney,
     "a fragment of fence": fence_fragment,
 }
+# Those that need the picture, too: called with a picture uint8 3 x H x W and its label map.
+PICTURE_FAULTS: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {"a sky of two times of day": halved_sky}
 
 
-def count_faults(batches: Iterable[np.ndarray], total: int, title: str) -> dict[str, float]:
-    """The share of label maps (batches of N x H x W) with each fault."""
-    found, seen = dict.fromkeys(FAULTS, 0), 0
+def count_faults(batches: Iterable[tuple[np.ndarray, np.ndarray]], total: int, title: str) -> dict[str, float]:
+    """The share of pictures (batches of uint8 N x 3 x H x W with label maps N x H x W) with each fault."""
+    found, seen = dict.fromkeys([*FAULTS, *PICTURE_FAULTS], 0), 0
     with tqdm(total=total, desc=title, unit="img") as bar:
-        for labels in batches:
-            for one in labels:
+        for pictures, labels in batches:
+            for picture, one in zip(pictures, labels, strict=True):
                 for name, has in FAULTS.items():
                     found[name] += bool(has(one))
+                for name, has in PICTURE_FAULTS.items():
+                    found[name] += bool(has(picture, one))
             seen += len(labels)
             bar.update(len(labels))
     return {name: count / max(seen, 1) for name, count in found.items()}
 
 
+def segmented(batches: Iterable[torch.Tensor], segmenter: Segmenter) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Float pictures as uint8 with the segmenter's label maps."""
+    for images in batches:
+        yield to_uint8(images).transpose(0, 3, 1, 2), segmenter(images).cpu().numpy()
+
+
 def markdown(columns: dict[str, dict[str, float]]) -> str:
     """The shares as a table."""
     lines = [f"| Share of pictures with | {' | '.join(columns)} |", f"|---|{'--:|' * len(columns)}"]
-    for name in FAULTS:
-        lines.append(f"| {name} | {' | '.join(f'{column[name]:.0%}' for column in columns.values())} |")
+    for name in next(iter(columns.values())):
+        lines.append(f"| {name} | {' | '.join(f'{column[name]:.1%}' for column in columns.values())} |")
     return "\n".join(lines)
 
 
@@ -125,9 +176,9 @@ def main() -> None:
     generator, segmenter = load_checkpoint(args.checkpoint).generator.prepared(), load_toytown()
     size = generator.resolution
     sources = {
-        "true labels of scenes": (labels for _, labels in town(args.count, size, UNSEEN_SCENES, batch=BATCH)),
-        "scenes, segmented": (segmenter(x).cpu().numpy() for x in real_pictures(args.count, size)),
-        "generated, segmented": (segmenter(x).cpu().numpy() for x in generated_pictures(generator, args.count)),
+        "true labels of scenes": town(args.count, size, UNSEEN_SCENES, batch=BATCH),
+        "scenes, segmented": segmented(real_pictures(args.count, size), segmenter),
+        "generated, segmented": segmented(generated_pictures(generator, args.count), segmenter),
     }
     columns = {title: count_faults(batches, args.count, title) for title, batches in sources.items()}
     if args.out:

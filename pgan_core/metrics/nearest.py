@@ -12,7 +12,7 @@ The training loop shows every scene mirrored as well, so a scene counts by the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,6 +111,17 @@ class NearestSearch:
         self._squares, best = squares.topk(self.k, largest=False)
         self._indices = torch.cat([self._indices, indices], dim=1).gather(1, best)
         self._mirrored = torch.cat([self._mirrored, mirrored], dim=1).gather(1, best)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was found so far, for `restore` of another search for the same pictures."""
+        arrays = {"squares": self._squares, "indices": self._indices, "mirrored": self._mirrored}
+        return {name: tensor.numpy() for name, tensor in arrays.items()} | {"seen": np.array(self.seen)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where the search that gave `state` was cut off: the next batch begins at place `seen`."""
+        found = (torch.from_numpy(np.array(state[name])) for name in ("squares", "indices", "mirrored"))
+        self._squares, self._indices, self._mirrored = found
+        self.seen = int(state["seen"])
 
     def result(self) -> Neighbours:
         """What was found so far. Raises ValueError where fewer than k pictures were met."""

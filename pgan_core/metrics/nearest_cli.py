@@ -3,22 +3,31 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from pgan_core.metrics.cli import progress_bar
-from pgan_core.metrics.nearest import MEASURES, NearestSearch, Neighbours, moved
+from pgan_core.metrics.nearest import Neighbours, moved
 from pgan_core.metrics.nearest_files import beside, sentence, write
-from pgan_core.metrics.picture_stream import PictureStream
+from pgan_core.metrics.nearest_resume import UNFINISHED, search
+from pgan_core.metrics.picture_stream import PictureSource, PictureStream, some
 from pgan_core.metrics.sources import generated_pictures
 
 GENERATED, HELD_OUT, COPIES = "generated", "held out", "copies moved by a pixel"
 _COPIES = 4  # one moved copy for every so many generated pictures
 
 
-def add_arguments(subparsers: argparse._SubParsersAction) -> None:
-    """Adds `nearest` to the commands of `python -m pgan_core`."""
+def add_arguments(
+    subparsers: argparse._SubParsersAction,
+    open_training: Callable[[str, int], PictureSource] = PictureStream,
+    real: str = "the training set: an .npz with `images`, or a folder of pictures",
+) -> None:
+    """Adds `nearest` to the commands of `python -m pgan_core`, or to others that know more training sets.
+
+    open_training: the set that the text after --real names, at a size in pixels; real: what that text may be.
+    """
     parser = subparsers.add_parser(
         "nearest",
         help="the training pictures nearest to generated ones",
@@ -28,10 +37,8 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="any published layout")
-    parser.add_argument(
-        "--real", required=True, type=Path, help="the training set: an .npz with `images`, or a folder of pictures"
-    )
-    parser.add_argument("--held-out", type=Path, help="real pictures that were never trained on, likewise")
+    parser.add_argument("--real", required=True, help=real)
+    parser.add_argument("--held-out", type=Path, help="pictures never trained on: an .npz or a folder")
     parser.add_argument("--count", type=int, default=16, help="generated pictures that are shown with neighbours")
     parser.add_argument("--neighbours", type=int, default=3, help="of each, and by each measure")
     parser.add_argument("--control", type=int, default=1024, help="pictures of each kind whose distances are compared")
@@ -42,13 +49,18 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
         default=True,
         help="was it trained on mirrored ones?",
     )
-    parser.add_argument("--out", type=Path, help="folder to write; NAME.nearest beside the checkpoint if not given")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder to write and, if cut off, to go on from; NAME.nearest beside the checkpoint if not given",
+    )
     parser.add_argument("--device", default="cpu", help="of the generator")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, open_training=open_training)
 
 
 def run(args: argparse.Namespace) -> int:
     """Finds, writes and says in one sentence; bad input is one sentence on standard error."""
+    folder = args.out or beside(args.checkpoint)
     try:
         result, rows = find_nearest(
             args.checkpoint,
@@ -60,8 +72,11 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             mirror=args.mirror,
             device=args.device,
+            open_training=args.open_training,
+            kept=folder / UNFINISHED,
         )
-        write(args.out or beside(args.checkpoint), result, rows)
+        write(folder, result, rows)
+        (folder / UNFINISHED).unlink(missing_ok=True)
     except (ValueError, OSError) as error:  # CheckpointError and DataError are ValueErrors
         print(error, file=sys.stderr)
         return 1
@@ -71,18 +86,21 @@ def run(args: argparse.Namespace) -> int:
 
 def find_nearest(
     path: Path,
-    real: Path,
+    real: str,
     held_out: Path | None = None,
     *,
+    kept: Path,
     count: int = 16,
     neighbours: int = 3,
     control: int = 1024,
     seed: int = 0,
     mirror: bool = True,
     device: str = "cpu",
+    open_training: Callable[[str, int], PictureSource] = PictureStream,
 ) -> tuple[dict, np.ndarray]:
     """What `nearest_files.write` stores: plain values, and count rows of pictures (see `_rows`).
 
+    kept, real and open_training: see `nearest_resume.search` and `add_arguments`.
     Progress bars go to standard error. Raises ValueError or OSError for files that hold no pictures or network.
     """
     from pgan_core.checkpoints import load_checkpoint
@@ -93,16 +111,26 @@ def find_nearest(
     generator = load_checkpoint(path, device=device).generator
     if generator is None:
         raise ValueError(f"{path} has no generator to draw pictures from.")
-    training = PictureStream(real, generator.resolution)
+    training = open_training(real, generator.resolution)
     with progress_bar("generating") as progress:
         sets = {GENERATED: generated_pictures(generator.prepared(), max(count, control), seed=seed, progress=progress)}
     if held_out:
-        sets[HELD_OUT] = PictureStream(held_out, generator.resolution).some(control, seed)
-    sets[COPIES] = moved(training.some(control // _COPIES, seed))
-    found = _search(sets, training, neighbours, mirror)
+        sets[HELD_OUT] = some(PictureStream(held_out, generator.resolution), control, seed)
+    sets[COPIES] = moved(some(training, control // _COPIES, seed))
+    with progress_bar("searching") as progress:
+        every = search(
+            np.concatenate(list(sets.values())),
+            training,
+            kept,
+            name=real,
+            k=neighbours,
+            mirror=mirror,
+            progress=progress,
+        )
+    found = {measure: _by_set(near, sets) for measure, near in every.items()}
     return {
         "checkpoint": str(path),
-        "real": str(real),
+        "real": real,
         "real_count": len(training),
         "held_out": str(held_out) if held_out else None,
         "resolution": generator.resolution,
@@ -119,23 +147,11 @@ def find_nearest(
     }, _rows(sets[GENERATED][:count], training, [by_set[GENERATED] for by_set in found.values()])
 
 
-def _search(sets: dict, training: PictureStream, k: int, mirror: bool) -> dict[str, dict[str, Neighbours]]:
-    """Measure -> set -> its neighbours, the training set being read and described once."""
-    queries = np.concatenate(list(sets.values()))
-    searches = [NearestSearch(queries, measure, k=k, mirror=mirror) for measure in MEASURES]
-    with progress_bar("searching") as progress:
-        for batch in training.batches(progress=progress):
-            for search in searches:
-                search.update(batch)
+def _by_set(near: Neighbours, sets: dict[str, np.ndarray]) -> dict[str, Neighbours]:
+    """Set -> its neighbours, of queries that are the sets one after another."""
     ends = np.cumsum([len(pictures) for pictures in sets.values()])[:-1]
-    parts = [_split(search.result(), ends) for search in searches]
-    return {measure: dict(zip(sets, found, strict=True)) for measure, found in zip(MEASURES, parts, strict=True)}
-
-
-def _split(near: Neighbours, ends: np.ndarray) -> list[Neighbours]:
-    """The neighbours of consecutive parts of the queries."""
     arrays = (np.split(array, ends) for array in (near.indices, near.mirrored, near.distances))
-    return [Neighbours(*part) for part in zip(*arrays, strict=True)]
+    return {name: Neighbours(*part) for name, *part in zip(sets, *arrays, strict=True)}
 
 
 def _neighbour_rows(near: Neighbours, count: int) -> list[list[dict]]:
@@ -150,7 +166,7 @@ def _sorted_nearest(near: Neighbours, count: int) -> list[float]:
     return [round(distance, 2) for distance in np.sort(near.distances[:count, 0]).tolist()]
 
 
-def _rows(generated: np.ndarray, training: PictureStream, found: list[Neighbours]) -> np.ndarray:
+def _rows(generated: np.ndarray, training: PictureSource, found: list[Neighbours]) -> np.ndarray:
     """Each generated picture with its neighbours by each measure, as they match: count x (1 + k + k) x R x R x 3."""
     indices, mirrored = (
         np.concatenate([getattr(near, name)[: len(generated)] for near in found], axis=1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -19,6 +20,25 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+
+
+class PictureSource(Protocol):
+    """Pictures in a fixed order that need not fit in memory: of a file (`PictureStream`), or made when asked for."""
+
+    def __len__(self) -> int: ...
+
+    def batches(
+        self, count: int = 512, progress: Callable[[float], None] | None = None, start: int = 0
+    ) -> Iterator[np.ndarray]:
+        """The pictures from place `start` on, uint8 n x 3 x R x R, n at most `count`; progress gets the share done."""
+
+    def at(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The pictures of these places, uint8 N x 3 x R x R."""
+
+
+def some(source: PictureSource, count: int, seed: int = 0) -> np.ndarray:
+    """At most `count` pictures of a source, chosen at random."""
+    return source.at(np.random.default_rng(seed).permutation(len(source))[:count])
 
 
 class PictureStream:
@@ -35,10 +55,12 @@ class PictureStream:
     def __len__(self) -> int:
         return self._count
 
-    def batches(self, count: int = 512, progress: Callable[[float], None] | None = None) -> Iterator[np.ndarray]:
-        """All pictures in order as uint8 n x 3 x size x size, n at most `count`; progress gets the share done."""
-        done = 0
-        for batch in self._from_files(count) if self._files else self._from_npz(count):
+    def batches(
+        self, count: int = 512, progress: Callable[[float], None] | None = None, start: int = 0
+    ) -> Iterator[np.ndarray]:
+        """See `PictureSource`."""
+        done = start
+        for batch in self._from_files(count, start) if self._files else self._from_npz(count, start):
             yield to_size(batch, self.size, name=str(self.path))
             done += len(batch)
             if progress:
@@ -54,19 +76,16 @@ class PictureStream:
             start += len(batch)
         return found
 
-    def some(self, count: int, seed: int = 0) -> np.ndarray:
-        """At most `count` of them, chosen at random."""
-        return self.at(np.random.default_rng(seed).permutation(len(self))[:count])
+    def _from_files(self, count: int, start: int) -> Iterator[np.ndarray]:
+        for first in range(start, len(self), count):
+            yield np.stack([read_picture(file, self.size) for file in self._files[first : first + count]])
 
-    def _from_files(self, count: int) -> Iterator[np.ndarray]:
-        for start in range(0, len(self), count):
-            yield np.stack([read_picture(file, self.size) for file in self._files[start : start + count]])
-
-    def _from_npz(self, count: int) -> Iterator[np.ndarray]:
+    def _from_npz(self, count: int, start: int) -> Iterator[np.ndarray]:
         with zipfile.ZipFile(self.path) as archive, archive.open(_MEMBER) as member:
             total, *shape = self._header(member)
-            for start in range(0, total, count):
-                number = min(count, total - start)
+            member.seek(start * math.prod(shape), os.SEEK_CUR)
+            for first in range(start, total, count):
+                number = min(count, total - first)
                 yield self._read(member, number * math.prod(shape)).reshape(number, *shape)
 
     def _read(self, member: BinaryIO, count: int) -> np.ndarray:

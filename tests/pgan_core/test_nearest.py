@@ -14,7 +14,8 @@ from pgan_core.__main__ import main
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.metrics import nearest_files
 from pgan_core.metrics.nearest import MEASURES, NearestSearch, moved, nearest
-from pgan_core.metrics.picture_stream import PictureStream
+from pgan_core.metrics.nearest_resume import UNFINISHED, search
+from pgan_core.metrics.picture_stream import PictureStream, some
 from pgan_core.metrics.sources import generated_pictures
 
 
@@ -111,8 +112,9 @@ def test_a_stream_reads_a_file_in_its_order(tmp_path, save):
     batches = list(stream.batches(10, progress=shares.append))
     assert [len(batch) for batch in batches] == [10, 10, 3] and shares[-1] == 1
     assert (np.concatenate(batches) == images).all() and len(stream) == 23
+    assert (np.concatenate(list(stream.batches(10, start=7))) == images[7:]).all()
     assert (stream.at([22, 3, 3]) == images[[22, 3, 3]]).all()
-    assert len(np.unique(stream.some(40), axis=0)) == 23
+    assert len(np.unique(some(stream, 40), axis=0)) == 23
     halves = PictureStream(tmp_path / "data.npz", 8).at([0])
     assert np.abs(halves - images[:1].reshape(1, 3, 8, 2, 8, 2).mean((3, 5))).max() <= 0.5
 
@@ -145,6 +147,39 @@ def test_broken_sets_are_one_sentence(tmp_path):
     fails("flipped.npz", "is broken")
 
 
+class CutOff:
+    """A set of pictures whose reading fails at a place, and which remembers where each reading began."""
+
+    def __init__(self, pictures, end):
+        self.pictures, self.end, self.starts = pictures, end, []
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def batches(self, count=512, progress=None, start=0):
+        self.starts.append(start)
+        for first in range(start, len(self), 10):
+            if first >= self.end:
+                raise OSError("cut off")
+            yield self.pictures[first : first + 10]
+
+
+def test_a_search_goes_on_where_it_was_cut_off(tmp_path):
+    queries, training, kept = _noise(5, seed=5), CutOff(_noise(50, seed=6), 30), tmp_path / "new" / "kept.npz"
+    with pytest.raises(OSError, match="cut off"):
+        search(queries, training, kept, name="a")
+    training.end = 50
+    for measure, found in search(queries, training, kept, name="a").items():
+        whole = nearest(queries, [training.pictures], measure=measure)
+        assert (found.indices == whole.indices).all() and (found.mirrored == whole.mirrored).all()
+        np.testing.assert_allclose(found.distances, whole.distances, rtol=1e-6)
+    search(queries, training, kept, name="b")  # another set, other pictures, a broken file: from the start
+    search(queries + np.uint8(1), training, kept, name="b")
+    kept.write_bytes(b"broken")
+    search(queries, training, kept, name="b")
+    assert training.starts == [0, 30, 0, 0, 0]
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A network, a training set of noise in which two of its own pictures are planted, and other noise."""
@@ -166,7 +201,7 @@ def _nearest(capsys, *arguments):
 def test_the_command_finds_copies_and_keeps_what_it_found(folder, capsys):
     data = ("--real", folder / "training.npz", "--held-out", folder / "held_out.npz")
     code, printed = _nearest(capsys, folder / "model.safetensors", *data, "--count", 3, "--control", 24)
-    assert code == 0
+    assert code == 0 and not (folder / "model.nearest" / UNFINISHED).exists()
     result, rows = nearest_files.read(folder / "model.safetensors")
     assert printed.out.strip() == result["sentence"] == nearest_files.sentence(result)
     assert rows.shape == (3, 7, 16, 16, 3) and result["real_count"] == 70

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from dissection.segmenters.faults import FAULTS, count_faults, markdown
+from dissection.segmenters.faults import FAULTS, PICTURE_FAULTS, count_faults, halved_sky, markdown, segmented
 from dissection.town import CONCEPTS, town
 
 
@@ -30,7 +31,7 @@ def spoil(name: str) -> np.ndarray:
     labels = scene()
     changes = {
         "two suns or moons": [("moon", (4, 9), (50, 55))],
-        "specks below 4 pixels": [("cloud", (60, 61), (3, 4))],
+        "specks below a thousandth": [("cloud", (60, 61), (3, 4))],
         "a sliver of mountain beside a house": [("mountain", (26, 40), (18, 20))],
         "a ragged house front": [("grass", (28, 48), (37, 42)), ("sky", (26, 34), (20, 24))],
         "a ragged window": [("wall", (32, 35), (24, 28))],
@@ -42,6 +43,10 @@ def spoil(name: str) -> np.ndarray:
     return labels
 
 
+def enlarged(labels: np.ndarray) -> np.ndarray:
+    return labels.repeat(2, axis=0).repeat(2, axis=1)
+
+
 def test_a_clean_scene_has_none():
     assert not any(has(scene()) for has in FAULTS.values())
 
@@ -49,14 +54,35 @@ def test_a_clean_scene_has_none():
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_and_no_other(name):
     assert [other for other, has in FAULTS.items() if has(spoil(name))] == [name]
+    assert [other for other, has in FAULTS.items() if has(enlarged(spoil(name)))] == [name]
+
+
+def test_a_sky_of_two_times_of_day_is_found():
+    labels, picture = scene(), np.full((3, 64, 64), 100, np.uint8)
+    assert not halved_sky(picture, labels)
+    picture[2, :, 40:] = 126
+    assert halved_sky(picture, labels) and not halved_sky(picture.clip(max=125), labels)
+    labels[:12, 40:] = CONCEPTS.index("cloud")  # what is no sky there says nothing of it
+    assert not halved_sky(picture, labels)
 
 
 def test_drawn_scenes_have_straight_houses_and_one_light():
-    found = count_faults((labels for _, labels in town(20, 64, 5)), 20, "scenes")
-    assert all(found[name] == 0 for name in ("two suns or moons", "a ragged house front", "a chimney on no roof"))
+    found = count_faults(town(20, 64, 5), 20, "scenes")
+    assert all(
+        found[name] == 0
+        for name in ("two suns or moons", "a ragged house front", "a chimney on no roof", *PICTURE_FAULTS)
+    )
 
 
 def test_shares_stand_in_the_table():
-    found = count_faults([np.stack([scene(), scene(), spoil("a ragged window")])], 3, "maps")
+    maps = np.stack([scene(), scene(), spoil("a ragged window")])
+    found = count_faults([(np.zeros((3, 3, 64, 64), np.uint8), maps)], 3, "maps")
     assert found["a ragged window"] == pytest.approx(1 / 3)
-    assert "| a ragged window | 33% | 0% |" in markdown({"one": found, "two": dict.fromkeys(FAULTS, 0.0)})
+    assert "| a ragged window | 33.3% | 0.0% |" in markdown({"one": found, "two": dict.fromkeys(found, 0.0)})
+
+
+def test_pictures_come_beside_their_label_maps():
+    """Their channels first, as drawn scenes have them."""
+    images, _ = next(town(2, 64, 5))
+    [(pictures, labels)] = segmented([torch.from_numpy(images) / 127.5 - 1], lambda x: torch.ones(x.shape[0], 64, 64))
+    assert (pictures == images).all() and labels.shape == (2, 64, 64)
