@@ -3,8 +3,8 @@
     python -m dissection.segmenters.train_toytown --out assets/segmenter_toytown.safetensors
 
 writes the weights (float16) and, beside them, a JSON with the intersection over union (IoU) of every concept on clean
-and on degraded scenes, and on scenes made at 64x64. Every few minutes the state goes to `<out>.resume`; a killed run that is started again goes on
-from there with the same random streams. About 25 minutes on one core.
+scenes, on degraded ones, and on scenes made at 64x64. Every few minutes the state goes to `<out>.resume`; a killed run
+that is started again goes on from there with the same random streams. About 25 minutes on one core.
 """
 
 import argparse
