@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.functional import adaptive_avg_pool2d
 
 from dissection.attribution import BATCH, first_order_effects
-from dissection.causal import Stage, high_levels, shares
+from dissection.causal import Stage, shares
 from dissection.context import balanced, growth, stood_at, threshold
 from dissection.interventions import Edit, ablate, insert
 from dissection.progress import Reporter
@@ -27,12 +28,13 @@ from pgan_core import Generator
 
 UNITS = 20  # of a proposal, as in the paper
 REMOVE, ADD = "remove", "add"
-BY_EFFECT = "first-order effect"
+BY_EFFECT, BY_CONTRAST = "first-order effect", "contrast"
 SELECTION = range(3_000_000, 3_000_048)  # seeds on which units are chosen
 PIXELS = len(SELECTION) * 128**2  # of all pictures that a choice looks at: fewer where they are larger
 TRIED = 4  # sets of units that are measured before one is chosen to remove a concept
 COLLATERAL = 0.5  # weight of what happens to the other concepts then
-SIEVE, JUDGED = 2, 12  # places of each kind at which every set is inserted, and the best TRIED
+SIEVE, JUDGED = 2, 8  # places of each kind at which every set is inserted to add a concept, and the best FINALISTS
+FINALISTS = 3
 FEW = 6  # places of a kind below which it does not count
 
 
@@ -99,9 +101,10 @@ class Chooser:
     """Chooses the units for each verb by what they do to the pictures of `SELECTION`.
 
     To remove: sets of 20 units of every layer, ordered by IoU or by their first-order effect. Of the sets that promise
-    most, the one that takes most of the concept and least of everything else. To add: sets ordered by IoU, each unit
-    at the level that it exceeds in 0.5% of places, inserted at places where different things stand. First at a few;
-    of the best, the one that makes the concept grow most often where it grows best.
+    most, the one that takes most of the concept and least of everything else. To add: sets ordered by IoU or by
+    contrast (how far a unit's mean where the concept stands is from its mean, in standard deviations), each unit set a
+    standard deviation beyond its mean where the concept stands, inserted at places where different things stand: first
+    at a few; of the best, the one that makes the concept grow most often where it grows best.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class Chooser:
         self._stages: dict[str, Stage] = {}
         self._effects: dict[str, np.ndarray] | None = None
         first = self.stage(self.layers[0])
+        self.maps = torch.cat([first.label_maps(batch=batch).to(torch.uint8) for batch in first.batches()])
         self.before, self.stood = first.pixels(), stood_at(first)
 
     def stage(self, layer: str) -> Stage:
@@ -173,13 +177,28 @@ class Chooser:
     def _to_add(self, concept: str, number: int) -> Proposal:
         sets = []
         for layer in self.layers:
-            levels = high_levels(self.stage(layer))
-            units = self._first(concept, layer, "IoU")
-            sets.append(Proposal(concept, layer, units, "IoU", tuple(levels[list(units)].tolist())))
-        for count, kept in ((SIEVE, TRIED), (JUDGED, 1)):
+            contrast, levels = self.contrast(number, layer)
+            strongest = np.argsort(-np.abs(contrast), kind="stable")
+            by_contrast = tuple(int(unit) for unit in strongest[: min(UNITS, most(len(strongest)))])
+            for by, units in (("IoU", self._first(concept, layer, "IoU")), (BY_CONTRAST, by_contrast)):
+                sets.append(Proposal(concept, layer, units, by, tuple(levels[list(units)].tolist())))
+        for count, kept in ((SIEVE, FINALISTS), (JUDGED, 1)):
             sets.sort(key=lambda one, count=count: self.worth(one, number, count), reverse=True)
             sets = sets[:kept]
         return sets[0]
+
+    def contrast(self, number: int, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """Each unit's mean where a concept stands less its mean, in standard deviations; and the level to add it, U."""
+        stage = self.stage(layer)
+        maps = self.maps[:, None] if self.maps.dim() == 3 else self.maps
+        there = (maps == number).any(dim=1, keepdim=True).float()
+        weight = adaptive_avg_pool2d(there, stage.activation.shape[2:]).square().double()  # mostly of cells it fills
+        values = stage.activation.double().cpu()
+        mean = (values * weight).sum(dim=(0, 2, 3)) / weight.sum()
+        spread = ((values - mean[:, None, None]).square() * weight).sum(dim=(0, 2, 3)) / weight.sum()
+        everywhere, deviation = values.mean(dim=(0, 2, 3)), values.std(dim=(0, 2, 3))
+        contrast = (mean - everywhere) / deviation.clamp(min=1e-12)
+        return contrast.numpy(), (mean + contrast.sign() * spread.sqrt()).numpy()
 
     def _first(self, concept: str, layer: str, by: str) -> tuple[int, ...]:
         order = self.order(concept, layer, by)

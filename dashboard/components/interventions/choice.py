@@ -65,7 +65,7 @@ def choose(model: session.Model) -> Choice:
         concept = _concept(item, model, bound)
         verb = st.segmented_control(
             "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **bound,
-            help="Remove: set to 0. Add: set to the level that the unit exceeds in 0.5% of places. "
+            help="Remove: set to 0. Add: set to a high level, of where the concept stands. "
             f"More and less: times {MORE} and {LESS}. Copy: set to what they are at the same place of another picture.",
         )  # fmt: skip
         layer, units, levels = _units(item, model, concept, verb, bound)
