@@ -27,6 +27,7 @@ from dissection.segmenters import Segmenter
 from pgan_core import Generator
 
 UNITS = 20  # of a proposal, as in the paper
+ADDED = 32  # of one by contrast, half of the layer at most: more of them make more of the concept
 REMOVE, ADD = "remove", "add"
 BY_EFFECT, BY_CONTRAST = "first-order effect", "contrast"
 SELECTION = range(3_000_000, 3_000_048)  # seeds on which units are chosen
@@ -179,7 +180,7 @@ class Chooser:
         for layer in self.layers:
             contrast, levels = self.contrast(number, layer)
             strongest = np.argsort(-np.abs(contrast), kind="stable")
-            by_contrast = tuple(int(unit) for unit in strongest[: min(UNITS, most(len(strongest)))])
+            by_contrast = tuple(int(unit) for unit in strongest[: min(ADDED, max(1, len(strongest) // 2))])
             for by, units in (("IoU", self._first(concept, layer, "IoU")), (BY_CONTRAST, by_contrast)):
                 sets.append(Proposal(concept, layer, units, by, tuple(levels[list(units)].tolist())))
         for count, kept in ((SIEVE, FINALISTS), (JUDGED, 1)):
