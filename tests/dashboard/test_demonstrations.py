@@ -108,7 +108,7 @@ def test_its_seeds_are_new():
 
 
 def test_the_app_opens_with_its_seed_and_a_link_names_another(open_app):
-    app = open_app("interventions")
+    app = open_app("interventions", seed=None)
     assert app.number_input(key="seed").value == session.DEFAULT_SEED
     app = open_app("interventions", seed="0")
     assert app.number_input(key="seed").value == 0
