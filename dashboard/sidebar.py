@@ -68,7 +68,7 @@ def _millions(network) -> str:
 
 def _seed() -> None:
     number, dice = st.columns([3, 1], vertical_alignment="bottom", gap="small")
-    number.number_input("Seed", 0, MAX_SEED, 0, step=1, key="seed", bind="query-params")
+    number.number_input("Seed", 0, MAX_SEED, session.DEFAULT_SEED, step=1, key="seed", bind="query-params")
     dice.button("", icon=":material/casino:", on_click=_roll, help="Another seed", width="stretch", key="dice")
 
 

@@ -13,7 +13,7 @@ Section 3.2 and appendix of Bau et al. 2019.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -57,7 +57,8 @@ class Stage:
         self.fast = prepared(generator)
         self.seeds = list(seeds)
         self.z = latents_and_labels(generator, self.seeds)
-        self.activation = torch.cat(self._each(lambda batch: self._walk(batch, stop=layer).activations[layer]))
+        self.activation = torch.cat(self.each_batch(lambda batch: self._walk(batch, stop=layer).activations[layer]))
+        self._unedited: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.z)
@@ -75,11 +76,17 @@ class Stage:
         """Each unit's mean activation over the sample, U."""
         return self.activation.mean(dim=(0, 2, 3)).cpu().numpy()
 
+    def at(self, pictures: Sequence[int]) -> Stage:
+        """The same stage with these pictures of its sample, by their places in it, each as often as it is named."""
+        part, index = copy(self), torch.as_tensor(pictures, dtype=torch.long)
+        part.seeds = [self.seeds[i] for i in index.tolist()]
+        part.z, part.activation = self.z[index], self.activation[index]
+        part._unedited = None if self._unedited is None else self._unedited[index.numpy()]
+        return part
+
     def first(self, count: int) -> Stage:
         """The same stage with the first ``count`` pictures of its sample only; nothing is computed again."""
-        part = copy(self)
-        part.seeds, part.z, part.activation = self.seeds[:count], self.z[:count], self.activation[:count]
-        return part
+        return self.at(range(min(count, len(self))))
 
     def batches(self) -> list[slice]:
         return [slice(first, min(first + BATCH, len(self))) for first in range(0, len(self), BATCH)]
@@ -96,18 +103,34 @@ class Stage:
 
     def pixels(self, edits: Sequence[Edit] = ()) -> np.ndarray:
         """Segmented pixels of every picture and concept after edits, int64 N x C (column 0: no label)."""
-        return np.concatenate(self._each(lambda batch: count_pixels(self.label_maps(edits, batch), self.concepts)))
+        if edits:
+            return self._pixels(edits)
+        if self._unedited is None:
+            self._unedited = self._pixels(())
+        return self._unedited
+
+    def _pixels(self, edits: Sequence[Edit]) -> np.ndarray:
+        return np.concatenate(self.each_batch(lambda batch: count_pixels(self.label_maps(edits, batch), self.concepts)))
 
     @torch.no_grad()
     def _walk(self, batch: slice, **arguments) -> Run:
         return self.fast.run(self.z[batch], **arguments)
 
-    def _each(self, work: Callable[[slice], object]) -> list:
+    def each_batch(self, work: Callable[[slice], object], progress: Progress | None = None) -> list:
         """The results of every batch, in order."""
+        batches = self.batches()
         if not self.threads:
-            return [work(batch) for batch in self.batches()]
+            return list(_told(map(work, batches), len(batches), progress))
         with ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(work, self.batches()))
+            return list(_told(pool.map(work, batches), len(batches), progress))
+
+
+def _told(results: Iterable, total: int, progress: Progress | None) -> Iterator:
+    """The same results, each told when it is there."""
+    for done, result in enumerate(results, start=1):
+        if progress:
+            progress(done, total)
+        yield result
 
 
 def count_pixels(labels: Tensor, concepts: int) -> np.ndarray:

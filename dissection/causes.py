@@ -2,9 +2,10 @@
 
     causes = measure(generator, dissection, segmenter)      # minutes; `python -m dissection causes`
     causes.save("assets/interventions")
-    causes.proposal("foliage"), causes.concepts["foliage"].left
+    causes.proposal("foliage", REMOVE), causes.concepts["foliage"].left
+    causes.proposal("door", ADD), causes.contexts["door"].grew["wall"]
 
-Units are chosen on the seeds of `Plan.selection` and judged on those of `Plan.evaluation`, which no choice has seen.
+Units are chosen by `proposals.Chooser` on seeds of its own and judged on those of `Plan.evaluation`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dissection.proposals import Proposal
+from dissection.proposals import REMOVE, Proposal
+from dissection.result import Dissection
 
-FORMAT, FILE = "pggan-lab causes 1", "causes.json"
+FORMAT, FILE = "pggan-lab causes 2", "causes.json"
 
 
 class CausesError(ValueError):
@@ -43,6 +45,8 @@ class ConceptEffect:
     counts: tuple[int, ...] = ()  # units taken in order, and the share left after them
     curve: tuple[float, ...] = ()
     chosen_left: float = math.nan  # the share left on the seeds that the units were chosen on
+    painted: int = 0  # pictures in which the concept was painted over, and nothing else
+    gone: float = math.nan  # in which share of them at most a tenth of it was left
 
     @property
     def random_removed(self) -> float:
@@ -53,14 +57,14 @@ class ConceptEffect:
 
 @dataclass(frozen=True)
 class ContextTable:
-    """Where a concept grew when its units were inserted at single cells, by what stood there before."""
+    """Where a concept grew when its units were inserted at single places, by what stood there before."""
 
     concept: str
     layer: str
     units: tuple[int, ...]
-    pictures: int
     threshold: int  # pixels from which it counts as grown
     places: dict[str, int]
+    pictures: dict[str, int]  # seeds that those places are of
     gain: dict[str, float]  # mean pixels
     grew: dict[str, float]  # share of the insertions
 
@@ -72,11 +76,18 @@ class Causes:
     info: dict
     concepts: dict[str, ConceptEffect]
     contexts: dict[str, ContextTable] = field(default_factory=dict)
+    added: dict[str, Proposal] = field(default_factory=dict)
 
-    def proposal(self, concept: str) -> Proposal | None:
-        """The units measured for a concept, None if there are none."""
+    def proposal(self, concept: str, verb: str) -> Proposal | None:
+        """The units chosen for a concept and a verb (`proposals.REMOVE`, `ADD`), None if there are none."""
+        if verb != REMOVE:
+            return self.added.get(concept)
         found = self.concepts.get(concept)
         return found and Proposal(concept, found.layer, found.units, found.by)
+
+    def is_of(self, dissection: Dissection) -> bool:
+        """Whether this is the dissection that units were chosen by, so that the rule would choose them again."""
+        return self.info.get("dissection") == made_of(dissection)
 
     def removed(self, concept: str) -> float:
         """The share of a concept's pixels that its units remove, 0 where that is not known."""
@@ -101,11 +112,17 @@ class Causes:
                 raise CausesError(f"{path} has the format {content.get('format')!r}, {FORMAT!r} was expected")
             effects = {name: ConceptEffect(**_read(record)) for name, record in content["concepts"].items()}
             contexts = {name: ContextTable(**_read(record)) for name, record in content["contexts"].items()}
-            return cls(dict(content["info"]), effects, contexts)
+            added = {name: Proposal(**_read(record)) for name, record in content["added"].items()}
+            return cls(dict(content["info"]), effects, contexts, added)
         except CausesError:
             raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise CausesError(f"{path} holds no causal results: {error or type(error).__name__}"[:300]) from error
+
+
+def made_of(dissection: Dissection) -> dict:
+    """What tells one dissection from others of the same model."""
+    return {name: dissection.info.get(name) for name in ("segmenter", "samples", "seed", "rule", "layers")}
 
 
 def _rounded(value):

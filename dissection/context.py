@@ -1,14 +1,16 @@
 """Where a concept can be put: its units are inserted at one place after another (Bau et al. 2019, figure 10).
 
-    table = context(stage, units, levels, concept)
-    table.gain[wall], table.gain[sky]                 # do doors appear on walls, and not in the sky?
+    stood = stood_at(stage, (8, 8))                   # what stands at each cell of a grid over each picture
+    places = balanced(stood, 60)                      # as many where walls stand as where sky is
+    table = context(stage, edit, concept, stood, places)
+    table.grew[wall], table.grew[sky]                 # do doors appear on walls, and not in the sky?
 
 The world of Toy Town knows the true answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +18,10 @@ import torch
 from torch import Tensor
 
 from dissection.causal import Progress, Stage, count_pixels
-from dissection.interventions import insert
+from dissection.interventions import Edit
+
+GRID = 8, 8  # cells of a picture, rows and columns, that count as places: of Toy Town's doors, about the size
+GROWN = 1 / 1024  # share of a picture's area from which a concept has grown: 4 pixels of 64 x 64, 16 of 128 x 128
 
 
 @dataclass(frozen=True)
@@ -24,53 +29,81 @@ class Context:
     """What inserting a concept does, by what stood at the place before. C concepts."""
 
     places: np.ndarray  # C: insertions made at places of this concept
+    pictures: np.ndarray  # C: in how many pictures those places are
     gain: np.ndarray  # C: mean growth of the inserted concept there, in pixels of a picture
-    grew: np.ndarray  # C: share of the insertions after which it grew by at least `threshold` pixels
-    threshold: int
+    grew: np.ndarray  # C: share of the insertions after which it has grown (`GROWN`)
+
+
+def threshold(size: int) -> int:
+    """The pixels by which a concept has grown in a picture of size x size pixels."""
+    return max(1, round(GROWN * size**2))
 
 
 def context(
     stage: Stage,
-    units: Sequence[int],
-    levels: Tensor,
+    edit: Callable[[Tensor], Edit],
     concept: int,
+    stood: np.ndarray,
+    places: np.ndarray | None = None,
     *,
-    grid: tuple[int, int] | None = None,
-    threshold: int = 4,
     progress: Progress | None = None,
 ) -> Context:
-    """Insert a concept's units at one place after another and tally what grew by what stood there (figure 10).
+    """Insert a concept at one place after another and tally what grew by what stood there (figure 10).
 
-    levels: the value of each of ``units``.  grid: rows and columns of places; None: the layer's cells.  What stood at
-    a place is the label that covers most of it.  (Do doors appear on walls, and not in the sky?)
+    edit: makes the insertion in regions N x h x w.  stood: what stands at the cells, N x h x w (`stood_at`).
+    places: P x (picture, row, column) of them; None: all.
     """
-    h, w = grid or stage.activation.shape[2:]
-    before, stood = _grid_of_labels(stage, (h, w), concept)
-    cells = [(y, x) for y in range(h) for x in range(w)]
-    places, gain, grew = (np.zeros(stage.concepts) for _ in range(3))
-    for done, (y, x) in enumerate(cells, start=1):
-        region = torch.zeros(h, w)
-        region[y, x] = 1
-        change = stage.pixels([insert(units, levels, region)])[:, concept] - before
-        np.add.at(places, stood[:, y, x], 1)
-        np.add.at(gain, stood[:, y, x], change)
-        np.add.at(grew, stood[:, y, x], change >= threshold)
-        if progress:
-            progress(done, len(cells))
-    seen = np.maximum(places, 1)
-    return Context(places.astype(int), gain / seen, grew / seen, threshold)
+    places = np.argwhere(stood >= 0) if places is None else places
+    change = growth(stage, edit, concept, places, stood.shape[1:], progress)
+    kinds = stood[tuple(places.T)]
+    count, gain, grew = (np.zeros(stage.concepts) for _ in range(3))
+    np.add.at(count, kinds, 1)
+    np.add.at(gain, kinds, change)
+    np.add.at(grew, kinds, change >= threshold(stage.generator.resolution))
+    pictures = np.array([len(np.unique(places[kinds == kind, 0])) for kind in range(stage.concepts)])
+    seen = np.maximum(count, 1)
+    return Context(count.astype(int), pictures, gain / seen, grew / seen)
 
 
-def _grid_of_labels(stage: Stage, grid: tuple[int, int], concept: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the concept in each picture, N, and the label that covers most of each cell of a grid, N x h x w."""
-    before, stood = [], []
+def growth(
+    stage: Stage,
+    edit: Callable[[Tensor], Edit],
+    concept: int,
+    places: np.ndarray,
+    grid: tuple[int, int] = GRID,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """By how many pixels a concept grows in the picture when it is inserted at each place alone, P."""
+    before = stage.pixels()[:, concept]
+    part = stage.at(places[:, 0])
+    regions = torch.zeros(len(places), *grid)
+    regions[torch.arange(len(places)), places[:, 1], places[:, 2]] = 1
+
+    def after(batch: slice) -> np.ndarray:
+        maps = part.label_maps([edit(regions[batch])], batch)
+        return count_pixels(maps, stage.concepts)[:, concept]
+
+    return np.concatenate(part.each_batch(after, progress)) - before[places[:, 0]]
+
+
+def balanced(stood: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """Places P x (picture, row, column) of stood N x h x w: for each label at most `count`, drawn at random."""
+    rng, chosen = np.random.default_rng(seed), []
+    for kind in np.unique(stood):
+        found = np.argwhere(stood == kind)
+        chosen.append(found[np.sort(rng.permutation(len(found))[:count])])
+    return np.concatenate(chosen)
+
+
+def stood_at(stage: Stage, grid: tuple[int, int] = GRID) -> np.ndarray:
+    """The label that covers most of each cell of a grid over each picture of the stage, N x h x w."""
+    stood = []
     for batch in stage.batches():
         maps = stage.label_maps(batch=batch)
         maps = maps[:, 0] if maps.dim() == 4 else maps
-        before.append(count_pixels(maps, stage.concepts)[:, concept])
         cells = [majority(maps, grid, (y, x), stage.concepts) for y in range(grid[0]) for x in range(grid[1])]
         stood.append(np.stack(cells, axis=1).reshape(-1, *grid))
-    return np.concatenate(before), np.concatenate(stood)
+    return np.concatenate(stood)
 
 
 def majority(maps: Tensor, grid: tuple[int, int], cell: tuple[int, int], concepts: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from dissection.causes import Causes
+from dissection.causes import Causes, ContextTable
 from dissection.cli import print_progress
 from dissection.interventions import EditError, from_json
 from dissection.job import latents_and_labels
@@ -25,6 +25,8 @@ from pgan_core.pictures import encode_png, to_uint8
 
 MAX_EDIT_FILE = 64 << 20  # bytes
 BATCH = 16
+DEMONSTRATIONS = ("door", "wall"), ("window", "wall"), ("chimney", "roof")  # what is added, and on what
+ERASED = ("foliage",)
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
@@ -41,8 +43,8 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     causes.add_argument("checkpoint")
     causes.add_argument("--dissection", required=True, type=Path, help="folder of the model's dissection")
     causes.add_argument("--segmenter", default="toytown", help=SPECS)
-    causes.add_argument("--pictures", type=int, default=500, help="pictures that effects are measured on (default 500)")
-    causes.add_argument("--control", type=int, default=40, help="pictures for each set of random units (default 40)")
+    causes.add_argument("--pictures", type=int, default=300, help="pictures that effects are measured on (default 300)")
+    causes.add_argument("--control", type=int, default=24, help="pictures for each set of random units (default 24)")
     causes.add_argument("--threads", type=int, default=2, help="batches in work at a time (default 2)")
     causes.add_argument("--out", required=True, type=Path, help="folder for causes.json and causes.md")
     causes.set_defaults(run=run_causes)
@@ -110,7 +112,33 @@ def load_generator(path: str, device: str = "cpu") -> Generator:
 
 
 def markdown(causes: Causes) -> str:
-    """The tables of the README: every concept as it is, and where concepts grew."""
+    """The tables of the README: what works how often, every concept as it is, and where concepts grew."""
+    parts = [demonstrations(causes), _removals(causes), *map(_growth, causes.contexts.values())]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def demonstrations(causes: Causes) -> str:
+    """How often the best-known interventions work with the proposed units, as sentences of a list."""
+    lines = []
+    for concept, ground in DEMONSTRATIONS:
+        table = causes.contexts.get(concept)
+        if table is not None and ground in table.places:
+            elsewhere = f", in the sky at {table.grew['sky']:.0%}" if "sky" in table.grew else ""
+            lines.append(
+                f"- **A {concept} added on a {ground}** grows at {table.grew[ground]:.0%} of {table.places[ground]} "
+                f"places of {table.pictures[ground]} seeds{elsewhere} ({len(table.units)} units of {table.layer})."
+            )
+    for concept in ERASED:
+        effect = causes.concepts.get(concept)
+        if effect is not None and effect.painted:
+            lines.append(
+                f"- **{concept.capitalize()} painted over** is gone (a tenth left at most) in {effect.gone:.0%} of "
+                f"{effect.painted} seeds ({len(effect.units)} units of {effect.layer})."
+            )
+    return "\n".join(lines)
+
+
+def _removals(causes: Causes) -> str:
     rows = [
         "| Concept | Layer | Units by | Before | After | Removed (95%) | Random units remove | Least related |",
         "|---|---|---|--:|--:|--:|--:|--:|",
@@ -122,16 +150,19 @@ def markdown(causes: Causes) -> str:
             f"| {1 - effect.left:.0%} ({1 - effect.high:.0%} to {1 - effect.low:.0%}) "
             f"| {effect.random_removed:.0%} | {1 - effect.least:.0%} |"
         )
-    for table in causes.contexts.values():
-        rows += [
-            "",
-            f"Where **{table.concept}** is inserted ({len(table.units)} units of {table.layer}), it grows on:",
-            "",
-        ]
-        rows += [
-            f"| Stood there | Places | Grew (by {table.threshold} pixels) | Mean gain, pixels |",
-            "|---|--:|--:|--:|",
-        ]
-        for name in sorted(table.places, key=lambda name: -table.gain[name]):
-            rows.append(f"| {name} | {table.places[name]} | {table.grew[name]:.0%} | {table.gain[name]:+.1f} |")
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows)
+
+
+def _growth(table: ContextTable) -> str:
+    rows = [
+        f"Where **{table.concept}** is inserted ({len(table.units)} units of {table.layer}), it grows on:",
+        "",
+        f"| Stood there | Places | Seeds | Grew (by {table.threshold} pixels) | Mean gain, pixels |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name in sorted(table.places, key=lambda name: -table.gain[name]):
+        rows.append(
+            f"| {name} | {table.places[name]} | {table.pictures[name]} | {table.grew[name]:.0%} "
+            f"| {table.gain[name]:+.1f} |"
+        )
+    return "\n".join(rows)

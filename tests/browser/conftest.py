@@ -47,6 +47,6 @@ def server(tmp_path_factory, chromium):
 
 @pytest.fixture
 def visit(chromium, server):
-    """visit("latents", seed=3, scheme="dark") opens a page; its faults fail the test (see `watched_pages`)."""
+    """visit("latents", seed=3, scheme="dark") opens a page; of seed 0 by default; faults fail (`watched_pages`)."""
     with watched_pages(chromium, server) as open_page:
-        yield open_page
+        yield lambda path="", **query: open_page(path, **({"seed": 0} | query))

@@ -21,13 +21,15 @@ def model_folder(tmp_path_factory):
 
 @pytest.fixture
 def open_app(model_folder, monkeypatch):
-    """open_app("growth", seed="3", ...) runs a page of the app with these query parameters."""
+    """open_app("growth", seed="3", ...) runs a page of the app with these query parameters; seed None: its own."""
     monkeypatch.setenv("PGGAN_LAB_MODELS", str(model_folder))
 
-    def run(page: str = "growth", **query: str) -> AppTest:
+    def run(page: str = "growth", seed: str | None = "0", **query: str) -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=120)
         for name, value in query.items():
             app.query_params[name] = value
+        if seed is not None:
+            app.query_params["seed"] = seed
         app.run()
         if page != "growth":
             app.switch_page(f"views/{page}.py").run()

@@ -18,7 +18,7 @@ from dissection.causal import (
     shares,
     single_effects,
 )
-from dissection.context import context, majority
+from dissection.context import balanced, context, growth, majority, stood_at, threshold
 from dissection.interventions import ablate, insert
 from dissection.unit_search import search_units
 from tests.dissection.painters import CONCEPTS, GREEN, LAYER, RED, RED_UNIT, Colours, painter
@@ -134,12 +134,43 @@ def test_the_label_of_most_pixels_stands_at_a_cell():
 
 def test_context_tallies_growth_by_what_stood_there(stage):
     """Red grows by what is inserted wherever it is not, and not on red itself."""
-    level = high_levels(stage)[[RED_UNIT]] * 2
-    table = context(stage.first(8), [RED_UNIT], level, RED, threshold=1)
-    h, w = stage.activation.shape[2:]
-    assert table.places.sum() == 8 * h * w
+    level, part = high_levels(stage)[[RED_UNIT]] * 2, stage.first(8)
+    stood = stood_at(part, (4, 4))
+    table = context(part, lambda region: insert([RED_UNIT], level, region), RED, stood)
+    assert table.places.sum() == stood.size and table.pictures.max() <= 8
     assert table.gain[0] > 0 and table.grew[0] > 0.5
     assert table.gain[RED] < table.gain[0]
+
+
+def test_growth_is_of_each_place_alone(stage):
+    """An insertion of a picture's one cell changes that picture as an edit of this region does, in any batch."""
+    places = np.array([[picture % 8, picture % 4, 1] for picture in range(40)])
+    edit = lambda region: insert([RED_UNIT], 9.0, region)  # noqa: E731
+    change = growth(stage, edit, RED, places, (4, 4))
+    for place in (0, 5, 39):
+        picture, y, x = places[place]
+        region = torch.zeros(4, 4)
+        region[y, x] = 1
+        alone = stage.at([picture])
+        assert change[place] == (alone.pixels([edit(region)]) - alone.pixels())[0, RED]
+
+
+def test_places_are_as_many_of_every_kind_and_drawn_by_a_seed():
+    stood = np.zeros((3, 4, 4), int)
+    stood[0, 0, 0] = stood[2, 1, 3] = 5
+    places = balanced(stood, 4, seed=1)
+    assert stood[tuple(places.T)].tolist() == [0, 0, 0, 0, 5, 5] and len(np.unique(places, axis=0)) == 6
+    assert np.array_equal(places, balanced(stood, 4, seed=1)) and not np.array_equal(places, balanced(stood, 4, seed=2))
+
+
+def test_growth_is_counted_in_shares_of_the_picture():
+    assert [threshold(size) for size in (4, 32, 64, 128, 256)] == [1, 1, 4, 16, 64]
+
+
+def test_a_stage_of_some_pictures_is_the_same_as_theirs(stage):
+    some = stage.at([7, 2, 7])
+    assert np.array_equal(some.pixels(), stage.pixels()[[7, 2, 7]])
+    assert np.array_equal(some.pixels([ablate([GREEN_UNIT])]), stage.pixels([ablate([GREEN_UNIT])])[[7, 2, 7]])
 
 
 def test_a_layer_that_is_not_there_is_named():

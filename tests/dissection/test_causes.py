@@ -1,10 +1,10 @@
 """All causal results of a small model: chosen, judged, saved, read; and the commands of the shell."""
 
-import dataclasses
 import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from dissection import dissect
@@ -14,9 +14,8 @@ from dissection.causal import Stage
 from dissection.causes import FILE, Causes, CausesError, ConceptEffect
 from dissection.interventions import ablate, to_json
 from dissection.interventions_cli import markdown
-from dissection.measure_causes import Plan, candidates, measure_causes, order_units
-from dissection.progress import Reporter
-from dissection.proposals import propose
+from dissection.measure_causes import Plan, measure_causes
+from dissection.proposals import ADD, REMOVE, SELECTION, Chooser, propose
 from pgan_core.pictures import to_uint8
 from tests.dissection.painters import GREEN, LAYER, RED, RED_UNIT, Colours, painter
 from tests.small_run import write_run
@@ -33,7 +32,7 @@ def dissection():
 
 @pytest.fixture(scope="module")
 def causes(dissection):
-    return measure_causes(painter(), dissection, Colours(), dataclasses.replace(PLAN, context_pictures=4, grid=4))
+    return measure_causes(painter(), dissection, Colours(), PLAN)
 
 
 def test_the_first_order_effect_knows_the_unit_that_paints():
@@ -58,7 +57,9 @@ def test_what_was_measured_is_read_back(causes, tmp_path):
     path = causes.save(tmp_path)
     again = Causes.load(path)
     assert again.concepts["red"].units == causes.concepts["red"].units and again.info == causes.info
-    assert again.proposal("red").layer == LAYER and again.proposal("blue") is None
+    assert again.proposal("red", REMOVE).layer == LAYER and again.proposal("blue", REMOVE) is None
+    assert again.proposal("red", ADD).units[0] == RED_UNIT and again.proposal("blue", ADD) is None
+    assert again.proposal("red", ADD).levels == pytest.approx(causes.added["red"].levels, abs=1e-5)
     assert again.removed("red") == 1 and again.removed("blue") == 0
     assert again.contexts["red"].gain == pytest.approx(causes.contexts["red"].gain, abs=1e-4)
     assert markdown(again) == markdown(causes) and "| red | 4x4/conv |" in markdown(causes)
@@ -80,14 +81,39 @@ def test_an_unknown_concept_or_layer_is_named(dissection):
         propose(dissection, "red", "8x8/conv1")
 
 
+def test_what_is_stored_is_what_the_rule_chooses(causes, dissection):
+    """A page without causes.json asks the rule for one concept and gets what the file of all concepts would say."""
+    chooser = Chooser(painter(), dissection, Colours(), ["red"], seeds=PLAN.selection)
+    assert chooser.propose("red", REMOVE) == causes.proposal("red", REMOVE)
+    assert chooser.propose("red", ADD) == causes.proposal("red", ADD)
+    assert causes.is_of(dissection) and not causes.is_of(dissect(painter(), [LAYER], Colours(), 20, seed=0))
+
+
+def test_a_proposal_adds_or_removes(causes):
+    x = torch.rand(1, 8, 4, 4, generator=torch.Generator().manual_seed(0)) / 4
+    added, removed = (causes.proposal("red", verb).edit()(x)[0, RED_UNIT] for verb in (ADD, REMOVE))
+    assert (added > x[0, RED_UNIT]).all() and (removed == 0).all()
+
+
+def test_no_effect_is_measured_on_the_seeds_of_the_choice():
+    assert not set(SELECTION) & set(Plan().evaluation)
+
+
+def test_what_is_painted_over_is_told(causes):
+    assert causes.concepts["red"].gone == 1 and 0 < causes.concepts["red"].painted <= len(PLAN.evaluation)
+
+
 def test_without_probabilities_units_are_ordered_by_iou_alone(dissection):
     class Hard:
         concepts = Colours.concepts
 
-    orders, effects = order_units(painter(), dissection, Hard(), [LAYER], PLAN, Reporter())
-    assert list(orders) == [(LAYER, "IoU")] and effects == {}
-    proposals = candidates(dissection, orders, effects, 1)
-    assert [one.concept for one in proposals] == ["red", "green", "blue"] and proposals[0].units[0] == RED_UNIT
+        def __call__(self, images):
+            return Colours()(images)
+
+    chooser = Chooser(painter(), dissection, Hard(), seeds=PLAN.selection)
+    assert chooser.effects == {}
+    proposal = chooser.propose("red", REMOVE)
+    assert proposal.by == "IoU" and proposal.units[0] == RED_UNIT and chooser.propose("blue", REMOVE) is None
 
 
 # ---- the shell ---------------------------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ from dissection.causal import (
     high_levels,
 )
 from dissection.causes import ConceptEffect, ContextTable
-from dissection.context import context
+from dissection.context import stood_at
 from dissection.interventions import ablate
-from dissection.proposals import related
+from dissection.measure_causes import where_it_grows
+from dissection.proposals import Proposal, related
 from dissection.unit_search import Search, search_units
 
 VIEWS = ["Effect", "Curve", "Each unit", "Search", "Context", "Artifacts"]
@@ -211,7 +212,7 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
     """Where the concept grows when it is inserted, by what stood there."""
     known = shipped.causes(model)
     table = known and known.contexts.get(choice.concept)
-    if table is not None and table.layer == choice.layer:
+    if table is not None and (table.layer, table.units) == (choice.layer, choice.units):
         show_context(table)
         return
     key, pictures = asked("context", model, choice, 24)
@@ -219,13 +220,11 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
         return
 
     def work(share) -> ContextTable:
-        stage, names = stage_of(model, choice, segmenter, pictures), segmenter.concepts
-        levels = high_levels(stage)[list(choice.units)]
+        stage = stage_of(model, choice, segmenter, pictures)
         tell = lambda k, n: share(k / n)  # noqa: E731
-        found = context(stage, choice.units, levels, names.index(choice.concept), grid=(8, 8), progress=tell)
-        there = [c for c in range(len(names)) if found.places[c]]
-        columns = ({names[c]: array[c].item() for c in there} for array in (found.places, found.gain, found.grew))
-        return ContextTable(choice.concept, choice.layer, choice.units, pictures, found.threshold, *columns)
+        levels = choice.levels or high_levels(stage)[list(choice.units)].tolist()
+        proposal = Proposal(choice.concept, choice.layer, choice.units, "", tuple(levels))
+        return where_it_grows(stage, proposal, stood_at(stage), progress=tell)
 
     show_context(with_progress(key, work, "Inserting place by place"))
 
@@ -234,7 +233,7 @@ def show_context(table: ContextTable) -> None:
     """A context table as chart and words."""
     names = list(table.places)
     st.caption(
-        f"{len(table.units)} units of {table.layer} set high at one place after another of {table.pictures} pictures: "
+        f"{len(table.units)} units of {table.layer} set high at {sum(table.places.values())} places, one at a time: "
         f"how much {table.concept} that gains, by what stood there before. Above the bars: how often it grew, by "
         f"{table.threshold} pixels or more. Pale: fewer than {figures.FEW_PLACES} places, too few to say."
     )

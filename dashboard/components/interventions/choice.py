@@ -10,9 +10,11 @@ import torch
 from dashboard import session
 from dashboard.components import dissections
 from dashboard.components.interventions import pictures, shipped
-from dissection.causes import Causes
+from dashboard.components.progress import with_progress
+from dissection.causes import Causes, made_of
 from dissection.interventions import Edit, EditError, ablate, copy, insert, scale
-from dissection.proposals import UNITS, Proposal, propose
+from dissection.progress import Reporter
+from dissection.proposals import ADD, REMOVE, Chooser, Proposal, propose
 
 COPY = "Copy"
 VERBS = ["Remove", "Add", "More", "Less", COPY]
@@ -21,6 +23,7 @@ COUNTS = ["best", 1, 2, 5, 10, 20, 30, "all"]
 SOURCE = "interventions_source"  # how many seeds further the picture is that is copied from
 GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and it is seen at once that they are gone
 HAND = "units by hand"
+THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Choice:
     concept: str | None
     item: dissections.Found | None
     source: int | None = None  # the seed of the picture that is copied from
+    levels: tuple[float, ...] = ()  # what adding sets the units to, as proposed; none: to what they seldom exceed
 
     def edit(self, model: session.Model, region: torch.Tensor | None) -> Edit:
         """The edit in a region H x W, or everywhere."""
@@ -42,8 +46,10 @@ class Choice:
         if self.verb == "Remove":
             return ablate(self.units, region, strength=self.strength)
         if self.verb == "Add":
-            strong = pictures.strong_levels(model.identity, self.layer, model)
-            return insert(self.units, strong[list(self.units)].tolist(), region, strength=self.strength)
+            levels = self.levels
+            if not levels:
+                levels = pictures.strong_levels(model.identity, self.layer, model)[list(self.units)].tolist()
+            return insert(self.units, levels, region, strength=self.strength)
         if self.verb == COPY:
             maps = pictures.kept_at(model.identity, self.layer, (self.source,), model)
             return copy(self.units, maps, region, strength=self.strength)
@@ -59,16 +65,16 @@ def choose(model: session.Model) -> Choice:
         concept = _concept(item, model, bound)
         verb = st.segmented_control(
             "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **bound,
-            help="Remove: set to 0. Add: set to the level that the unit exceeds in 0.5% of places. "
+            help="Remove: set to 0. Add: set to a high level, of where the concept stands. "
             f"More and less: times {MORE} and {LESS}. Copy: set to what they are at the same place of another picture.",
         )  # fmt: skip
-        layer, units = _units(item, model, concept, verb, bound)
+        layer, units, levels = _units(item, model, concept, verb, bound)
         strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **bound)
     if len(units) == width_of(model, layer):
         concept = None  # all units are no concept's
     step = min(max(session.recall(SOURCE, 1), 1), pictures.wall_size(model))
     source = pictures.next_seeds(session.seed(), step)[-1] if verb == COPY else None
-    return Choice(layer, units, verb, strength, concept, item, source)
+    return Choice(layer, units, verb, strength, concept, item, source, levels)
 
 
 def _concept(item: dissections.Found | None, model: session.Model, bound: dict) -> str | None:
@@ -90,12 +96,14 @@ def _likely(item: dissections.Found, known: Causes | None, concept: str) -> floa
     return max(float(layer.scores.iou[:, number].max()) for layer in item.dissection.layers.values())
 
 
-def _units(item, model: session.Model, concept: str | None, verb: str, bound: dict) -> tuple[str, tuple[int, ...]]:
-    """The layer and the units in it, the proposed ones or those that the viewer names."""
+def _units(
+    item, model: session.Model, concept: str | None, verb: str, bound: dict
+) -> tuple[str, tuple[int, ...], tuple[float, ...]]:
+    """The layer, its units (proposed, or named by the viewer), and the levels that are proposed for them."""
     if concept is None:
         layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **bound)
         text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **bound)
-        return layer, parse_units(text, width_of(model, layer))
+        return layer, parse_units(text, width_of(model, layer)), ()
     best = proposal(item, model, concept, verb)
     layer = st.selectbox(
         "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=185, **bound,
@@ -107,24 +115,35 @@ def _units(item, model: session.Model, concept: str | None, verb: str, bound: di
     )  # fmt: skip
     chosen = best.layer if layer == "best" else layer
     if count == "all":
-        return chosen, tuple(range(width_of(model, chosen)))
+        return chosen, tuple(range(width_of(model, chosen))), ()
     wanted = len(best.units) if count == "best" else count
     if layer == "best" and wanted <= len(best.units):
-        return chosen, best.units[:wanted]
-    return chosen, propose(item.dissection, concept, chosen, wanted).units
+        return chosen, best.units[:wanted], best.levels[:wanted]
+    return chosen, propose(item.dissection, concept, chosen, wanted).units, ()
 
 
 def proposal(item: dissections.Found, model: session.Model, concept: str, verb: str = "Remove") -> Proposal:
-    """The units for a concept: to take it away those measured beforehand, where that was done, and to add it the
-    units of the same layer that see it; else the dissection's by IoU.
+    """The units for a concept and a verb: those that causes.json holds, where it is of this model and dissection; else
+    the same rule is asked now, and where nothing can be measured those that see the concept.
     """
-    known = shipped.causes(model)
-    measured = known.proposal(concept) if known is not None else None
-    if measured is None or measured.layer not in item.dissection.layers:
-        return propose(item.dissection, concept, count=UNITS)
-    if verb in ("Remove", "Less"):
-        return measured
-    return propose(item.dissection, concept, measured.layer, UNITS)
+    aim, known = REMOVE if verb in ("Remove", "Less") else ADD, shipped.causes(model)
+    stored = known.proposal(concept, aim) if known is not None and known.is_of(item.dissection) else None
+    return stored or _chosen(item, model, concept, aim) or propose(item.dissection, concept)
+
+
+def _chosen(item: dissections.Found, model: session.Model, concept: str, aim: str) -> Proposal | None:
+    """What the rule chooses, a matter of seconds, kept; None where the dissection's segmenter is not here."""
+    segmenter = dissections.segmenter_of(item, model)
+    if segmenter is None:
+        return None
+
+    def work(share) -> Proposal | None:
+        report = Reporter(lambda progress: share(progress.done / max(progress.total, 1)))
+        chooser = Chooser(model.generator, item.dissection, segmenter, [concept], threads=THREADS, report=report)
+        return chooser.propose(concept, aim)
+
+    key = ("interventions proposal", model.identity, repr(made_of(item.dissection)), concept, aim)
+    return with_progress(key, work, "Choosing units", entries=256, patience=1)
 
 
 def width_of(model: session.Model, layer: str) -> int:
