@@ -46,6 +46,7 @@ class Plan:
     insertion_pictures: int = 8  # of the selection, on which the layer for insertions is chosen
     threads: int = 2
     seed: int = 0
+    label: int | None = None  # the class of all pictures; by seed if None
 
 
 def measure_causes(
@@ -67,7 +68,7 @@ def measure_causes(
             mine = [proposal for proposal, _ in chosen.values() if proposal.layer == layer]
             if not mine:
                 continue
-            stage = Stage(generator, layer, segmenter, plan.evaluation, threads=plan.threads)
+            stage = Stage(generator, layer, segmenter, plan.evaluation, label=plan.label, threads=plan.threads)
             for proposal in mine:
                 number = dissection.concepts.index(proposal.concept)
                 by_iou = orders[layer, "IoU"][:, number]
@@ -77,7 +78,7 @@ def measure_causes(
                 step()
     for concept in (name for name in plan.contexts if name in chosen):
         proposal = choose_insertion(generator, segmenter, dissection, layers, concept, plan)
-        stage = Stage(generator, proposal.layer, segmenter, plan.evaluation, threads=plan.threads)
+        stage = Stage(generator, proposal.layer, segmenter, plan.evaluation, label=plan.label, threads=plan.threads)
         contexts[concept] = where_it_grows(stage, proposal, plan)
     info = {
         "weights_sha256": fingerprint(generator),
@@ -87,6 +88,7 @@ def measure_causes(
         "control": plan.control,
         "draws": plan.draws,
         "layers": layers,
+        **({} if plan.label is None else {"label": plan.label}),
     }
     in_order = {name: effects[name] for name in dissection.concepts[1:] if name in effects}
     return Causes(info, in_order, contexts)
@@ -116,7 +118,13 @@ def order_units(
     if hasattr(segmenter, "probabilities"):
         with report.phase("first-order effects", -(-len(plan.selection) // BATCH)) as step:
             effects = first_order_effects(
-                generator, layers, segmenter, plan.selection, threads=plan.threads, progress=lambda done, total: step()
+                generator,
+                layers,
+                segmenter,
+                plan.selection,
+                label=plan.label,
+                threads=plan.threads,
+                progress=lambda done, total: step(),
             )
         for layer in layers:
             orders[layer, BY_EFFECT] = np.argsort(effects[layer], axis=0, kind="stable")
@@ -144,7 +152,7 @@ def choose_units(
     best: dict[str, tuple[float, Proposal, float]] = {}
     with report.phase("choosing units", len(proposals)) as step:
         for layer in dict.fromkeys(proposal.layer for proposal in proposals):
-            stage = Stage(generator, layer, segmenter, plan.selection, threads=plan.threads)
+            stage = Stage(generator, layer, segmenter, plan.selection, label=plan.label, threads=plan.threads)
             before = stage.pixels()
             for proposal in (one for one in proposals if one.layer == layer):
                 step()
@@ -204,7 +212,7 @@ def choose_insertion(
     number, tried = segmenter.concepts.index(concept), []
     for layer in layers:
         proposal = propose(dissection, concept, layer)
-        stage = Stage(generator, layer, segmenter, plan.selection, threads=plan.threads)
+        stage = Stage(generator, layer, segmenter, plan.selection, label=plan.label, threads=plan.threads)
         levels = high_levels(stage)[list(proposal.units)]
         part = stage.first(plan.insertion_pictures)
         found = context(part, proposal.units, levels, number, grid=(plan.grid, plan.grid))
