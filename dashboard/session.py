@@ -2,7 +2,7 @@
 
     model = session.model()            # what the sidebar chose; stops the page with one sentence if it cannot be read
     seed = session.seed()
-    z = session.latents(model, seed, 16)
+    z, labels = session.inputs(model, seed, 16)
 
     @session.cached(max_entries=8)     # shared by all browsers; a Model counts as an argument by its identity
     def wall(model, seed, count): ...
@@ -20,7 +20,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,10 @@ from dashboard import library
 from dashboard.components.page import plain
 from dashboard.memory import give_back_soon, returned_when_gone
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
-from pgan_core.latents import MAX_SEED, latents_from_seeds
+from pgan_core.latents import following_seeds, inputs_from_seeds
 
 DEFAULT_SEED = 28  # of the shipped model: a clear day, bare walls and roof to draw on, and a tree on either side
+BY_SEED = "by seed"  # the class of a seed, unless one is chosen
 RECENT = 6  # models in the list of recently used ones
 MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
 OPTIONS = {  # what a link may say about a file, and how its text is read
@@ -55,8 +56,14 @@ class Model:
     path: Path
     device: str
     options: tuple[tuple[str, Any], ...]  # what load_checkpoint was told about what the file leaves open
-    identity: str  # differs whenever the file, the options or the device differ: the key of caches
+    file_identity: str  # differs whenever the file, the options or the device differ: the key of the network itself
     checkpoint: Any
+    label: int | None = None  # the class that the sidebar chose for every picture; by seed if None
+
+    @property
+    def identity(self) -> str:
+        """Differs whenever a seed's picture may differ: the key of caches."""
+        return self.file_identity if self.label is None else f"{self.file_identity}-{self.label}"
 
     @property
     def generator(self) -> Generator | None:
@@ -90,7 +97,7 @@ def model(require: str = "generator") -> Model:
         st.info("There is no model yet: put a checkpoint into assets/ or upload one on the Models page.")
         st.stop()
     try:
-        chosen = open_model(name, files[name], device(), options(name))
+        chosen = in_class(open_model(name, files[name], device(), options(name)))
     except (CheckpointError, ValueError, OSError) as error:
         st.error(plain(f"{name}: {error}"))
         st.stop()
@@ -125,7 +132,7 @@ def _load(path: str, device: str, options: tuple, identity: str) -> Any:
 
 def prepared(model: Model) -> Generator:
     """The generator's inference form: the same walk and pictures in about half the time, for pages that only look."""
-    return _prepare(model.identity, model.generator)
+    return _prepare(model.file_identity, model.generator)
 
 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner=False)
@@ -258,16 +265,21 @@ def seed() -> int:
     return int(st.session_state.get("seed", DEFAULT_SEED))
 
 
-def latents(model: Model, seed: int, count: int) -> torch.Tensor:
-    """count x latent_dim latents of the seeds seed, seed + 1, ...: the same pictures as `sample --seeds` gives."""
-    seeds = ((seed + i) % (MAX_SEED + 1) for i in range(count))
-    return latents_from_seeds(seeds, model.info["latent_dim"]).to(model.device)
+def label() -> int | None:
+    """The class in the sidebar; None where each seed has its own."""
+    chosen = str(st.session_state.get("class", BY_SEED))
+    return int(chosen) if chosen.isdigit() else None
 
 
-def labels(model: Model, count: int) -> torch.Tensor | None:
-    """Class indices 0, 1, ... in turn for a conditional model, None for the others."""
-    classes = model.info.get("label_dim", 0)
-    return torch.arange(count, device=model.device) % classes if classes else None
+def in_class(model: Model) -> Model:
+    """The model with the sidebar's class, where it has that class."""
+    chosen, classes = label(), model.info.get("label_dim") or 0
+    return model if chosen is None or chosen >= classes else replace(model, label=chosen)
+
+
+def inputs(model: Model, seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Latents and classes of the seeds seed, seed + 1, ...: the same pictures as `sample --seeds` gives."""
+    return inputs_from_seeds(model.generator, following_seeds(seed, count), model.label)
 
 
 # --- caches and links ------------------------------------------------------------------------------------------

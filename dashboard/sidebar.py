@@ -1,4 +1,4 @@
-"""The frame's sidebar: which model, its card, the seed with its dice, and the device where there is a choice."""
+"""The frame's sidebar: which model, its card, the seed with its dice, and class and device where there is a choice."""
 
 import secrets
 
@@ -16,11 +16,12 @@ def draw() -> None:
     with st.sidebar:
         name = _choose()
         _seed()
+        class_place = st.container()
         devices = session.devices()
         if len(devices) > 1:
             st.selectbox("Device", devices, len(devices) - 1, key="device", bind="query-params")
         if name is not None:
-            _show_card(name)
+            _show_card(name, class_place)
 
 
 def _choose() -> str | None:
@@ -35,13 +36,15 @@ def _choose() -> str | None:
     return st.selectbox("Model", names, key="model", bind="query-params")
 
 
-def _show_card(name: str) -> None:
+def _show_card(name: str, class_place) -> None:
     session.carry_options(name)
     try:
         model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
     except (CheckpointError, ValueError, OSError):
         return  # the page says what is wrong with it, once
     session.note_use(name)
+    with class_place:
+        _class(model)
     st.html(card(model))
 
 
@@ -52,7 +55,7 @@ def card(model: session.Model) -> str:
         rows["Resolution"] = f"{model.generator.resolution} × {model.generator.resolution}"
         rows["Latent size"] = str(model.info["latent_dim"])
         if model.info["label_dim"]:
-            rows["Labels"] = f"{model.info['label_dim']}, in turn"
+            rows["Classes"] = str(model.info["label_dim"])
         rows["Generator"] = f"{_millions(model.generator)} param."
     if model.discriminator is not None:
         rows["Discriminator"] = f"{_millions(model.discriminator)} param."
@@ -70,6 +73,16 @@ def _seed() -> None:
     number, dice = st.columns([3, 1], vertical_alignment="bottom", gap="small")
     number.number_input("Seed", 0, MAX_SEED, session.DEFAULT_SEED, step=1, key="seed", bind="query-params")
     dice.button("", icon=":material/casino:", on_click=_roll, help="Another seed", width="stretch", key="dice")
+
+
+def _class(model: session.Model) -> None:
+    """The class of every picture, where the model has classes; one that another model left behind is forgotten."""
+    classes = model.info.get("label_dim") or 0
+    choices = [session.BY_SEED, *map(str, range(classes))]
+    if st.session_state.get("class", session.BY_SEED) not in choices:
+        st.session_state["class"] = session.BY_SEED
+    if classes:
+        st.selectbox("Class", choices, key="class", bind="query-params", help=f"By seed: the seed modulo {classes}")
 
 
 def _roll() -> None:

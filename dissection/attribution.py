@@ -29,20 +29,21 @@ def first_order_effects(
     seeds: Sequence[int],
     *,
     concepts: Sequence[int] | None = None,
+    label: int | None = None,
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, np.ndarray]:
     """By layer the mean change of each concept's probability mass (pixels) when a unit is ablated, U x C.
 
     generator: the plain form, which gradients flow through.  concepts: those of interest (all), the others
-    stay 0.  Raises ValueError for a segmenter without probabilities.
+    stay 0.  label: the class of all; by seed if None.  Raises ValueError for a segmenter without probabilities.
     """
     if not hasattr(segmenter, "probabilities"):
         raise ValueError("first-order effects follow gradients, and this segmenter gives no probabilities")
     batches = [list(seeds[first : first + BATCH]) for first in range(0, len(seeds), BATCH)]
     totals: dict[str, np.ndarray] = {}
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        parts = pool.map(lambda batch: _batch_effects(generator, layers, segmenter, batch, concepts), batches)
+        parts = pool.map(lambda batch: _batch_effects(generator, layers, segmenter, batch, concepts, label), batches)
         for done, part in enumerate(parts, start=1):
             totals = {name: totals.get(name, 0) + effect for name, effect in part.items()}
             if progress:
@@ -51,10 +52,15 @@ def first_order_effects(
 
 
 def _batch_effects(
-    generator, layers: Sequence[str], segmenter, seeds: Sequence[int], concepts: Sequence[int] | None
+    generator,
+    layers: Sequence[str],
+    segmenter,
+    seeds: Sequence[int],
+    concepts: Sequence[int] | None,
+    label: int | None,
 ) -> dict[str, np.ndarray]:
     """The same summed over a few seeds; one backward pass a concept."""
-    z = latents_and_labels(generator, seeds).requires_grad_()
+    z = latents_and_labels(generator, seeds, label).requires_grad_()
     run = generator.run(z, keep=layers)
     mass = segmenter.probabilities(run.images).sum(dim=(0, 2, 3))  # C
     kept = [run.activations[name] for name in layers]

@@ -44,10 +44,19 @@ class Stage:
     """
 
     def __init__(
-        self, generator: Generator, layer: str, segmenter: Segmenter, seeds: Sequence[int], *, threads: int = 1
+        self,
+        generator: Generator,
+        layer: str,
+        segmenter: Segmenter,
+        seeds: Sequence[int],
+        *,
+        label: int | None = None,
+        threads: int = 1,
     ):
-        """seeds: one picture each.  threads: batches in work at a time, each computed by one thread of its own, which
-        on few busy cores is much faster than torch's threads that wait for one another (0: leave it to torch).
+        """seeds: one picture each.  label: the class of all; by seed if None.
+
+        threads: batches in work at a time, each computed by one thread of its own, which on few busy cores is much
+        faster than torch's threads that wait for one another (0: leave it to torch).
 
         Raises ValueError for a layer that the generator has not, and for no seeds.
         """
@@ -56,7 +65,7 @@ class Stage:
         self.generator, self.layer, self.segmenter, self.threads = generator, layer, segmenter, threads
         self.fast = prepared(generator)
         self.seeds = list(seeds)
-        self.z = latents_and_labels(generator, self.seeds)
+        self.z = latents_and_labels(generator, self.seeds, label)
         self.activation = torch.cat(self.each_batch(lambda batch: self._walk(batch, stop=layer).activations[layer]))
         self._unedited: np.ndarray | None = None
 

@@ -38,6 +38,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     run.add_argument("--download", action="store_true", help="let hf:NAME fetch the model from the hub")
     run.add_argument("--samples", type=int, default=10_000, help="pictures (default 10000)")
     run.add_argument("--seed", type=int, default=0, help="seed of the first picture; picture i has seed + i")
+    run.add_argument("--label", type=int, help="class of all pictures of a conditional network; by seed if not given")
     run.add_argument("--threshold", default="iqr", help="iqr (default), a fraction such as 0.01, gandissect or dissect")
     run.add_argument("--batch", type=int, help="pictures at a time; part of what makes the bytes")
     run.add_argument("--threads", type=int, help="threads of one process; part of what makes the bytes")
@@ -95,6 +96,7 @@ def run_dissection(args: argparse.Namespace, progress, cancelled) -> Dissection:
         load_segmenter(args.segmenter, generator, code=True, download=args.download),
         args.samples,
         seed=args.seed,
+        label=args.label,
         threshold=parse_threshold(args.threshold),
         batch=args.batch,
         source=Path(args.checkpoint).name,

@@ -24,7 +24,7 @@ from dissection.segmenters import Segmenter
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core import Generator, load_checkpoint
 from pgan_core.directions import FIRST_SEED, Directions, concept_direction, consistent_direction
-from pgan_core.latents import check_latents, latents_from_seeds
+from pgan_core.latents import check_latents, inputs_from_seeds
 from pgan_core.walks import runs
 
 OPPOSITES = (("night instead of day", "moon", "sun"),)  # name, the concept to gain, the one to lose
@@ -45,10 +45,10 @@ def concept_shares(
     """The share of each picture's pixels that a segmenter gives to each concept: N x concepts, for latents N x D."""
     found = []
     for run in runs(generator, z, labels, progress=progress):
-        maps = segmenter(run.images.cpu().float())
+        maps = segmenter(run.images.float())
         maps = maps[:, None] if maps.dim() == 3 else maps
         counts = torch.stack([(maps == c).sum(dim=(1, 2, 3)) for c in range(len(segmenter.concepts))], dim=1)
-        found.append(counts.numpy() / maps[0, 0].numel())
+        found.append(counts.cpu().numpy() / maps[0, 0].numel())
     return np.concatenate(found)
 
 
@@ -62,12 +62,12 @@ def learn_direction(
     generator: Generator,
     segmenter: Segmenter,
     name: str,
-    labels: Tensor | None = None,
     *,
+    label: int | None = None,
     samples: int = 768,
     progress: Progress | None = None,
 ) -> Directions:
-    """The direction of one of `concept_names`; the same samples every time.
+    """The direction of one of `concept_names`; the same samples every time. label: their class; by seed if not given.
 
     A segmenter with differentiable `probabilities` gives the gradient of the concept's share at each sample, and the
     direction is the most dependable one (pgan_core.directions.consistent_direction). Any other segmenter's counts are
@@ -75,7 +75,7 @@ def learn_direction(
     for another name, and where the concept does not vary.
     """
     gain, lose = _signs(segmenter, name)
-    z = latents_from_seeds(range(FIRST_SEED, FIRST_SEED + samples), generator.config.latent_dim)
+    z, labels = inputs_from_seeds(generator, range(FIRST_SEED, FIRST_SEED + samples), label)
     if lose or not hasattr(segmenter, "probabilities"):
         shares = concept_shares(generator, segmenter, z, labels, progress=progress)
         return concept_direction(z, shares[:, gain].sum(axis=1) - shares[:, lose].sum(axis=1))
@@ -96,8 +96,8 @@ def _gradients(generator, segmenter, z: Tensor, gain, labels: Tensor | None, pro
     """The gradient of a concept's share of the picture at each latent: N x D."""
     found = []
     for first in range(0, len(z), BATCH):
-        some = z[first : first + BATCH].to(generator.device).requires_grad_()
-        classes = None if labels is None else labels.expand(len(some)).to(generator.device)
+        some = z[first : first + BATCH].detach().requires_grad_()
+        classes = None if labels is None else labels[first : first + BATCH]
         images = generator.run(some, labels=classes).images
         shares = segmenter.probabilities(images).mean(dim=(2, 3))
         found.append(torch.autograd.grad(shares[:, gain].sum(), some)[0].cpu())
@@ -124,10 +124,12 @@ def check_direction(
     """
     if concept not in segmenter.concepts[1:]:
         raise ValueError(f"the segmenter has no concept {concept!r}, only {', '.join(segmenter.concepts[1:])}")
-    z = latents_from_seeds(seeds, generator.config.latent_dim)
+    z, labels = inputs_from_seeds(generator, seeds)
     places = np.linspace(-reach, reach, steps)
     moved = torch.stack([direction.move(z, [float(place)]) for place in places], dim=1).flatten(0, 1)
-    shares = concept_shares(generator, segmenter, moved, progress=progress)[:, segmenter.concepts.index(concept)]
+    labels = None if labels is None else labels.repeat_interleave(steps)
+    shares = concept_shares(generator, segmenter, moved, labels, progress=progress)
+    shares = shares[:, segmenter.concepts.index(concept)]
     rows = shares.reshape(len(z), steps)
     return np.array([0.0 if np.ptp(row) == 0 else spearmanr(places, row).statistic for row in rows])
 
@@ -193,9 +195,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> dict:
     """Concept -> how well its direction does, with progress bars on standard error."""
-    generator, segmenter = load_checkpoint(args.checkpoint).generator, load_segmenter(args.segmenter)
+    generator = load_checkpoint(args.checkpoint).generator
     if generator is None:
         raise ValueError(f"{args.checkpoint} holds no generator")
+    segmenter = load_segmenter(args.segmenter, generator)
     report, found = {}, {}
     for concept in args.concept:
         name = concept if concept in concept_names(segmenter) else f"more {concept}"

@@ -48,6 +48,7 @@ def dissect(
     samples: int = 1000,
     *,
     seed: int = 0,
+    label: int | None = None,
     threshold: str | float = "iqr",
     batch: int | None = None,
     top: int = 16,
@@ -64,12 +65,12 @@ def dissect(
     batch: pictures at a time, by default as many as make 2^17 pixels. source: a name for the record.
     work: a folder for the unfinished work, which a later call with the same arguments continues; None: nothing is
     kept if the run ends early. progress is told after each step; cancelled is asked and ends the run with `Cancelled`.
-    A conditional generator draws the picture of seed s from class s mod labels.
+    label: the class of all pictures of a conditional generator; each seed has its own if None (`inputs_from_seeds`).
 
     Raises ValueError for layers that do not exist and samples that are too few, DissectionError for a `work` folder
     of another run and for a disk that is too small, each in one sentence.
     """
-    job = make_job(generator, layers, segmenter, samples, seed, threshold, batch)
+    job = make_job(generator, layers, segmenter, samples, seed, threshold, batch, label)
     if work is None and distributed.is_initialized():
         raise ValueError("Several processes share their work through a folder: name one as `work`.")
     reporter = Reporter(progress, cancelled)

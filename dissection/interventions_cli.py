@@ -35,6 +35,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     edit.add_argument("checkpoint", help="a checkpoint of any published format")
     edit.add_argument("--edit", required=True, type=Path, help="edits as the Interventions page saves them")
     edit.add_argument("--seeds", default="0-7", help="such as 0-11 or 3,17 (default 0-7)")
+    edit.add_argument("--label", type=int, help="class of all pictures of a conditional network; by seed if not given")
     edit.add_argument("--out", required=True, type=Path, help="folder for a PNG a seed, with its settings inside")
     edit.add_argument("--before", action="store_true", help="write the unedited pictures, too")
     edit.add_argument("--device", default="cpu")
@@ -45,6 +46,9 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     causes.add_argument("--segmenter", default="toytown", help=SPECS)
     causes.add_argument("--pictures", type=int, default=300, help="pictures that effects are measured on (default 300)")
     causes.add_argument("--control", type=int, default=24, help="pictures for each set of random units (default 24)")
+    causes.add_argument(
+        "--label", type=int, help="class of all pictures of a conditional network; by seed if not given"
+    )
     causes.add_argument("--threads", type=int, default=2, help="batches in work at a time (default 2)")
     causes.add_argument("--out", required=True, type=Path, help="folder for causes.json and causes.md")
     causes.set_defaults(run=run_causes)
@@ -61,7 +65,7 @@ def run_edit(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
         for first in range(0, len(seeds), BATCH):
             some = seeds[first : first + BATCH]
-            z = latents_and_labels(generator, some)
+            z = latents_and_labels(generator, some, args.label)
             with torch.inference_mode():
                 kinds = {"": generator.run(z, edits=edits).images}
                 if args.before:
@@ -69,6 +73,7 @@ def run_edit(args: argparse.Namespace) -> int:
             for kind, images in kinds.items():
                 for seed, picture in zip(some, to_uint8(images), strict=True):
                     made = {"model": Path(args.checkpoint).name, "seed": seed}
+                    made |= {} if args.label is None else {"label": args.label}
                     made |= {} if kind else json.loads(text)
                     (args.out / f"{seed:05d}{kind}.png").write_bytes(encode_png(picture, made))
     except (ValueError, OSError) as error:
@@ -87,7 +92,8 @@ def run_causes(args: argparse.Namespace) -> int:
             raise ValueError("causes needs at least 2 pictures and 1 thread")
         torch.set_num_threads(1)  # batches have threads of their own
         start = Plan().evaluation.start
-        plan = Plan(evaluation=range(start, start + args.pictures), control=args.control, threads=args.threads)
+        sample = range(start, start + args.pictures)
+        plan = Plan(evaluation=sample, control=args.control, threads=args.threads, label=args.label)
         generator, dissection = load_generator(args.checkpoint), Dissection.load(args.dissection)
         segmenter = load_segmenter(args.segmenter, generator, code=True)
         if tuple(segmenter.concepts) != dissection.concepts:

@@ -12,7 +12,8 @@ import torch
 from dissection.score import Rule, checked_categories, threshold_rule
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
-from pgan_core.latents import latents_from_seeds
+from pgan_core.latents import classes_from_seeds, inputs_from_seeds
+from pgan_core.network import one_hot
 from pgan_core.prepared import PreparedGenerator
 
 BATCH_PIXELS = 1 << 17  # of the pictures of one batch: 32 pictures of 64 x 64
@@ -30,6 +31,7 @@ class Job:
     rule: Rule
     batch: int
     categories: tuple[int, ...] | None
+    label: int | None = None  # the class of all pictures; by seed if None
 
     @property
     def level_stop(self) -> int:
@@ -58,6 +60,7 @@ def make_job(
     seed: int,
     threshold: str | float,
     batch: int | None,
+    label: int | None = None,
 ) -> Job:
     """The job, its arguments checked; ValueError in one sentence."""
     names = tuple(generator.layer_names) if layers == "all" else tuple(dict.fromkeys(layers))
@@ -76,10 +79,11 @@ def make_job(
         raise ValueError(f"A dissection by this rule needs {least} pictures or more, not {samples}.")
     if seed < 0 or seed + samples > 2**32:
         raise ValueError(f"Seeds run from 0 to 2^32 - 1; {seed} to {seed + samples - 1} leave that range.")
+    classes_from_seeds([seed], generator.config.label_dim, label)  # or one sentence about the label
     batch = batch or max(1, BATCH_PIXELS // generator.resolution**2)
     categories = getattr(segmenter, "categories", (0,) * len(segmenter.concepts))
     categories = checked_categories(rule, categories, len(segmenter.concepts))
-    return Job(prepared(generator), names, segmenter, samples, seed, rule, batch, categories)
+    return Job(prepared(generator), names, segmenter, samples, seed, rule, batch, categories, label)
 
 
 def job_info(job: Job) -> dict:
@@ -93,6 +97,7 @@ def job_info(job: Job) -> dict:
         "concepts": list(job.segmenter.concepts),
         "samples": job.samples,
         "seed": job.seed,
+        **({} if job.label is None else {"label": job.label}),
         "batch": job.batch,
         "rule": job.rule.name,
         "fraction": job.rule.fraction,
@@ -120,14 +125,13 @@ def fingerprint(generator: Generator) -> str:
     return digest.hexdigest()
 
 
-def latents_and_labels(generator: Generator, seeds: Sequence[int]) -> torch.Tensor:
-    """Latents of the seeds; for a conditional generator with the one-hot label `seed mod labels` appended."""
-    config = generator.config
-    z = latents_from_seeds(seeds, config.latent_dim)
-    if config.label_dim:
-        classes = torch.tensor([seed % config.label_dim for seed in seeds])
-        z = torch.cat([z, torch.nn.functional.one_hot(classes, config.label_dim).float()], dim=1)
-    return z.to(generator.device)
+def latents_and_labels(generator: Generator, seeds: Sequence[int], label: int | None = None) -> torch.Tensor:
+    """`pgan_core.latents.inputs_from_seeds` as one tensor: one-hot labels appended to the latents, where there are any.
+
+    So a sample is cut into batches by one index.
+    """
+    z, labels = inputs_from_seeds(generator, seeds, label)
+    return z if labels is None else torch.cat([z, one_hot(labels, generator.config.label_dim)], dim=1)
 
 
 @torch.inference_mode()
@@ -136,7 +140,9 @@ def make_batch(job: Job, images: range, keep: Sequence[str] | None = None) -> tu
     keep = job.layers if keep is None else keep
     seeds = range(job.seed + images.start, job.seed + images.stop)
     wanted = tuple(getattr(job.segmenter, "layers", ()))
-    run = job.generator.run(latents_and_labels(job.generator, seeds), keep=tuple(dict.fromkeys((*keep, *wanted))))
+    run = job.generator.run(
+        latents_and_labels(job.generator, seeds, job.label), keep=tuple(dict.fromkeys((*keep, *wanted)))
+    )
     pictures = run.images.clamp(-1, 1)
     extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
     labels = checked_labels(job.segmenter(pictures, *extra), len(images), job.num_concepts)

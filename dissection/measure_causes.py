@@ -39,6 +39,7 @@ class Plan:
     painted: int = 60  # pictures in which a concept is painted over
     threads: int = 2
     seed: int = 0
+    label: int | None = None  # the class of all pictures; by seed if None
 
 
 def measure_causes(
@@ -51,7 +52,9 @@ def measure_causes(
     """Everything of `Causes` for one model; minutes on a CPU. Raises ValueError if the two have no layer in common."""
     plan, report = plan or Plan(), Reporter(progress)
     names = dissection.concepts[1:]
-    chooser = Chooser(generator, dissection, segmenter, seeds=plan.selection, threads=plan.threads, report=report)
+    chooser = Chooser(
+        generator, dissection, segmenter, seeds=plan.selection, label=plan.label, threads=plan.threads, report=report
+    )
     removed, added, effects, contexts = {}, {}, {}, {}
     with report.phase("choosing units", 2 * len(names)) as step:
         for chosen, verb in ((removed, REMOVE), (added, ADD)):
@@ -67,7 +70,7 @@ def measure_causes(
             there = [one for one in shown.values() if one.layer == layer]
             if not here and not there:
                 continue
-            stage = Stage(generator, layer, segmenter, plan.evaluation, threads=plan.threads)
+            stage = Stage(generator, layer, segmenter, plan.evaluation, label=plan.label, threads=plan.threads)
             for proposal in here:
                 effects[proposal.concept] = judge(stage, proposal, chooser, plan)
                 step()
@@ -84,6 +87,7 @@ def measure_causes(
         "selection": [chooser.seeds[0], chooser.seeds[-1] + 1],
         "control": plan.control,
         "draws": plan.draws,
+        **({} if plan.label is None else {"label": plan.label}),
         "layers": chooser.layers,
         "size": generator.resolution,
     }

@@ -57,7 +57,9 @@ def make_material(
     pictures, maps, labels = [], [], []
     for start in range(0, len(indexes), batch):
         seeds = [dissection.info["seed"] + index for index in indexes[start : start + batch]]
-        run = generator.run(latents_and_labels(generator, seeds), keep=tuple({layer, *wanted}))
+        run = generator.run(
+            latents_and_labels(generator, seeds, dissection.info.get("label")), keep=tuple({layer, *wanted})
+        )
         clamped = run.images.clamp(-1, 1)
         pictures.append(to_uint8(clamped))
         maps.append(run.activations[layer].float().cpu())

@@ -116,12 +116,16 @@ class Chooser:
         concepts: Sequence[str] | None = None,
         *,
         seeds: Sequence[int] = SELECTION,
+        label: int | None = None,
         threads: int = 1,
         report: Reporter | None = None,
     ):
-        """concepts: those that it will be asked for (all).  Raises ValueError if the two have no layer in common."""
+        """concepts: those that it will be asked for (all).  label: the class of all; by seed if None.
+
+        Raises ValueError if the two have no layer in common.
+        """
         self.dissection, self.segmenter, self.report = dissection, segmenter, report or Reporter()
-        self.generator, self.threads = generator, threads
+        self.generator, self.label, self.threads = generator, label, threads
         self.concepts = tuple(concepts or dissection.concepts[1:])
         self.layers = candidate_layers(generator, dissection)
         self.seeds = list(seeds)[: max(8, PIXELS // generator.resolution**2)]
@@ -134,7 +138,9 @@ class Chooser:
     def stage(self, layer: str) -> Stage:
         """The selection's pictures at a layer."""
         if layer not in self._stages:
-            self._stages[layer] = Stage(self.generator, layer, self.segmenter, self.seeds, threads=self.threads)
+            self._stages[layer] = Stage(
+                self.generator, layer, self.segmenter, self.seeds, label=self.label, threads=self.threads
+            )
         return self._stages[layer]
 
     @property
@@ -146,7 +152,7 @@ class Chooser:
                 numbers = [self.dissection.concepts.index(name) for name in self.concepts]
                 with self.report.phase("first-order effects", -(-len(self.seeds) // BATCH)) as step:
                     self._effects = first_order_effects(
-                        self.generator, self.layers, self.segmenter, self.seeds, concepts=numbers,
+                        self.generator, self.layers, self.segmenter, self.seeds, concepts=numbers, label=self.label,
                         threads=self.threads, progress=lambda done, total: step(),
                     )  # fmt: skip
         return self._effects

@@ -23,7 +23,7 @@ from dissection.segmenters import Segmenter
 from dissection.segmenters.toytown import load_toytown
 from dissection.town import CONCEPTS, town
 from pgan_core import Generator, load_checkpoint
-from pgan_core.latents import latents_from_seeds
+from pgan_core.latents import inputs_from_seeds
 
 MIN_PIXELS = 4  # smaller components are slivers that occlusion or the segmenter leaves
 BATCH = 256
@@ -116,7 +116,7 @@ def real_pictures(count: int, size: int, seed: int = UNSEEN_SCENES) -> Iterator[
 def generated_pictures(generator: Generator, count: int) -> Iterator[torch.Tensor]:
     """The pictures of the seeds 0, 1, ..., batch by batch."""
     for first in range(0, count, BATCH):
-        yield generator(latents_from_seeds(range(first, min(first + BATCH, count)), generator.config.latent_dim))
+        yield generator(*inputs_from_seeds(generator, range(first, min(first + BATCH, count))))
 
 
 def report(real: World, generated: World) -> dict:

@@ -71,13 +71,14 @@ def search_units(
 def _search_loss(
     stage: Stage, concept: int, alpha: Tensor, values: Tensor, chosen: Tensor, rng: torch.Generator
 ) -> Tensor:
+    chosen = chosen.to(stage.activation.device)
     x = stage.activation[chosen]
     place = _random_places(len(chosen), x.shape[2:], rng).to(x)  # N x 1 x h x w
     a = alpha[:, None, None] * place
 
     def probability_there(edited: Tensor) -> Tensor:
         images = stage.generator.run(stage.z[chosen], start=(stage.layer, edited)).images
-        probability = stage.segmenter.probabilities(images)[:, concept]
+        probability = stage.segmenter.probabilities(images)[:, concept].to(place.device)
         where = torch.nn.functional.interpolate(place, probability.shape[-2:])[:, 0]
         return (probability * where).sum() / where.sum()
 

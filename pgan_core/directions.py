@@ -18,7 +18,7 @@ from sklearn.linear_model import LinearRegression, RidgeCV
 from torch import Tensor
 
 from pgan_core.generator import Generator
-from pgan_core.latents import check_latents, latents_from_seeds, orthogonalize
+from pgan_core.latents import check_latents, inputs_from_seeds, orthogonalize
 
 MAX_FEATURES = 2**15  # numbers of an activation that enter the principal components; larger maps are averaged down
 BATCH = 32
@@ -63,23 +63,22 @@ def principal_directions(
     *,
     count: int = 8,
     samples: int = 1000,
-    labels: Tensor | None = None,
+    label: int | None = None,
     progress: Progress | None = None,
 ) -> Directions:
     """GANSpace: the principal components of a layer's activations, each pulled back to the latent by regression.
 
-    layer: a point of the walk ("8x8/conv1").  labels: one class index, if the network has classes.
+    layer: a point of the walk ("8x8/conv1").  label: a class of the network; by seed if not given.
     The same samples are taken every time. Raises ValueError for a layer that the network has not.
     """
     if layer not in generator.layer_names:
         raise ValueError(f"there is no layer {layer!r} in this network; it has {', '.join(generator.layer_names)}")
-    z = latents_from_seeds(range(FIRST_SEED, FIRST_SEED + samples), generator.config.latent_dim)
+    z, labels = inputs_from_seeds(generator, range(FIRST_SEED, FIRST_SEED + samples), label)
     rows = []
     with torch.inference_mode():
         for i, some in enumerate(z.split(BATCH)):
-            classes = None if labels is None else labels.expand(len(some))
-            run = generator.run(some.to(generator.device), labels=classes, resolution=_size(layer, generator),
-                                alpha=1.0, stop=layer)  # fmt: skip
+            classes = None if labels is None else labels[i * BATCH : i * BATCH + len(some)]
+            run = generator.run(some, labels=classes, resolution=_size(layer, generator), alpha=1.0, stop=layer)
             rows.append(_features(run.activations[layer]).cpu().numpy())
             if progress:
                 progress(min(1.0, (i + 1) * BATCH / samples))
@@ -87,7 +86,7 @@ def principal_directions(
     pca = PCA(min(count, *features.shape), svd_solver="randomized", random_state=0)
     coordinates = pca.fit_transform(features)
     sigmas = np.maximum(coordinates.std(axis=0), np.finfo(np.float32).tiny)
-    pulled = LinearRegression().fit(coordinates / sigmas, z.numpy()).coef_.T  # K x D, for one sigma each
+    pulled = LinearRegression().fit(coordinates / sigmas, z.cpu().numpy()).coef_.T  # K x D, for one sigma each
     return Directions(torch.from_numpy(pulled.astype(np.float32)), pca.explained_variance_ratio_, "ganspace", layer)
 
 

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgan_core.layers import LayerWeights, StddevConfig, downsample, he_constant, minibatch_stddev
-from pgan_core.network import Network, NetworkConfig, one_hot
+from pgan_core.network import Network, NetworkConfig, as_tensor, one_hot
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,7 @@ class Discriminator(Network):
         """Pictures N x C x r x r (or full size, which is pooled down to r) to scores N.
 
         N x (1 + labels) where the network has label heads; labels (class indices or one-hot) only for projection heads.
+        Arrays and tensors on another device are converted; whole numbers (0 to 255) raise ValueError.
         """
         return self.run(images, labels=labels, resolution=resolution, alpha=alpha).scores
 
@@ -158,7 +159,7 @@ class Discriminator(Network):
         start: a point of the main path and its tensor as ``keep`` returned it, to go on from there.
         """
         resolution, alpha = self.moment(resolution, alpha)
-        images = self._at_size(images, resolution)
+        images = self._at_size(self._floats(images), resolution)
         walk = list(self._walk(resolution, images))
         points = [point for point, _ in walk]
         for name in [*keep, *(start or ())[:1], *filter(None, [stop])]:
@@ -256,11 +257,20 @@ class Discriminator(Network):
                 raise ValueError(
                     f"this discriminator judges pictures with their label, one of {self.config.projection}"
                 )
-            rows = one_hot(labels, self.config.projection).to(features) @ torch.renorm(self.embedding, 2, 0, 1.0)
+            rows = one_hot(as_tensor(labels, "labels"), self.config.projection).to(features) @ torch.renorm(
+                self.embedding, 2, 0, 1.0
+            )
             x = F.leaky_relu(x, self.config.slope) + (features * rows).sum(dim=1, keepdim=True)
         if self.config.score == "sigmoid":
             x = torch.sigmoid(x)
         return x.squeeze(1) if self.config.outputs == 1 else x
+
+    def _floats(self, images) -> Tensor:
+        images = as_tensor(images, "pictures")
+        if not images.is_floating_point():
+            kind = str(images.dtype).removeprefix("torch.")
+            raise ValueError(f"pictures are numbers from -1 to 1, not {kind}: for 0 to 255 give images / 127.5 - 1")
+        return images.to(self.device, self.input_dtype)
 
     def _at_size(self, images: Tensor, resolution: int) -> Tensor:
         shape, channels = tuple(images.shape), self.config.image_channels

@@ -32,7 +32,7 @@ from pgan_core.layers import (
     pixel_norm,
     upsample,
 )
-from pgan_core.network import Network, NetworkConfig, split_labels
+from pgan_core.network import Network, NetworkConfig, as_tensor, split_labels
 
 Edit = Callable[[Tensor], Tensor]  # an activation N x C x H x W to its edited form; see dissection.interventions
 
@@ -150,6 +150,7 @@ class Generator(Network):
 
         Without ``resolution`` the stored moment is rendered and enlarged to full size, as the official code does.
         labels: N x label_dim one-hot, or N class indices; a z that already has them appended is accepted.
+        Numpy arrays, other kinds of numbers and tensors on another device are converted.
         """
         images = self.run(z, labels=labels, resolution=resolution, alpha=alpha).images
         return upsample(images, self.resolution // images.shape[-1]) if resolution is None else images
@@ -276,6 +277,7 @@ class Generator(Network):
     def _input(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Latent and labels to what enters the first layer: concatenated and normalised as the configuration says."""
         config = self.config
+        z = z if z is None else as_tensor(z, "latents").to(self.device, self.input_dtype)
         z, labels = split_labels(z, labels, config.latent_dim, config.label_dim)
         norm = partial(pixel_norm, eps=config.latent_norm_eps, eps_outside=config.pixel_norm_eps_outside)
         if config.latent_norm in ("latent", "both"):

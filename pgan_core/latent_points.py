@@ -7,6 +7,7 @@ A point is one of
     3-7+12      latent arithmetic
     @2.5:0.25   a place in the plane of seeds (x : y)
     z:AACAPw..  the numbers themselves, float32 in base64
+    17#2        any of these, as class 2 of a conditional network
 
 so that a list of them, with commas, fits into a link, a file's settings or a command.
 """
@@ -22,9 +23,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgan_core.latents import MAX_SEED, check_latents, combine, latents_from_seeds, neighbours, seed_plane
+from pgan_core.latents import (
+    MAX_SEED,
+    check_latents,
+    classes_from_seeds,
+    combine,
+    latents_from_seeds,
+    neighbours,
+    seed_plane,
+    seed_plane_classes,
+)
 
-NUMBERS, PLACE = "z:", "@"
+NUMBERS, PLACE, CLASS = "z:", "@", "#"
 TERM = re.compile(r"([+-]?)(\d+(?:~\d+)*)")
 MAX_POINTS = 10_000  # of a file: more is a mistake
 MAX_BYTES = 2**28  # unpacked
@@ -33,11 +43,11 @@ SUFFIXES = (".npz", ".json")
 
 def point_latent(text: str, latent_dim: int) -> Tensor:
     """The latent that a text means, 1 x latent_dim. Raises ValueError, one sentence, for anything else."""
-    text = text.strip()
+    text, _ = _parts(text)
     if text.startswith(NUMBERS):
         return _numbers(text, latent_dim)
-    if place := re.fullmatch(r"@(-?\d+(?:\.\d+)?):(-?\d+(?:\.\d+)?)", text):
-        return seed_plane(float(place[1]), float(place[2]), latent_dim)
+    if place := _place(text):
+        return seed_plane(*place, latent_dim)
     terms = TERM.findall(text)
     if not terms or "".join(sign + term for sign, term in terms) != text or any(not s for s, _ in terms[1:]):
         raise ValueError(f"{text[:40]!r} is no point: a point is a seed (17), a neighbour (17~3) or a sum (3-7+12)")
@@ -52,9 +62,45 @@ def points_latents(texts: Sequence[str], latent_dim: int) -> Tensor:
     return torch.cat([point_latent(text, latent_dim) for text in texts])
 
 
-def latent_text(z: Tensor) -> str:
-    """The text of a latent's own numbers (D)."""
-    return NUMBERS + base64.urlsafe_b64encode(np.asarray(z.cpu(), "<f4").tobytes()).decode()
+def points_classes(texts: Sequence[str], classes: int, label: int | None = None) -> Tensor | None:
+    """The classes of several points as one-hot rows N x classes: all `label` where one is chosen. None without classes.
+
+    A seed's own class is that of `classes_from_seeds`; its neighbours have it, too, and a sum has its first seed's. A
+    place in the plane of seeds blends the classes around it; plain numbers are of class 0. `#2` says another class.
+    """
+    if label is not None or not classes:
+        chosen = classes_from_seeds(range(len(texts)), classes, label)
+        return None if chosen is None else torch.eye(classes)[chosen]
+    return torch.cat([_class_row(*_parts(text), classes) for text in texts])
+
+
+def _class_row(text: str, class_: int | None, classes: int) -> Tensor:
+    """One point's class, 1 x classes."""
+    if class_ is None and (place := _place(text)):
+        return seed_plane_classes(*place, classes)
+    first = re.search(r"\d+", text)
+    seed = 0 if text.startswith(NUMBERS) or not first else int(first[0])
+    return torch.eye(classes)[classes_from_seeds([seed], classes, class_)]
+
+
+def _parts(text: str) -> tuple[str, int | None]:
+    """A point's text without its class, and the class."""
+    text, mark, class_ = text.strip().partition(CLASS)
+    if mark and not re.fullmatch(r"\d{1,9}", class_):
+        raise ValueError(f"the class of a point is a whole number (17#2), not {class_[:40]!r}")
+    return text, int(class_) if mark else None
+
+
+def _place(text: str) -> tuple[float, float] | None:
+    """x and y of a place in the plane of seeds; None for every other point."""
+    found = re.fullmatch(r"@(-?\d+(?:\.\d+)?):(-?\d+(?:\.\d+)?)", text)
+    return (float(found[1]), float(found[2])) if found else None
+
+
+def latent_text(z: Tensor, class_: int | None = None) -> str:
+    """The text of a latent's own numbers (D), and of a class."""
+    numbers = NUMBERS + base64.urlsafe_b64encode(np.asarray(z.cpu(), "<f4").tobytes()).decode()
+    return numbers if class_ is None else f"{numbers}{CLASS}{class_}"
 
 
 def _numbers(text: str, latent_dim: int) -> Tensor:

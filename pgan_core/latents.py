@@ -1,5 +1,6 @@
 """Latents: from seeds to points, and ways through the space between them (section 6.3 of Karras et al. 2018).
 
+    z, labels = inputs_from_seeds(generator, range(64))                # what a seed is, for every kind of network
     z = latents_from_seeds(range(64), generator.config.latent_dim)     # N x latent_dim, float32
     way = path(z[:4], 120, closed=True)                                # 120 x latent_dim: a loop through four points
     images = generator(way)
@@ -35,6 +36,35 @@ def latents_from_seeds(seeds: Iterable[int], latent_dim: int) -> Tensor:
             raise ValueError(f"a seed is a whole number from 0 to {MAX_SEED}, not {seed}")
     rows = [np.random.RandomState(int(seed)).standard_normal(latent_dim) for seed in seeds]
     return torch.from_numpy(np.stack(rows).astype(np.float32))
+
+
+def classes_from_seeds(seeds: Iterable[int], classes: int, label: int | None = None) -> Tensor | None:
+    """The class of each seed, N int64: `label` where one is chosen, else seed mod classes. None without classes.
+
+    Raises ValueError for a label that the network has not.
+    """
+    if label is not None and not 0 <= label < classes:
+        has = f"has the classes 0 to {classes - 1}" if classes else "has no classes"
+        raise ValueError(f"this network {has}: there is no class {label}")
+    if not classes:
+        return None
+    return torch.tensor([int(seed) % classes if label is None else label for seed in seeds])
+
+
+def inputs_from_seeds(generator, seeds: Iterable[int], label: int | None = None) -> tuple[Tensor, Tensor | None]:
+    """What a generator makes of seeds: latents N x latent_dim and class indices N (or None), on its device.
+
+    A seed has its own class (`classes_from_seeds`), so that it is the same picture at any place of any batch.
+    """
+    seeds, config = list(seeds), generator.config
+    labels = classes_from_seeds(seeds, config.label_dim, label)
+    z = latents_from_seeds(seeds, config.latent_dim).to(generator.device)
+    return z, None if labels is None else labels.to(generator.device)
+
+
+def following_seeds(seed: int, count: int) -> list[int]:
+    """seed, seed + 1, ..., count of them; after the last seed of all comes 0."""
+    return [(seed + i) % (MAX_SEED + 1) for i in range(count)]
 
 
 def check_latents(z, latent_dim: int | None = None) -> Tensor:
@@ -184,15 +214,27 @@ def seed_plane(x, y, latent_dim: int) -> Tensor:
 
     x, y: N numbers each, or one. Seeds wrap around at 2^32, so that the plane has no edge. Returns N x latent_dim.
     """
+    seeds, shares = _corners(x, y)
+    distinct, places = np.unique(seeds, return_inverse=True)
+    latents = latents_from_seeds(distinct.tolist(), latent_dim).numpy()[places.reshape(seeds.shape)]
+    return torch.from_numpy((latents * shares[..., None]).sum(axis=0).astype(np.float32))
+
+
+def seed_plane_classes(x, y, classes: int) -> Tensor:
+    """The classes that belong to the latents of `seed_plane`, blended as they are: N x classes, rows of sum 1."""
+    seeds, shares = _corners(x, y)
+    rows = np.eye(classes)[seeds % classes]
+    return torch.from_numpy((rows * shares[..., None]).sum(axis=0).astype(np.float32))
+
+
+def _corners(x, y) -> tuple[np.ndarray, np.ndarray]:
+    """The four seeds around each place of the plane and their shares in it, 4 x N each."""
     x, y = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, np.float64)) for v in (x, y)))
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("a place in the plane of seeds is two numbers, not NaN or infinity")
     corners = [(np.floor(x) + i, np.floor(y) + j) for i in (0, 1) for j in (0, 1)]
     seeds = np.stack([(cx.astype(np.int64) + PLANE_STRIDE * cy.astype(np.int64)) % 2**32 for cx, cy in corners])
-    shares = np.stack([(1 - abs(x - cx)) * (1 - abs(y - cy)) for cx, cy in corners])
-    distinct, places = np.unique(seeds, return_inverse=True)
-    latents = latents_from_seeds(distinct.tolist(), latent_dim).numpy()[places.reshape(seeds.shape)]
-    return torch.from_numpy((latents * shares[..., None]).sum(axis=0).astype(np.float32))
+    return seeds, np.stack([(1 - abs(x - cx)) * (1 - abs(y - cy)) for cx, cy in corners])
 
 
 # ---- moving points -----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -94,6 +95,11 @@ class Network(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """The kind of number in which latents and pictures enter."""
+        return next(self.parameters()).dtype
+
     def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]:
         """The (resolution, alpha) that a walk uses: what is asked for, else what the checkpoint stored.
 
@@ -141,6 +147,21 @@ def build_layers(specs: Sequence, weights: Mapping[str, LayerWeights]) -> nn.Mod
     return layers
 
 
+def as_tensor(values, what: str) -> Tensor:
+    """A tensor as it is, or the tensor of an array or a list of numbers. Raises ValueError for anything else."""
+    if not isinstance(values, Tensor):
+        try:
+            array = np.asarray(values)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{what} are rows of equal length") from error
+        if array.dtype.kind not in "fiu":
+            raise ValueError(f"{what} are numbers in a tensor or an array, not {type(values).__name__}")
+        values = torch.from_numpy(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))
+    if values.is_complex() or values.dtype == torch.bool:
+        raise ValueError(f"{what} are real numbers, not {str(values.dtype).removeprefix('torch.')}")
+    return values
+
+
 def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: int) -> tuple[Tensor, Tensor | None]:
     """Latents N x latent_dim and labels as one-hot N x label_dim (None for an unconditional network).
 
@@ -163,7 +184,7 @@ def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: i
         labels = z.new_ones(z.shape[0], 1)  # one class only: nothing to choose
     if labels is None:
         raise ValueError(f"this network is conditional on {label_dim} labels: give class indices or one-hot rows")
-    labels = one_hot(labels, label_dim).to(z)
+    labels = one_hot(as_tensor(labels, "labels"), label_dim).to(z)
     if len(labels) != len(z):
         raise ValueError(f"{len(z)} latents need as many labels, not {len(labels)}")
     return z, labels

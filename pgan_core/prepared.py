@@ -72,6 +72,10 @@ class PreparedGenerator(Generator):
     def device(self) -> torch.device:
         return next(self.buffers()).device
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        return torch.promote_types(self.dtype, torch.float32)  # latents are normalised before they are shortened
+
     def variant(self, *_, **__) -> Generator:
         """Not of a prepared form, whose constants are folded: take the generator's variant and prepare that."""
         raise ValueError("a prepared generator has no variants: prepare the generator's variant instead")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from pgan_core.checkpoints.cli import add_file_options, open_files
 from pgan_core.generator import Generator
 from pgan_core.latent_points import from_file, latent_text, seed_list
-from pgan_core.latents import METHODS, latents_from_seeds, truncate
+from pgan_core.latents import METHODS, classes_from_seeds, inputs_from_seeds, truncate
 from pgan_core.pictures import contact_sheet, encode_png, enlarge
 from pgan_core.walk_recipe import SUFFIXES, WalkRecipe, walk_file
 from pgan_core.walks import Progress, check_frames, estimate, render
@@ -62,26 +62,27 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resolution", type=int, help="of the pictures; the stored moment at full size if not given")
     parser.add_argument("--alpha", dest="fade", type=float, help="weight of the newer resolution, 0 to 1")
     parser.add_argument("--truncation", type=float, default=1.0, metavar="PSI", help="latents times this number")
-    parser.add_argument("--label", type=int, help="class of a conditional network")
+    parser.add_argument(
+        "--label", type=int, help="class of all pictures of a conditional network; by seed if not given"
+    )
     parser.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
     parser.add_argument("--device", default="cpu")
     add_file_options(parser, alpha=False)
 
 
-def _open(args: argparse.Namespace) -> tuple[Generator, Tensor | None, dict]:
-    """The prepared generator, its class and what a file's settings say about them. ValueError for what does not fit."""
+def _open(args: argparse.Namespace) -> tuple[Generator, dict]:
+    """The prepared generator and what a file's settings say about it. ValueError for what does not fit."""
     checkpoint = open_files(args, args.weights)
     if checkpoint.generator is None:
         raise ValueError(f"{args.files[0]}: there is no generator in this file")
     generator = checkpoint.generator.to(_device(args.device)).prepared()
     resolution, alpha = generator.moment(args.resolution, args.fade)
     classes = generator.config.label_dim
-    if args.label is not None and not 0 <= args.label < classes:
-        raise ValueError(f"{args.files[0]} has {classes} classes, there is no label {args.label}")
-    label = args.label or 0
+    classes_from_seeds([0], classes, args.label)  # or one sentence about the label
     settings = {"model": Path(args.files[0]).name, "format": checkpoint.format, "weights": args.weights}
+    label = "by seed" if args.label is None else args.label
     settings |= {"resolution": resolution, "alpha": alpha, **({"label": label} if classes else {})}
-    return generator, torch.tensor([label]) if classes else None, settings
+    return generator, settings
 
 
 def _device(name: str) -> torch.device:
@@ -92,13 +93,13 @@ def _device(name: str) -> torch.device:
         raise ValueError(f"the device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
 
 
-def _pictures(generator: Generator, z: Tensor, label: Tensor | None, args: argparse.Namespace) -> np.ndarray:
+def _pictures(generator: Generator, z: Tensor, labels: Tensor | None, args: argparse.Namespace) -> np.ndarray:
     """Pictures uint8 under a progress bar; without a resolution at full size, as `generator(z)` gives them."""
     resolution, alpha = generator.moment(args.resolution, args.fade)
     check_frames(len(z), resolution)
     with tqdm(total=len(z), unit="picture") as bar:
         pictures = render(
-            generator, z, label, resolution=resolution, alpha=alpha, progress=_report(bar, len(z))
+            generator, z, labels, resolution=resolution, alpha=alpha, progress=_report(bar, len(z))
         )  # fmt: skip
     return enlarge(pictures, generator.resolution) if args.resolution is None else pictures
 
@@ -127,15 +128,16 @@ def run_sample(args: argparse.Namespace) -> None:
     if args.columns is not None and args.columns < 1:
         raise ValueError(f"a grid has one column at least, not {args.columns}")
     seeds = None if args.latents else seed_list(args.seeds)
-    generator, label, settings = _open(args)
+    generator, settings = _open(args)
     if seeds is None:
         z = from_file(args.latents.read_bytes(), args.latents.name, generator.config.latent_dim)
+        labels = classes_from_seeds([0] * len(z), generator.config.label_dim, args.label)
         names, settings["latents"] = [f"latent{i:04d}" for i in range(len(z))], args.latents.name
     else:
-        z = latents_from_seeds(seeds, generator.config.latent_dim)
+        z, labels = inputs_from_seeds(generator, seeds, args.label)
         names, settings["seeds"] = [f"seed{seed:04d}" for seed in seeds], args.seeds
     settings["truncation"] = args.truncation
-    pictures = _pictures(generator, truncate(z, args.truncation), label, args)
+    pictures = _pictures(generator, truncate(z, args.truncation), labels, args)
     if args.out.suffix.lower() == ".png":
         columns = args.columns or int(np.ceil(len(pictures) ** 0.5))
         args.out.write_bytes(encode_png(contact_sheet(pictures, columns), settings))
@@ -153,7 +155,7 @@ def run_walk(args: argparse.Namespace) -> None:
     for name in args.out:
         if Path(name).suffix.lower() not in SUFFIXES:
             raise ValueError(f"a walk is written as {', '.join(SUFFIXES)}, not as {name!r}")
-    generator, label, settings = _open(args)
+    generator, settings = _open(args)
     recipe = _recipe(args, generator.config.latent_dim)
     cost = estimate(generator, recipe.frames, resolution=settings["resolution"], alpha=settings["alpha"])
     print(
@@ -161,7 +163,7 @@ def run_walk(args: argparse.Namespace) -> None:
     )
     check_frames(recipe.frames, settings["resolution"])
     z = recipe.latents(generator.config.latent_dim)
-    frames = _pictures(generator, z, label, args)
+    frames = _pictures(generator, z, recipe.classes(generator.config.label_dim, args.label), args)
     for name in args.out:
         data = walk_file(
             name, frames, z, recipe.settings(**settings), fps=args.fps, size=args.size, columns=args.columns

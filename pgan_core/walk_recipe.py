@@ -2,7 +2,8 @@
 
 recipe = WalkRecipe(points=("0", "5~2", "17"), frames=120, closed=True)
 z = recipe.latents(generator.config.latent_dim)
-data = walk_file("walk.webm", render(generator, z), z, recipe.settings(model="64x64"), fps=30)
+labels = recipe.classes(generator.config.label_dim)         # None for a network without classes
+data = walk_file("walk.webm", render(generator, z, labels), z, recipe.settings(model="64x64"), fps=30)
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from pgan_core.latent_points import point_latent, points_latents, to_json, to_npz
+from pgan_core.latent_points import point_latent, points_classes, points_latents, to_json, to_npz
 from pgan_core.latents import METHODS, circle, path, random_walk, truncate
 from pgan_core.pictures import contact_sheet, encode_gif, encode_mp4, encode_png, encode_webm, enlarge
 
@@ -56,6 +57,18 @@ class WalkRecipe:
             z = points_latents(self.points, latent_dim)
             z = path(z, self.frames, closed=self.closed, method=self.method)
         return truncate(z, self.truncation)
+
+    def classes(self, classes: int, label: int | None = None) -> Tensor | None:
+        """The classes along the walk, frames x classes: all `label` where one is chosen. None without classes.
+
+        Between key points they change from one's to the other's as a straight line, so that each key frame is the
+        picture of its point. A random walk has its seed's class, a circle that of its centre.
+        """
+        points = [str(self.seed)] if self.kind == "random" else list(self.points or "0")
+        rows = points_classes(points if self.kind == "points" else points[:1], classes, label)
+        if rows is None or self.kind != "points":
+            return None if rows is None else rows.expand(self.frames, -1)
+        return path(rows, self.frames, closed=self.closed, method="lerp")
 
     def settings(self, **more) -> dict:
         """Everything that made the walk, for a file's metadata; `more` names the model, resolution, alpha, label."""

@@ -84,12 +84,15 @@ def runs(
     stop: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Run]:
-    """The generator's runs over the latents N x D, a batch at a time; labels: N class indices, or one for all."""
+    """The generator's runs over the latents N x D, a batch at a time; labels: N class indices or rows, or one for all.
+
+    Rows are N x label_dim.
+    """
     z = check_latents(z, generator.config.latent_dim)
     resolution, alpha = generator.moment(resolution, alpha)
     size = _batch(resolution)
     if labels is not None:
-        labels = labels.expand(len(z)) if labels.numel() == 1 else labels
+        labels = labels.expand(len(z), *labels.shape[1:]) if len(labels) == 1 else labels
     for first in range(0, len(z), size):
         chosen = None if labels is None else labels[first : first + size].to(generator.device)
         with torch.inference_mode():
@@ -171,14 +174,15 @@ def layer_film(
         raise ValueError(f"there is no layer {layer!r} in this network; it has {', '.join(generator.layer_names)}")
     top = min(r for r in generator.resolutions if r >= int(layer.partition("x")[0]))
 
-    def maps(latents: Tensor, report: Progress | None = None) -> Iterator[Tensor]:
+    def maps(latents: Tensor, labels: Tensor | None, report: Progress | None = None) -> Iterator[Tensor]:
         for run in runs(generator, latents, labels, resolution=top, alpha=1.0, stop=layer, progress=report):
             yield run.activations[layer].float().cpu()
 
-    few = torch.cat(list(maps(z[:: max(1, len(z) // 16)])))
+    some = slice(None, None, max(1, len(z) // 16))
+    few = torch.cat(list(maps(z[some], labels if labels is None or len(labels) == 1 else labels[some])))
     chosen = few.std(dim=0).mean(dim=(1, 2)).topk(min(units, few.shape[1])).indices.sort().values
     shrink = max(1, few.shape[-1] // FILM_SIDE)
-    film = torch.cat([F.avg_pool2d(x[:, chosen], shrink) for x in maps(z, progress)])
+    film = torch.cat([F.avg_pool2d(x[:, chosen], shrink) for x in maps(z, labels, progress)])
     low, high = (edge(film, dim=(0, 2, 3), keepdim=True) for edge in (torch.amin, torch.amax))
     scaled = (film - low) / (high - low).clamp(min=1e-12)
     return (scaled * 255).round().to(torch.uint8).numpy(), chosen.tolist()

@@ -43,10 +43,14 @@ def settings(model: session.Model) -> tuple[tuple[str, ...], str, int, str | flo
     """Layers, segmenter, sample and threshold."""
     names = list(model.generator.layer_names)
     default = [name for name in names if name.endswith("conv1")][:2] or names[-1:]
-    layers = st.multiselect("Layers", names, default, key=f"dissection_layers_{model.identity}", placeholder="Layers")
+    layers = st.multiselect(
+        "Layers", names, default, key=f"dissection_layers_{model.file_identity}", placeholder="Layers"
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button(
-            "All layers", on_click=st.session_state.__setitem__, args=(f"dissection_layers_{model.identity}", names)
+            "All layers",
+            on_click=st.session_state.__setitem__,
+            args=(f"dissection_layers_{model.file_identity}", names),
         )
         samples = st.segmented_control("Pictures", SAMPLES, default=300, required=True, key="dissection_samples")
         kind = st.segmented_control(
@@ -73,14 +77,22 @@ def run(model: session.Model, layers: tuple[str, ...], segmenter: str, samples: 
     """Compute, keep, and show the result; one sentence where it cannot be."""
     try:
         read = dissections.compute(
-            model.generator, dissections.weights_of(model), layers, segmenter, samples, session.seed(), threshold
+            model.generator,
+            dissections.weights_of(model),
+            layers,
+            segmenter,
+            samples,
+            session.seed(),
+            threshold,
+            model.label,
         )
     except (ValueError, OSError) as error:
         stop()
         st.error(str(error))
         return
     stop()
-    dissections.keep(f"{samples} pictures, {segmenter}, {threshold}, {len(layers)} layers", read)
+    of_class = "" if model.label is None else f" of class {model.label}"
+    dissections.keep(f"{samples} pictures{of_class}, {segmenter}, {threshold}, {len(layers)} layers", read)
     leave()
 
 

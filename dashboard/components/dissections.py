@@ -92,13 +92,20 @@ def bring(files: dict[str, bytes]) -> Dissection:
 
 
 def compute(
-    generator: Generator, identity: str, layers: tuple[str, ...], segmenter: str, samples: int, seed: int, threshold
+    generator: Generator,
+    identity: str,
+    layers: tuple[str, ...],
+    segmenter: str,
+    samples: int,
+    seed: int,
+    threshold: str | float,
+    label: int | None = None,
 ) -> Dissection:
     """A new dissection under a bar with the time left. It stops when the viewer does anything, and can go on later.
 
     Raises ValueError (SegmenterError, DissectionError) in one sentence.
     """
-    key = ("dissect", identity, layers, segmenter, samples, seed, threshold)
+    key = ("dissect", identity, layers, segmenter, samples, seed, threshold, label)
     work = Path(tempfile.gettempdir()) / f"pggan-lab-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}"
     note = st.empty()
 
@@ -109,6 +116,7 @@ def compute(
             segmenter_for(segmenter, generator, identity),
             samples,
             seed=seed,
+            label=label,
             threshold=threshold,
             work=work,
             progress=lambda report: _tell(report, note, share),
@@ -139,7 +147,7 @@ def segmenter_of(item: Found, model: session.Model):
     if not item.own or spec.partition(":")[0] not in ("toytown", "clusters"):
         return None
     try:
-        return segmenter_for(spec, model.generator, model.identity)
+        return segmenter_for(spec, model.generator, model.file_identity)
     except SegmenterError:
         return None
 

@@ -33,7 +33,7 @@ def final_growth(
     """
 
     def work(progress: Callable[[float], None]) -> tuple[Track, list[str]]:
-        z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
+        z, labels = session.inputs(model, seed, columns**2)
         size = tile_size(model.generator.resolution, columns)
         early = None if first is None else lambda frame: first(sheet_address(contact_sheet(frame.pictures, columns)))
         frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True, first=early))
@@ -49,7 +49,7 @@ def final_growth(
 def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int) -> tuple[Track, list[str]]:
     """The snapshots of the model's run, each at its own moment; `stages` are (path, time of the file's last change)."""
     frames, kimg = [], []
-    z, labels = session.latents(model, seed, columns**2), session.labels(model, columns**2)
+    z, labels = session.inputs(model, seed, columns**2)
     for path, _ in stages:
         stage = load_checkpoint(path, device=model.device)
         size = tile_size(model.generator.resolution, columns)

@@ -64,8 +64,8 @@ def network(model: session.Model, setting: Setting) -> Generator | Discriminator
 
 
 def sample(model: session.Model, setting: Setting) -> tuple[Tensor, Tensor | None]:
-    """The latents of the setting, and the labels of a conditional model."""
-    return session.latents(model, setting.seed, setting.count), session.labels(model, setting.count)
+    """The latents of the setting, and the classes of a conditional model."""
+    return session.inputs(model, setting.seed, setting.count)
 
 
 def pictures(model: session.Model, setting: Setting) -> Tensor:

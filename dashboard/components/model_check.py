@@ -44,7 +44,7 @@ def samples(model: session.Model, seed: int) -> Samples:
 def _draw(model: session.Model, seed: int, progress: Callable[[float], None]) -> Samples:
     size = model.generator.moment()[0]
     count = 12 if size <= 128 else 8 if size <= 256 else 2
-    z, labels = session.latents(model, seed, count), session.labels(model, count)
+    z, labels = session.inputs(model, seed, count)
     generator, step, drawn = session.prepared(model), max(1, (256 // size) ** 2), []
     for start in range(0, count, step):
         part = slice(start, start + step)

@@ -15,7 +15,7 @@ A page answers one question, and is built like this (copy it):
     @session.cached(max_entries=8)                    # arrays in, arrays out; a Model counts by its identity
     def pictures(model, seed, count):
         with torch.inference_mode():
-            return model.generator(session.latents(model, seed, count)).cpu().numpy()
+            return model.generator(*session.inputs(model, seed, count)).cpu().numpy()
 
     model = session.model()                           # stops with one sentence where there is none
     header("What lies between two pictures?", "PGGAN, appendix F")

@@ -176,7 +176,7 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
         norm = st.segmented_control(
             "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **bound
         )
-    z, labels = session.latents(model, seed, 2), session.labels(model, 2)
+    z, labels = session.inputs(model, seed, 2)
     config = grown_to(model.generator.config, size)
     results = with_progress(
         ("fresh", model.identity, size, custom, seed),

@@ -92,13 +92,15 @@ def options_section(model: session.Model) -> None:
     """Controls for everything that a file may leave open; the file is read again with them."""
     st.subheader("What the file leaves open")
     said = dict(model.options)
-    with st.form(f"models_options_{model.identity}", border=False):
+    with st.form(f"models_options_{model.file_identity}", border=False):
         columns = st.columns(len(CHOICES) + 2)
         chosen = {}
         for column, (name, values) in zip(columns, CHOICES.items(), strict=False):
             shown = [AS_STORED, *values]
             at = shown.index(said[name]) if name in said else 0
-            chosen[name] = column.selectbox(name.replace("_", " "), shown, at, key=f"models_{name}_{model.identity}")
+            chosen[name] = column.selectbox(
+                name.replace("_", " "), shown, at, key=f"models_{name}_{model.file_identity}"
+            )
         stored = {"value": None, "placeholder": AS_STORED}
         group = columns[-2].number_input(
             "stddev group", 0, None, **stored | {"value": said.get("stddev_group")}, help="0: the whole batch"
@@ -204,7 +206,8 @@ if sentence and refused_beside == name:
     st.error(plain(sentence))
 try:
     files = session.offered()
-    model = session.open_model(name, files[name], session.device(), session.options(name)) if name in files else None
+    read = session.open_model(name, files[name], session.device(), session.options(name)) if name in files else None
+    model = read and session.in_class(read)
 except UNREADABLE as error:
     st.error(plain(f"{name}: {error}"))
     if session.options(name) and st.button("Read it as stored", icon=":material/undo:", key="models_as_stored"):

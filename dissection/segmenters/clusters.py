@@ -16,7 +16,7 @@ from sklearn.decomposition import PCA
 
 from dissection.segmenters import SegmenterError
 from pgan_core import Generator
-from pgan_core.latents import latents_from_seeds
+from pgan_core.latents import inputs_from_seeds
 
 PICTURES = 128  # that the clusters are fitted to
 PIXELS = 20_000  # of them, drawn at random
@@ -27,7 +27,7 @@ PLACE, COLOUR, FEATURE = 0.7, 1.0, 1.0  # weights of the three parts, each of un
 
 @dataclass(frozen=True)
 class ClusterSegmenter:
-    """Each pixel's nearest centre. `layers` asks `dissect` for activations beside the pictures."""
+    """Each pixel's nearest centre, found on the CPU. `layers` asks `dissect` for activations beside the pictures."""
 
     centres: torch.Tensor  # K x D
     projection: torch.Tensor  # channels x F: the mid layer's principal components
@@ -45,8 +45,8 @@ class ClusterSegmenter:
     @torch.inference_mode()
     def __call__(self, images: torch.Tensor, activations: dict[str, torch.Tensor]) -> torch.Tensor:
         """int64 N x side x side for pictures N x 3 x H x W in [-1, 1] and the activations that `layers` names."""
-        maps = activations[self.layers[0]]
-        x = (describe(images, maps, self.projection, self.origin, self.side) - self.offset) * self.scale
+        maps = activations[self.layers[0]].cpu()
+        x = (describe(images.cpu(), maps, self.projection, self.origin, self.side) - self.offset) * self.scale
         distance = (self.centres**2).sum(1) - 2 * x @ self.centres.T
         return distance.argmin(1).view(len(images), self.side, self.side) + 1
 
@@ -74,21 +74,19 @@ def middle_layer(generator: Generator) -> str:
 def fit_clusters(
     generator: Generator, clusters: int = 8, *, layer: str | None = None, seed: int = 0
 ) -> ClusterSegmenter:
-    """Fit `clusters` regions to pictures of the seeds seed, seed + 1, ... of a generator without labels.
+    """Fit `clusters` regions to pictures of the seeds seed, seed + 1, ... of a generator.
 
     The same generator, number and seed give the same regions. Raises SegmenterError in one sentence for a number of
-    regions outside 2 to 64, a layer that does not exist or a conditional generator.
+    regions outside 2 to 64 and for a layer that does not exist.
     """
     if not 2 <= clusters <= 64:
         raise SegmenterError(f"From 2 to 64 regions can be told apart, not {clusters}.")
-    if generator.config.label_dim:
-        raise SegmenterError("Clusters are for generators without class labels.")
     layer = layer or middle_layer(generator)
     if layer not in generator.layer_names:
         raise SegmenterError(f"There is no layer {layer} to take features from.")
     side = min(generator.resolution, MAX_SIDE)
-    z = latents_from_seeds(range(seed, seed + PICTURES), generator.config.latent_dim).to(generator.device)
-    run = generator.run(z, keep=[layer])
+    z, labels = inputs_from_seeds(generator, range(seed, seed + PICTURES))
+    run = generator.run(z, labels=labels, keep=[layer])
     maps = run.activations[layer].float().cpu()
     flat = maps.permute(0, 2, 3, 1).flatten(0, 2)
     pca = PCA(min(FEATURES, flat.shape[1]), svd_solver="full").fit(flat[:: max(1, len(flat) // PIXELS)].numpy())

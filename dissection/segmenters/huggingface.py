@@ -51,7 +51,9 @@ def working_size(preprocessing: dict) -> tuple[int, int]:
     return size.get("height", side), size.get("width", side)
 
 
-def load_huggingface(source: str | Path, *, download: bool = False, device: str = "cpu") -> HuggingFaceSegmenter:
+def load_huggingface(
+    source: str | Path, *, download: bool = False, device: str | torch.device = "cpu"
+) -> HuggingFaceSegmenter:
     """A model from a local folder, or by name from the hub when `download` is said.
 
     Only safetensors weights are read, never pickles, and no code of the repository is run. Raises SegmenterError in

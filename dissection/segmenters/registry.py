@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import torch
+
 from dissection.segmenters import Segmenter, SegmenterError
 from pgan_core import Generator
 
@@ -20,18 +22,20 @@ def load_segmenter(
 ) -> Segmenter:
     """The segmenter that a text names (SPECS). Raises SegmenterError in one sentence.
 
-    generator: what `clusters` is fitted to. code: whether `module:factory` may be imported and called, which runs it;
-    only a shell says so. download: whether hf:NAME may fetch a model from the hub.
+    generator: what `clusters` is fitted to, and on whose device our own networks work. code: whether `module:factory`
+    may be imported and called, which runs it; only a shell says so. download: whether hf:NAME may fetch a model from
+    the hub.
     """
     kind, _, rest = spec.partition(":")
+    device = generator.device if generator is not None else "cpu"
     if kind == "toytown" and not rest:
-        return _toytown()
+        return _toytown(device)
     if kind == "clusters":
         return _clusters(rest, generator)
     if kind == "hf" and rest:
         from dissection.segmenters.huggingface import load_huggingface  # transformers is an optional extra
 
-        return load_huggingface(rest, download=download)
+        return load_huggingface(rest, download=download, device=device)
     if kind and rest and code:
         from dissection.segmenters.custom import load_custom
 
@@ -39,10 +43,10 @@ def load_segmenter(
     raise SegmenterError(f"There is no segmenter {spec!r}; it is {SPECS}.")
 
 
-def _toytown() -> Segmenter:
+def _toytown(device: str | torch.device) -> Segmenter:
     from dissection.segmenters.toytown import load_toytown
 
-    segmenter = load_toytown()
+    segmenter = load_toytown(device=device)
     segmenter.name = "toytown"
     if FACTS.is_file():
         segmenter.accuracy = json.loads(FACTS.read_text(encoding="utf-8"))["degraded"]["iou"]

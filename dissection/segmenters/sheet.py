@@ -14,7 +14,7 @@ from dissection.contact_sheet import contact_sheet
 from dissection.segmenters.toytown import load_toytown
 from dissection.town import CONCEPTS, PALETTE
 from pgan_core import load_checkpoint
-from pgan_core.latents import latents_from_seeds
+from pgan_core.latents import inputs_from_seeds
 from pgan_core.pictures import to_uint8
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     args = parser.parse_args()
     generator = load_checkpoint(args.checkpoint).generator.prepared()
     seeds = range(args.seed, args.seed + args.count)
-    images = generator(latents_from_seeds(seeds, generator.config.latent_dim))
+    images = generator(*inputs_from_seeds(generator, seeds))
     labels = load_toytown()(images).numpy().astype(np.uint8)
     pictures = np.ascontiguousarray(to_uint8(images).transpose(0, 3, 1, 2))
     sheet = contact_sheet(pictures, labels, CONCEPTS, PALETTE, columns=args.columns, zoom=args.zoom)

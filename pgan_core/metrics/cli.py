@@ -32,6 +32,9 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
         "--count", type=int, default=16384, help="pictures in a set; as many reals again give the floor"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the latents, of the choice of reals and of the patches")
+    parser.add_argument(
+        "--label", type=int, help="class of all pictures of a conditional network; by seed if not given"
+    )
     parser.add_argument("--out", type=Path, help="write the JSON here as well")
     parser.add_argument("--beside", action="store_true", help="keep it as NAME.quality.json, which the app then shows")
     parser.add_argument("--device", default="cpu")
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             if args.count < 2:
                 raise ValueError(f"At least 2 pictures are needed, got --count {args.count}.")
-            results.append(evaluate(path, args.real, args.count, args.seed, args.device))
+            results.append(evaluate(path, args.real, args.count, args.seed, args.device, args.label))
             if args.beside:
                 beside(path).write_text(json.dumps(results[-1], indent=2) + "\n")
         except (ValueError, OSError) as error:  # CheckpointError and DataError are ValueErrors
@@ -58,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
     return 0 if len(results) == len(args.checkpoints) else 1
 
 
-def evaluate(path: Path, real: Path, count: int = 16384, seed: int = 0, device: str = "cpu") -> dict:
+def evaluate(
+    path: Path, real: Path, count: int = 16384, seed: int = 0, device: str = "cpu", label: int | None = None
+) -> dict:
     """The measures of a checkpoint as a plain dict; progress bars go to standard error.
 
     Needs 2 * count real pictures; where there are fewer, count becomes half of what is there, and it is said.
@@ -78,7 +83,7 @@ def evaluate(path: Path, real: Path, count: int = 16384, seed: int = 0, device: 
         )
         count = len(reals) // 2
     with progress_bar("generating") as progress:
-        fakes = generated_pictures(generator, count, seed=seed, progress=progress)
+        fakes = generated_pictures(generator, count, seed=seed, label=label, progress=progress)
     with progress_bar("comparing") as progress:
         distances = swd_with_floor(
             reals[:count], reals[count : 2 * count], fakes, seed=seed, device=device, progress=progress
@@ -89,6 +94,7 @@ def evaluate(path: Path, real: Path, count: int = 16384, seed: int = 0, device: 
         "resolution": generator.resolution,
         "count": count,
         "seed": seed,
+        **({} if label is None else {"label": label}),
         "swd_x1e3": distances["distance"],
         "swd_x1e3_floor": distances["floor"],
         "ms_ssim": {

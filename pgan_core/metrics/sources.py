@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from pgan_core.latents import latents_from_seeds
+from pgan_core.latents import following_seeds, inputs_from_seeds
 from pgan_core.pictures import to_uint8
 from pgan_core.training.data import box_average, load_images
 
@@ -17,23 +17,21 @@ _IN_MEMORY = 2**31  # bytes; larger sets go to a temporary file
 _BATCH_PIXELS = 2**20  # pixels that a generator makes at one time
 
 
-def generated_pictures(generator, count, *, seed=0, progress=None):
-    """Pictures of the seeds `seed` to `seed + count - 1`, uint8 count x 3 x R x R, as a viewer would see them.
+def generated_pictures(generator, count, *, seed=0, label=None, progress=None):
+    """Pictures of the seeds `seed`, `seed + 1`, ..., uint8 count x 3 x R x R, as a viewer would see them.
 
-    A conditional generator makes its classes in turn. `progress`, if given, is called with the share done.
+    `label` is the class of all where one is chosen; else each seed has its own (`inputs_from_seeds`). `progress`, if
+    given, is called with the share done.
     """
-    size, device = generator.resolution, generator.device
-    classes = generator.config.label_dim
+    size, seeds = generator.resolution, following_seeds(seed, count)
     pictures = new_picture_set(count, size)
     batch = max(1, min(64, _BATCH_PIXELS // size**2))
     with torch.inference_mode():
         for start in range(0, count, batch):
-            numbers = torch.arange(start, min(start + batch, count))
-            z = latents_from_seeds((numbers + seed).tolist(), generator.config.latent_dim).to(device)
-            images = generator(z, labels=(numbers % classes).to(device) if classes else None)
-            pictures[start : start + len(numbers)] = to_uint8(images).transpose(0, 3, 1, 2)
+            images = generator(*inputs_from_seeds(generator, seeds[start : start + batch], label))
+            pictures[start : start + len(images)] = to_uint8(images).transpose(0, 3, 1, 2)
             if progress:
-                progress((start + len(numbers)) / count)
+                progress((start + len(images)) / count)
     return pictures
 
 

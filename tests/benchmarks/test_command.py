@@ -7,8 +7,20 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks import __main__ as command
+from benchmarks import machine
 from benchmarks.clock import alternate, ratio
 from benchmarks.table import SECTIONS
+
+# What a kind of number can give: how far pictures, about -1 to 1, may be from eager float32. Those with 8 and 11 bits
+# of precision are also that far at least: closer ones would not have been computed in that kind.
+CLOSEST = {"float32": 0, "bfloat16": 1e-3, "float16": 1e-4}
+FARTHEST = {"float32": 1e-4, "bfloat16": 0.5, "float16": 0.06}
+PLAIN_CPU = ["avx2", "fma"]
+
+
+def has_instructions(monkeypatch, names):
+    """Benchmarks see a CPU with these instructions, whichever runs the test."""
+    monkeypatch.setattr(machine, "instructions", lambda: names)
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +33,18 @@ def threads(monkeypatch):
     torch.set_num_threads(before)
 
 
-def test_a_quick_run_measures_everything_but_the_browser(tmp_path, capsys):
+def generation_cases(file):
+    """The CPU's cases of a stored run by kind of number, each checked for what its kind can give."""
+    kinds = {}
+    for case in json.loads(file.read_text())["sections"]["generation"]["found"]["cases"]:
+        assert CLOSEST[case["dtype"]] <= case["difference"] < FARTHEST[case["dtype"]] and case["ratio"] > 0, case
+        if case["device"] == "cpu":
+            kinds.setdefault(case["dtype"], []).append(case)
+    return kinds
+
+
+def test_a_quick_run_measures_everything_but_the_browser(tmp_path, capsys, monkeypatch):
+    has_instructions(monkeypatch, [*PLAIN_CPU, "avx512_bf16"])
     file = tmp_path / "results/run.json"
     assert command.main(["--quick", "--threads", "1", "--json", str(file)]) == 0
     printed = capsys.readouterr().out
@@ -31,12 +54,18 @@ def test_a_quick_run_measures_everything_but_the_browser(tmp_path, capsys):
     assert set(missing) == {"app", "latent_walk"}
     assert all("browser" in reason for reason in missing.values())
     assert stored["machine"]["torch"] == torch.__version__ and stored["machine"]["threads"] == 1
-    for case in stored["sections"]["generation"]["found"]["cases"]:
-        assert case["difference"] < 1e-4 and case["ratio"] > 0
+    assert set(generation_cases(file)) == {"float32", "bfloat16"}
     shares = stored["sections"]["shipped"]["found"]["profile"]
     assert sum(shares["steps"].values()) == pytest.approx(1) and shares["steps"]["convolutions"] > shares["kernels"] > 0
     assert stored["sections"]["shipped"]["found"]["bfloat16_psnr"] > 40
     assert printed.count("\n| ") > 12 and "16x16" in printed
+
+
+def test_a_cpu_without_bfloat16_instructions_is_measured_in_float32_only(tmp_path, monkeypatch):
+    has_instructions(monkeypatch, PLAIN_CPU)
+    file = tmp_path / "run.json"
+    assert command.main(["--quick", "--threads", "1", "--only", "generation", "--json", str(file)]) == 0
+    assert set(generation_cases(file)) == {"float32"}
 
 
 def test_a_section_that_fails_takes_nothing_from_the_others(tmp_path, monkeypatch, capsys):

@@ -121,7 +121,7 @@ def scenes(size: int) -> torch.Tensor:
 
 
 def _stage(model: session.Model, layer: str) -> Stage:
-    return Stage(model.generator, layer, None, range(FIRST_SEED, FIRST_SEED + PICTURES), threads=2)
+    return Stage(model.generator, layer, None, range(FIRST_SEED, FIRST_SEED + PICTURES), label=model.label, threads=2)
 
 
 def _rank(model: session.Model, layer: str, share) -> ArtifactCosts:

@@ -64,7 +64,7 @@ def measured(model: session.Model, choice: Choice) -> ConceptEffect | None:
 def stage_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Stage:
     """The sample that effects are measured on."""
     seeds = range(FIRST_SEED, FIRST_SEED + pictures)
-    return Stage(model.generator, choice.layer, segmenter, seeds, threads=THREADS)
+    return Stage(model.generator, choice.layer, segmenter, seeds, label=model.label, threads=THREADS)
 
 
 def asked(name: str, model: session.Model, choice: Choice, default: int) -> tuple[tuple | None, int]:
@@ -186,7 +186,7 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
 
     def work(share) -> tuple[Search, np.ndarray]:
         seeds = range(FIRST_SEED - pictures, FIRST_SEED)
-        learn = Stage(model.generator, choice.layer, segmenter, seeds)
+        learn = Stage(model.generator, choice.layer, segmenter, seeds, label=model.label)
         iou = related(choice.item.dissection, choice.concept, choice.layer)
         concept = segmenter.concepts.index(choice.concept)
         found = search_units(learn, concept, iou, epochs=EPOCHS, progress=lambda k, n: share(k / n))

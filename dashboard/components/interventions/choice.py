@@ -139,7 +139,9 @@ def _chosen(item: dissections.Found, model: session.Model, concept: str, aim: st
 
     def work(share) -> Proposal | None:
         report = Reporter(lambda progress: share(progress.done / max(progress.total, 1)))
-        chooser = Chooser(model.generator, item.dissection, segmenter, [concept], threads=THREADS, report=report)
+        chooser = Chooser(
+            model.generator, item.dissection, segmenter, [concept], label=model.label, threads=THREADS, report=report
+        )
         return chooser.propose(concept, aim)
 
     key = ("interventions proposal", model.identity, repr(made_of(item.dissection)), concept, aim)

@@ -55,9 +55,9 @@ class History:
 def history(model: session.Model) -> History:
     """This viewer's edits for a model; another model begins anew, or with what its link carries."""
     kept = st.session_state.get(STATE)
-    if kept is None or kept.identity != model.identity:
+    if kept is None or kept.identity != model.file_identity:
         text = st.query_params.get(LINK) if kept is None else None
-        kept = st.session_state[STATE] = History(model.identity)
+        kept = st.session_state[STATE] = History(model.file_identity)
         if text:
             try:
                 kept.replace(checked(model, unpack(text)))

@@ -38,7 +38,7 @@ def run(model: session.Model, seeds: tuple[int, ...], edits: Mapping[str, Sequen
     """The same as floats N x C x R x R, unclamped."""
     generator = session.prepared(model)
     first = next((name for name in generator.layer_names if edits.get(name)), None)
-    z = latents_and_labels(generator, seeds)
+    z = latents_and_labels(generator, seeds, model.label)
     if first is None:
         return generator.run(z).images
     return generator.run(z, start=(first, kept_at(model.identity, first, seeds, model)), edits=edits).images
@@ -55,13 +55,13 @@ def kept_at(identity: str, layer: str, seeds: tuple[int, ...], model: session.Mo
 def _activations(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Model) -> torch.Tensor:
     generator = session.prepared(_model)
     with torch.inference_mode():
-        return generator.run(latents_and_labels(generator, seeds), stop=layer).activations[layer]
+        return generator.run(latents_and_labels(generator, seeds, _model.label), stop=layer).activations[layer]
 
 
 @st.cache_resource(max_entries=32, show_spinner="Measuring how strong units get")
 def strong_levels(identity: str, layer: str, _model: session.Model) -> np.ndarray:
     """The level that each unit exceeds in 0.5% of places, U: what `add` sets units to."""
-    return high_levels(Stage(session.prepared(_model), layer, None, LEVEL_SEEDS)).numpy()
+    return high_levels(Stage(session.prepared(_model), layer, None, LEVEL_SEEDS, label=_model.label)).numpy()
 
 
 @session.cached(max_entries=64)

@@ -16,7 +16,7 @@ from dashboard.components.sprites import Sheet, sprite_sheet
 from dissection.concept_directions import concept_names, learn_direction, load_directions
 from dissection.segmenters.toytown import load_toytown
 from pgan_core.directions import Directions, principal_directions, sefa_directions
-from pgan_core.latent_points import latent_text, point_latent, to_json, to_npz
+from pgan_core.latent_points import latent_text, point_latent, points_classes, to_json, to_npz
 from pgan_core.latents import truncate
 from pgan_core.pictures import contact_sheet, encode_png
 
@@ -56,7 +56,7 @@ def found_directions(model: session.Model, source: str, layer: str, look: Look) 
         found = with_progress(
             ("ganspace", model.identity, layer, look.label),
             lambda progress: principal_directions(
-                session.prepared(model), layer, count=SHOWN, labels=look.labels, progress=progress
+                session.prepared(model), layer, count=SHOWN, label=look.label, progress=progress
             ),
             f"Principal components of {layer}",
         )
@@ -65,13 +65,16 @@ def found_directions(model: session.Model, source: str, layer: str, look: Look) 
 
 def found_concepts(model: session.Model, names: list[str], look: Look) -> dict[str, Directions]:
     """The directions of concepts by name, from memory or each under a bar."""
-    segmenter, saved = load_toytown(), {} if look.label is not None else saved_concepts(model)
+    segmenter, saved = (
+        load_toytown(device=model.generator.device),
+        {} if look.label is not None else saved_concepts(model),
+    )
     return {
         name: saved.get(name)
         or with_progress(
             ("concept", model.identity, look.label, name),
             lambda progress, name=name: learn_direction(
-                model.generator, segmenter, name, look.labels, samples=SAMPLES, progress=progress
+                model.generator, segmenter, name, label=look.label, samples=SAMPLES, progress=progress
             ),
             f"Learning what makes {name}",
         )
@@ -114,7 +117,8 @@ def strips(
 ) -> tuple[Sheet, np.ndarray]:
     """The pictures of all sliders as a sheet, and as they are; `which` names the dial, whose arrays are no key."""
     z = truncate(point_latent(text, model.info["latent_dim"]), look.truncation)
-    made = pictures(session.prepared(model), strip_latents(_dial, z, sigmas), look)
+    labels = points_classes([text], model.info["label_dim"], look.label)
+    made = pictures(session.prepared(model), strip_latents(_dial, z, sigmas), labels, look)
     return sprite_sheet(made, EDGE), made
 
 
@@ -173,7 +177,7 @@ def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, sou
             keep_sigmas([])
             st.rerun(scope="fragment")
         if st.button("Take as key point", icon=":material/add_location:", key="latents_take", disabled=not any(sigmas)):
-            keep(points.put(latent_text(z[0])))
+            keep(points.put(latent_text(z[0], class_of(model, point.text, look))))
             keep_sigmas([])
             st.rerun()
         files = {
@@ -183,6 +187,12 @@ def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, sou
         }
         labels = {"directions.png": "PNG strips", "directions.npz": "Directions, npz", "latent.json": "Latent, JSON"}
         export_bar(files, key="latents_directions", labels=labels)
+
+
+def class_of(model: session.Model, text: str, look: Look) -> int | None:
+    """The class of a point, the largest share of a blend; None for a model without classes."""
+    rows = points_classes([text], model.info["label_dim"], look.label)
+    return None if rows is None else int(rows.argmax())
 
 
 def read_sigmas(count: int) -> tuple[float, ...]:

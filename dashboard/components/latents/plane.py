@@ -11,7 +11,7 @@ from dashboard.components.latents.runs import Look, pictures
 from dashboard.components.page import formula_box
 from dashboard.components.progress import with_progress
 from dashboard.components.sprites import Sheet, sprite_sheet
-from pgan_core.latents import PLANE_STRIDE, seed_plane, truncate
+from pgan_core.latents import PLANE_STRIDE, classes_from_seeds, seed_plane, seed_plane_classes, truncate
 
 EQUATION = (
     r"\begin{aligned} z(x,y)={}&(1-a)(1-b)\,z_{00}+a(1-b)\,z_{10} \\"
@@ -28,8 +28,12 @@ def map_sheet(model: session.Model, x0: int, y0: int, look: Look) -> Sheet:
     """The pictures of a map, from memory or under a bar."""
 
     def work(progress) -> Sheet:
-        z = truncate(seed_plane(*map_places(x0, y0), model.info["latent_dim"]), look.truncation)
-        return sprite_sheet(pictures(session.prepared(model), z, look, progress), EDGE)
+        places, classes = map_places(x0, y0), model.info["label_dim"]
+        z = truncate(seed_plane(*places, model.info["latent_dim"]), look.truncation)
+        labels = classes_from_seeds([0], classes, look.label)
+        if classes and look.label is None:
+            labels = seed_plane_classes(*places, classes)
+        return sprite_sheet(pictures(session.prepared(model), z, labels, look, progress), EDGE)
 
     return with_progress(("plane", model.identity, x0, y0, look), work, "Drawing the map", entries=16)
 

@@ -170,7 +170,7 @@ def edit(points: KeyPoints, latent_dim: int) -> None:
 
 
 def picture_controls(model: session.Model) -> Look:
-    """The moment of the fade, the class and the truncation."""
+    """The moment of the fade and the truncation; the class is the sidebar's."""
     generator = model.generator
     stored, stored_alpha = generator.moment()
     sizes = list(generator.resolutions)
@@ -183,8 +183,4 @@ def picture_controls(model: session.Model) -> Look:
         alpha = st.slider("α, weight of the newer resolution", 0.0, 1.0, start, 0.05, key="latents_alpha",
                           bind="query-params")  # fmt: skip
     psi = st.slider("Truncation ψ", 0.0, 1.5, 1.0, 0.05, key="latents_psi", bind="query-params")
-    classes = model.info.get("label_dim", 0)
-    label = None
-    if classes:
-        label = st.number_input("Class", 0, classes - 1, 0, key="latents_class", bind="query-params")
-    return Look(size, alpha, label, psi)
+    return Look(size, alpha, model.label, psi)

@@ -3,14 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from dashboard import session
 from dashboard.components.progress import with_progress
 from dashboard.components.sprites import Sheet, sprite_sheet
 from pgan_core.generator import Generator
-from pgan_core.latent_points import points_latents
+from pgan_core.latent_points import points_classes, points_latents
 from pgan_core.latents import truncate
 from pgan_core.pictures import contact_sheet
 from pgan_core.walk_recipe import WalkRecipe
@@ -27,16 +26,13 @@ class Look:
 
     resolution: int
     alpha: float = 1.0
-    label: int | None = None
+    label: int | None = None  # the sidebar's; None: each point has its own
     truncation: float = 1.0
-
-    @property
-    def labels(self) -> Tensor | None:
-        return None if self.label is None else torch.tensor([self.label])
 
     def settings(self, model: session.Model) -> dict:
         """For a file's metadata."""
-        class_ = {} if self.label is None else {"label": self.label}
+        label = session.BY_SEED if self.label is None else self.label
+        class_ = {"label": label} if model.info.get("label_dim") else {}
         return {"model": model.name, "resolution": self.resolution, "alpha": self.alpha, **class_}
 
 
@@ -48,23 +44,27 @@ class Film:
     sheet: Sheet
 
 
-def pictures(generator: Generator, z: Tensor, look: Look, progress=None) -> np.ndarray:
-    """Latents to uint8 N x r x r x 3 in the given look; truncation is the latents' own matter."""
-    return render(generator, z, look.labels, resolution=look.resolution, alpha=look.alpha, progress=progress)
+def pictures(generator: Generator, z: Tensor, labels: Tensor | None, look: Look, progress=None) -> np.ndarray:
+    """Latents and their classes to uint8 N x r x r x 3; truncation is the latents' own matter."""
+    return render(generator, z, labels, resolution=look.resolution, alpha=look.alpha, progress=progress)
+
+
+def points_pictures(model: session.Model, texts: tuple[str, ...], look: Look) -> np.ndarray:
+    """The pictures of points, uint8 N x r x r x 3. ValueError for a text that is no point."""
+    z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
+    return pictures(session.prepared(model), z, points_classes(texts, model.info["label_dim"], look.label), look)
 
 
 @session.cached(max_entries=32)
 def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
     """The pictures of points. ValueError for a text that is no point."""
-    z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
-    return sprite_sheet(pictures(session.prepared(model), z, look), THUMB)
+    return sprite_sheet(points_pictures(model, texts, look), THUMB)
 
 
 @session.cached(max_entries=16)
 def candidate_wall(model: session.Model, texts: tuple[str, ...], look: Look, columns: int) -> np.ndarray:
     """The pictures of points as one picture, rows of `columns`."""
-    z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
-    return contact_sheet(pictures(session.prepared(model), z, look), columns)
+    return contact_sheet(points_pictures(model, texts, look), columns)
 
 
 @session.cached(max_entries=32)
@@ -77,22 +77,27 @@ def cost_of_100(model: session.Model, look: Look) -> tuple[float, int]:
 def walk_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
     """The walk's pictures, from memory or under a bar. ValueError for too many frames and for points that are none."""
     check_frames(recipe.frames, look.resolution)
-    z = recipe.latents(model.info["latent_dim"])
+    z, labels = inputs(model, recipe, look)
 
     def work(progress) -> Film:
-        frames = pictures(session.prepared(model), z, look, progress)
+        frames = pictures(session.prepared(model), z, labels, look, progress)
         return Film(frames, sprite_sheet(frames))
 
     key = ("walk", model.identity, recipe, look)
     return with_progress(key, work, f"Rendering {recipe.frames} frames", entries=ENTRIES)
 
 
+def inputs(model: session.Model, recipe: WalkRecipe, look: Look) -> tuple[Tensor, Tensor | None]:
+    """The walk's latents and classes."""
+    return recipe.latents(model.info["latent_dim"]), recipe.classes(model.info["label_dim"], look.label)
+
+
 def layer_sheet(model: session.Model, recipe: WalkRecipe, look: Look, layer: str) -> tuple[Sheet, list[int]]:
     """A layer's most changing units along the walk as grey maps, four a row, and their numbers."""
 
     def work(progress) -> tuple[Sheet, list[int]]:
-        z = recipe.latents(model.info["latent_dim"])
-        maps, units = layer_film(session.prepared(model), z, layer, look.labels, progress=progress)
+        z, labels = inputs(model, recipe, look)
+        maps, units = layer_film(session.prepared(model), z, layer, labels, progress=progress)
         grids = [contact_sheet(frame[..., None].repeat(3, axis=-1), FILM_COLUMNS) for frame in maps]
         return sprite_sheet(np.stack(grids)), units
 
@@ -104,10 +109,10 @@ def travel(model: session.Model, recipe: WalkRecipe, look: Look) -> dict[str, np
     """Each layer's relative distance from frame to frame; the latent first, the pictures last."""
 
     def work(progress) -> dict[str, np.ndarray]:
-        z = recipe.latents(model.info["latent_dim"])
+        z, labels = inputs(model, recipe, look)
         generator = session.prepared(model)
         return layer_travel(
-            generator, z, look.labels, resolution=look.resolution, alpha=look.alpha, progress=progress
+            generator, z, labels, resolution=look.resolution, alpha=look.alpha, progress=progress
         )  # fmt: skip
 
     return with_progress(("travel", model.identity, recipe, look), work, "Measuring every layer", entries=64)

@@ -67,7 +67,7 @@ def controls(names: list[str]) -> tuple[str, tuple[float, float], float]:
 def activations(model: session.Model, seed: int, layer: str) -> tuple[np.ndarray, np.ndarray]:
     """C x H x W after the layer's non-linearity for the seed's first picture, and the picture."""
     with torch.inference_mode():
-        z, labels = session.latents(model, seed, 1), session.labels(model, 1)
+        z, labels = session.inputs(model, seed, 1)
         run = session.prepared(model).run(z, labels=labels, keep=[layer])
     return run.activations[layer][0].float().cpu().numpy(), to_uint8(run.images)[0]
 

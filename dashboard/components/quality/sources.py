@@ -56,7 +56,7 @@ def pictures(source: str, size: int, count: int, role: int, seed: int = 0, progr
         if source == TOWN:
             chunks.append(_town_chunk(size, role, first))
         else:
-            start = (seed + first + 2_000_000 * (COMPARED - role)) % MAX_SEED
+            start = (seed + first + 2_000_000 * (COMPARED - role)) % (MAX_SEED + 1)
             chunks.append(_model_chunk(_model(source), size, start, chunk))
         if progress:
             progress(min(1.0, (first + chunk) / count))
@@ -76,14 +76,14 @@ def _town_chunk(size: int, role: int, first: int) -> np.ndarray:
 @session.cached(max_entries=256)
 def _model_chunk(model: session.Model, size: int, seed: int, count: int) -> np.ndarray:
     """Reduced to `size` before they are kept: at most 12 MB."""
-    return to_size(generated_pictures(session.prepared(model), count, seed=seed), size)
+    return to_size(generated_pictures(session.prepared(model), count, seed=seed, label=model.label), size)
 
 
 def _model(name: str) -> session.Model:
     model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
     if model.generator is None:
         raise ValueError(f"{name} has no generator to draw pictures from.")
-    return model
+    return session.in_class(model)
 
 
 def upload_control() -> None:

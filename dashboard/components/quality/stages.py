@@ -32,9 +32,15 @@ def draw(model: session.Model, seed: int) -> None:
     if count == STORED:
         rows = [stored_row(path, found) for path, found in kept.items()]
     else:
-        key = ("quality-stages", tuple((str(path), path.stat().st_mtime_ns) for path in paths), count, seed)
+        key = (
+            "quality-stages",
+            tuple((str(path), path.stat().st_mtime_ns) for path in paths),
+            count,
+            seed,
+            model.label,
+        )
         try:
-            rows = with_progress(key, lambda progress: measure(paths, count, seed, model.device, progress), MEASURING)
+            rows = with_progress(key, lambda progress: measure(paths, count, seed, model, progress), MEASURING)
         except CheckpointError as error:
             st.error(f"The stages cannot be compared: {error}")
             return
@@ -71,15 +77,15 @@ def stored_row(path: Path, kept: dict) -> dict:
     }  # fmt: skip
 
 
-def measure(paths: list, count: int, seed: int, device: str, progress) -> list[dict]:
+def measure(paths: list, count: int, seed: int, model: session.Model, progress) -> list[dict]:
     """One row a snapshot of 16 pixels or more, oldest first."""
     rows = []
     for i, path in enumerate(paths):
-        generator = load_checkpoint(path, device=device).generator
+        generator = load_checkpoint(path, device=model.device).generator
         if generator is not None and 16 <= generator.resolution <= sources.LARGEST:
             size = generator.resolution
             real, again = (sources.pictures(sources.TOWN, size, count, role) for role in (sources.REAL, sources.AGAIN))
-            fake = generated_pictures(generator.prepared(), count, seed=seed)
+            fake = generated_pictures(generator.prepared(), count, seed=seed, label=model.label)
             rows.append(
                 {
                     "name": path.stem,

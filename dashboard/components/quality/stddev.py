@@ -9,6 +9,7 @@ from dashboard.components.charts import chart
 from dashboard.components.images import image_wall
 from dashboard.components.page import formula_box
 from dashboard.figures import variation as figures
+from pgan_core.latents import classes_from_seeds, following_seeds
 from pgan_core.metrics.variation import minibatch_discrimination, more_alike, stddev_input, stddev_steps
 from pgan_core.pictures import to_uint8
 
@@ -91,7 +92,7 @@ def controls() -> tuple[float, int, str]:
 
 def batch_of(model: session.Model, seed: int, count: int, alike: float) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Pictures of `count` seeds whose latents were moved towards the first, and labels for a conditional model."""
-    z, labels = session.latents(model, seed, count), session.labels(model, count)
+    z, labels = session.inputs(model, seed, count)
     return session.prepared(model)(more_alike(z, alike), labels=labels), labels
 
 
@@ -101,7 +102,8 @@ def opened(model: session.Model, seed: int, count: int, alike: float, group_size
     with torch.inference_mode():
         images, labels = batch_of(model, seed, count, alike)
         if labels is None and (classes := model.discriminator.config.projection):
-            labels = torch.arange(count, device=images.device) % classes  # only the discriminator asks for classes
+            # only the discriminator asks for classes
+            labels = classes_from_seeds(following_seeds(seed, count), classes)
         return stddev_steps(model.discriminator, images, group_size, labels), to_uint8(images)
 
 
