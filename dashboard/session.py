@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 import torch
 
@@ -255,6 +256,12 @@ def device() -> str:
 def seed() -> int:
     """The seed in the sidebar."""
     return int(st.session_state.get("seed", 0))
+
+
+def roll() -> int:
+    """Another seed, 0 to 9999. A session's rolls follow from the seed that it opened with, as all chance here does."""
+    dice = st.session_state.setdefault("rolls", np.random.default_rng(seed()))
+    return int(dice.integers(10_000))
 
 
 def latents(model: Model, seed: int, count: int) -> torch.Tensor:

@@ -46,7 +46,7 @@ def current() -> KeyPoints:
 def roll_all() -> None:
     """Other seeds for all points that are not pinned: the sidebar's dice does the same with a seed of its own."""
     points = current()
-    keep(points.rolled(int(np.random.default_rng().integers(10_000))))
+    keep(points.rolled(session.roll()))
 
 
 def typed(latent_dim: int) -> None:
