@@ -30,7 +30,7 @@ WORDS = (
     "that are lit and labelled $c$ are divided by those that are either. The level is the one of maximal **IQR** "
     "(mutual information over joint entropy of lit and labelled) on the first half; scores come from the second."
 )
-WHERE = "Bau et al. 2019, section 3.1. Interpretable: IoU above 0.05 and IQR above 0.01."
+WHERE = "Bau et al. 2019, section 3.1"
 
 
 # ---- what is looked at -------------------------------------------------------------------------------------------
@@ -75,6 +75,13 @@ def describe(item: Found) -> None:
         f"{info.get('samples', 0):,} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}, {level}."
         + made
     )
+
+
+def rule_of(item: Found) -> str:
+    """What a unit has to exceed to be interpretable, as this dissection was scored."""
+    scores = next(iter(item.dissection.layers.values())).scores
+    iqr = f" and IQR above {scores.min_iqr:g}" if scores.min_iqr > 0 else ""
+    return f"IoU above {scores.min_iou:g}{iqr}"
 
 
 # ---- concepts ----------------------------------------------------------------------------------------------------
@@ -220,7 +227,7 @@ def main() -> None:
     else:
         concept_view(model, item, layer, open_unit)
     rename_regions(item)
-    formula_box(EQUATION, WORDS, WHERE)
+    formula_box(EQUATION, WORDS, f"{WHERE}. Interpretable: {rule_of(item)}.")
     downloads(model, item)
 
 
