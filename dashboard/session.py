@@ -13,7 +13,6 @@ A control with `key="<page>_<name>"` and `bind="query-params"` (Streamlit's own)
 pages and stands in the address, so that a link restores it. Values that are no widget's: `recall` and `remember`.
 """
 
-import contextlib
 import hashlib
 import math
 import re
@@ -28,7 +27,7 @@ import numpy as np
 import streamlit as st
 import torch
 
-from dashboard import library
+from dashboard import library, links
 from dashboard.components.page import plain
 from dashboard.memory import give_back_soon, returned_when_gone
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
@@ -214,12 +213,14 @@ def options(name: str) -> tuple[tuple[str, Any], ...]:
 
 
 def _told(text: str) -> tuple[tuple[str, Any], ...]:
-    """A link's "alpha:0.25,output:tanh" as options; what is unknown or no value of its kind is passed over."""
+    """A link's "alpha:0.25,output:tanh" as options; what is unknown or no value of its kind is left out and said."""
     found = {}
-    for part in text.split(","):
+    for part in filter(None, text.split(",")):
         key, _, value = part.partition(":")
-        with contextlib.suppress(KeyError, ValueError):
+        try:
             found[key] = OPTIONS[key](value)
+        except (KeyError, ValueError):
+            links.miss(f"read_{key}", value, "as stored")
     return tuple(sorted(found.items()))
 
 
@@ -290,11 +291,15 @@ def recall(key: str, default: Any) -> Any:
     """A value that no widget holds: of this session, else of the link, else the default (which gives the type)."""
     if key in st.session_state:
         return st.session_state[key]
+    asked = st.query_params.get(key, default)
     try:
-        value = type(default)(st.query_params.get(key, default))
+        value = type(default)(asked)
+        if isinstance(value, str) or math.isfinite(value):
+            return value
     except ValueError:
-        return default
-    return default if isinstance(value, float) and not math.isfinite(value) else value
+        pass
+    links.miss(key, asked, default)
+    return default
 
 
 def remember(key: str, value: Any, default: Any = None) -> None:

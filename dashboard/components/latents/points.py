@@ -105,9 +105,11 @@ def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         sort = st.segmented_control(
             "Candidates", ["New seeds", "Neighbours"], default="New seeds", key="latents_wall", required=True,
-            label_visibility="collapsed",
+            label_visibility="collapsed", bind="query-params",
         )  # fmt: skip
-        page = st.number_input("Page", 1, 10_000, 1, key="latents_page", label_visibility="collapsed", width=130)
+        page = st.number_input(
+            "Page", 1, 10_000, 1, key="latents_page", label_visibility="collapsed", width=130, bind="query-params"
+        )
     first, chosen = (page - 1) * CANDIDATES, points.points[points.chosen]
     base = chosen.text if chosen.text.replace("~", "").isdigit() else None
     if sort == "Neighbours" and base is None:
