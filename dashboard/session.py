@@ -17,7 +17,6 @@ import hashlib
 import math
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ import torch
 from dashboard import library, links
 from dashboard.components.page import plain
 from dashboard.memory import give_back_soon, returned_when_gone
+from dashboard.upload_folders import new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
 from pgan_core.latents import MAX_SEED, latents_from_seeds
 
@@ -75,7 +75,8 @@ class Model:
 
 def offered() -> dict[str, Path]:
     """Name -> file of every model this browser may choose: the library's and its own uploads."""
-    return library.models() | st.session_state.get("uploads", {})
+    uploads = st.session_state.get("uploads", {})
+    return library.models() | {name: path for name, path in uploads.items() if path.exists()}
 
 
 def model(require: str = "generator") -> Model:
@@ -155,7 +156,7 @@ def upload(files: list[tuple[str, bytes]]) -> str:
 
     Several files belong together (a generator and its discriminator). An `expected.npz` among them is put beside.
     """
-    folder, paths = Path(tempfile.mkdtemp(prefix="pggan-lab-")), []
+    folder, paths = new_folder(), []
     for name, data in files:
         path = folder / (re.sub(r"[^\w.+ -]", "_", Path(name).name).lstrip(".")[-100:] or "upload")
         if path.exists():
@@ -167,7 +168,7 @@ def upload(files: list[tuple[str, bytes]]) -> str:
 
 def join(*names: str) -> str:
     """One model of several offered files, such as a generator's and its discriminator's; returns its name."""
-    folder = Path(tempfile.mkdtemp(prefix="pggan-lab-"))
+    folder = new_folder()
     paths = [offered()[name] for name in names]
     for i, path in enumerate(paths):
         (folder / f"{i}-{path.name}").symlink_to(path)

@@ -16,10 +16,11 @@ import numpy as np
 from scipy import ndimage
 from tqdm import tqdm
 
+from dissection.cli import load_generator
 from dissection.rules import BATCH, CROSS, MIN_PIXELS, UNSEEN_SCENES, generated_pictures, real_pictures
 from dissection.segmenters.toytown import load_toytown
 from dissection.town import CONCEPTS, town
-from pgan_core import load_checkpoint
+from pgan_core.shell import check_file, one_sentence
 
 SLIVER = 3  # pixels: a sliver is nowhere as thick
 FILLED = 0.75  # of its bounding box is filled by a straight-edged thing
@@ -116,13 +117,16 @@ def markdown(columns: dict[str, dict[str, float]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint")
+    parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
     parser.add_argument("--count", type=int, default=1000, help="pictures of each kind (default 1000)")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
     args = parser.parse_args()
     if args.count < 1:
         parser.error(f"at least one picture is needed, not {args.count}")
-    generator, segmenter = load_checkpoint(args.checkpoint).generator.prepared(), load_toytown()
+    with one_sentence():
+        if args.out:
+            check_file(args.out)
+        generator, segmenter = load_generator(args.checkpoint).prepared(), load_toytown()
     size = generator.resolution
     sources = {
         "true labels of scenes": (labels for _, labels in town(args.count, size, UNSEEN_SCENES, batch=BATCH)),

@@ -12,6 +12,7 @@ from pgan_core.metrics.nearest import MEASURES, NearestSearch, Neighbours, moved
 from pgan_core.metrics.nearest_files import beside, sentence, write
 from pgan_core.metrics.picture_stream import PictureStream
 from pgan_core.metrics.sources import generated_pictures
+from pgan_core.shell import check_folder, model_file
 
 GENERATED, HELD_OUT, COPIES = "generated", "held out", "copies moved by a pixel"
 _COPIES = 4  # one moved copy for every so many generated pictures
@@ -27,7 +28,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
         "training pictures moved by one pixel, which are copies. Writes a folder that the app shows.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="any published layout")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="any published layout, or a model's name")
     parser.add_argument(
         "--real", required=True, type=Path, help="the training set: an .npz with `images`, or a folder of pictures"
     )
@@ -50,8 +51,11 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Finds, writes and says in one sentence; bad input is one sentence on standard error."""
     try:
+        path = model_file(args.checkpoint)
+        out = args.out or beside(path)
+        check_folder(out)
         result, rows = find_nearest(
-            args.checkpoint,
+            path,
             args.real,
             args.held_out,
             count=args.count,
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
             mirror=args.mirror,
             device=args.device,
         )
-        write(args.out or beside(args.checkpoint), result, rows)
+        write(out, result, rows)
     except (ValueError, OSError) as error:  # CheckpointError and DataError are ValueErrors
         print(error, file=sys.stderr)
         return 1

@@ -62,7 +62,9 @@ def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str, first
         f"The {len(order)} units that cost most, each by its {BEST} strongest pictures, outlined where it is. "
         "**Click those that look like faults.**"
     )
-    units = parse_units(numbers.text_input("Units to switch off", first, key=key, bind="query-params"), width_of(model, layer))
+    units = parse_units(
+        numbers.text_input("Units to switch off", first, key=key, bind="query-params"), width_of(model, layer)
+    )
     picture_grid(
         unit_strips(model, layer, tuple(order)), COLUMNS, [f"unit {unit}" for unit in order],
         chosen=[order.index(unit) for unit in units if unit in order], label="Units to mark",
