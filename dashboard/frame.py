@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas  # noqa: F401  (before plotly: imported after it, in another thread, pandas may be seen half-made)
 import streamlit as st
 
-from dashboard import sidebar
+from dashboard import links, sidebar
 
 # section -> (name of the file in views/ and of the page in the address, title, icon)
 PAGES = {
@@ -65,8 +65,14 @@ def draw() -> None:
         initial_sidebar_state=250,
         menu_items={"About": "PGGAN Lab: watch a Progressive GAN grow, and look inside it."},
     )
+    links.note()
     page = st.navigation(pages(), expanded=True)
     sidebar.draw()
     if page.url_path not in ("", FIRST):
         importlib.import_module("dashboard.heavy")
-    page.run()
+    above = st.empty()
+    try:
+        page.run()
+    finally:  # a page that stops has read the link, too
+        if sentence := links.judge():
+            above.warning(sentence, icon=":material/link_off:")

@@ -13,16 +13,11 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from pgan_core.checkpoints.native import FORMAT, ROLES
+from pgan_core.shell import ASSETS  # noqa: F401
+from pgan_core.shell import model_folders as folders
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EXPECTED = "expected.npz"  # what a published network gave, beside its file: see pgan_core/checkpoints/selfcheck.py
 PUBLISHED = {".pkl", ".pth", ".pt", ".bin", ".tar", ".model"}  # suffixes of other people's checkpoints
-
-
-def folders() -> list[Path]:
-    """The allowed model folders."""
-    named = os.environ.get("PGGAN_LAB_MODELS", "")
-    return [Path(part).resolve() for part in named.split(os.pathsep) if part] or [ASSETS]
 
 
 def below(folder: Path, named: str = "") -> Iterator[Path]:

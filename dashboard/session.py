@@ -13,23 +13,23 @@ A control with `key="<page>_<name>"` and `bind="query-params"` (Streamlit's own)
 pages and stands in the address, so that a link restores it. Values that are no widget's: `recall` and `remember`.
 """
 
-import contextlib
 import hashlib
 import math
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 import torch
 
-from dashboard import library
+from dashboard import library, links
 from dashboard.components.page import plain
 from dashboard.memory import give_back_soon, returned_when_gone
+from dashboard.upload_folders import new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
 from pgan_core.latents import following_seeds, inputs_from_seeds
 
@@ -83,7 +83,8 @@ class Model:
 
 def offered() -> dict[str, Path]:
     """Name -> file of every model this browser may choose: the library's and its own uploads."""
-    return library.models() | st.session_state.get("uploads", {})
+    uploads = st.session_state.get("uploads", {})
+    return library.models() | {name: path for name, path in uploads.items() if path.exists()}
 
 
 def model(require: str = "generator") -> Model:
@@ -163,7 +164,7 @@ def upload(files: list[tuple[str, bytes]]) -> str:
 
     Several files belong together (a generator and its discriminator). An `expected.npz` among them is put beside.
     """
-    folder, paths = Path(tempfile.mkdtemp(prefix="pggan-lab-")), []
+    folder, paths = new_folder(), []
     for name, data in files:
         path = folder / (re.sub(r"[^\w.+ -]", "_", Path(name).name).lstrip(".")[-100:] or "upload")
         if path.exists():
@@ -175,7 +176,7 @@ def upload(files: list[tuple[str, bytes]]) -> str:
 
 def join(*names: str) -> str:
     """One model of several offered files, such as a generator's and its discriminator's; returns its name."""
-    folder = Path(tempfile.mkdtemp(prefix="pggan-lab-"))
+    folder = new_folder()
     paths = [offered()[name] for name in names]
     for i, path in enumerate(paths):
         (folder / f"{i}-{path.name}").symlink_to(path)
@@ -221,12 +222,14 @@ def options(name: str) -> tuple[tuple[str, Any], ...]:
 
 
 def _told(text: str) -> tuple[tuple[str, Any], ...]:
-    """A link's "alpha:0.25,output:tanh" as options; what is unknown or no value of its kind is passed over."""
+    """A link's "alpha:0.25,output:tanh" as options; what is unknown or no value of its kind is left out and said."""
     found = {}
-    for part in text.split(","):
+    for part in filter(None, text.split(",")):
         key, _, value = part.partition(":")
-        with contextlib.suppress(KeyError, ValueError):
+        try:
             found[key] = OPTIONS[key](value)
+        except (KeyError, ValueError):
+            links.miss(f"read_{key}", value, "as stored")
     return tuple(sorted(found.items()))
 
 
@@ -271,6 +274,12 @@ def label() -> int | None:
     return int(chosen) if chosen.isdigit() else None
 
 
+def roll() -> int:
+    """Another seed, 0 to 9999. A session's rolls follow from the seed that it opened with, as all chance here does."""
+    dice = st.session_state.setdefault("rolls", np.random.default_rng(seed()))
+    return int(dice.integers(10_000))
+
+
 def in_class(model: Model) -> Model:
     """The model with the sidebar's class, where it has that class."""
     chosen, classes = label(), model.info.get("label_dim") or 0
@@ -296,11 +305,15 @@ def recall(key: str, default: Any) -> Any:
     """A value that no widget holds: of this session, else of the link, else the default (which gives the type)."""
     if key in st.session_state:
         return st.session_state[key]
+    asked = st.query_params.get(key, default)
     try:
-        value = type(default)(st.query_params.get(key, default))
+        value = type(default)(asked)
+        if isinstance(value, str) or math.isfinite(value):
+            return value
     except ValueError:
-        return default
-    return default if isinstance(value, float) and not math.isfinite(value) else value
+        pass
+    links.miss(key, asked, default)
+    return default
 
 
 def remember(key: str, value: Any, default: Any = None) -> None:

@@ -1,7 +1,5 @@
 """The frame's sidebar: which model, its card, the seed with its dice, and class and device where there is a choice."""
 
-import secrets
-
 import streamlit as st
 
 from dashboard import session
@@ -86,4 +84,4 @@ def _class(model: session.Model) -> None:
 
 
 def _roll() -> None:
-    st.session_state["seed"] = secrets.randbelow(10_000)
+    st.session_state["seed"] = session.roll()

@@ -22,7 +22,8 @@ from dissection.progress import Cancelled, Progress
 from dissection.result import ARRAYS, SETTINGS, Dissection, LayerDissection
 from dissection.segmenters.registry import SPECS, load_segmenter
 from dissection.spool import Spool
-from pgan_core import load_checkpoint
+from pgan_core import Generator, load_checkpoint
+from pgan_core.shell import check_folder, model_file
 
 WORK = "unfinished"  # below the output folder
 
@@ -30,7 +31,7 @@ WORK = "unfinished"  # below the output folder
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds the commands `run`, `report` and `show`."""
     run = subparsers.add_parser("run", help="find out what a checkpoint's units stand for")
-    run.add_argument("checkpoint", help="a checkpoint of any published format")
+    run.add_argument("checkpoint", help="a checkpoint of any published format, or a model's name")
     which = run.add_mutually_exclusive_group(required=True)
     which.add_argument("--layers", nargs="+", metavar="LAYER", help="layers such as 8x8/conv1")
     which.add_argument("--all-layers", action="store_true", help="every layer but to-RGB")
@@ -87,9 +88,8 @@ def run_dissection(args: argparse.Namespace, progress, cancelled) -> Dissection:
     """What `run` asks for. Raises ValueError (and its kin) in one sentence."""
     if args.threads:
         torch.set_num_threads(args.threads)
-    generator = load_checkpoint(args.checkpoint, device=args.device, weights=args.weights).generator
-    if generator is None:
-        raise ValueError(f"{args.checkpoint} has no generator to dissect.")
+    check_folder(args.out)
+    generator = load_generator(args.checkpoint, args.device, args.weights)
     return dissect(
         generator,
         "all" if args.all_layers else args.layers,
@@ -99,11 +99,19 @@ def run_dissection(args: argparse.Namespace, progress, cancelled) -> Dissection:
         label=args.label,
         threshold=parse_threshold(args.threshold),
         batch=args.batch,
-        source=Path(args.checkpoint).name,
+        source=model_file(args.checkpoint).name,
         work=args.out / WORK,
         progress=progress,
         cancelled=cancelled,
     )
+
+
+def load_generator(name: str | Path, device: str = "cpu", weights: str = "ema") -> Generator:
+    """The generator of a checkpoint or a model by its name; ValueError where there is none."""
+    generator = load_checkpoint(model_file(name), device=device, weights=weights).generator
+    if generator is None:
+        raise ValueError(f"{name} has no generator")
+    return generator
 
 
 def parse_threshold(text: str) -> str | float:
@@ -141,7 +149,8 @@ def run_report(args: argparse.Namespace) -> int:
 
     try:
         dissection = Dissection.load(args.folder)
-        generator = load_checkpoint(args.checkpoint).generator if args.checkpoint else None
+        check_folder(args.folder)
+        generator = load_generator(args.checkpoint) if args.checkpoint else None
         for path in write_report(dissection, args.folder, generator, pictures=args.pictures):
             print(path)
     except (ValueError, OSError) as error:

@@ -20,11 +20,13 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from tqdm import tqdm
 
+from dissection.cli import load_generator
 from dissection.segmenters import Segmenter
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core import Generator, load_checkpoint
+from pgan_core import Generator
 from pgan_core.directions import FIRST_SEED, Directions, concept_direction, consistent_direction
 from pgan_core.latents import check_latents, inputs_from_seeds
+from pgan_core.shell import check_file, model_file
 from pgan_core.walks import runs
 
 OPPOSITES = (("night instead of day", "moon", "sun"),)  # name, the concept to gain, the one to lose
@@ -170,7 +172,7 @@ def _sha256(path: Path) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Learns directions, checks them and prints the result; bad input ends it with one sentence."""
     parser = argparse.ArgumentParser(prog="python -m dissection.concept_directions", description=main.__doc__)
-    parser.add_argument("checkpoint", help="a checkpoint of any published format")
+    parser.add_argument("checkpoint", help="a checkpoint of any published format, or a model's name")
     parser.add_argument(
         "--concept",
         nargs="+",
@@ -195,9 +197,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> dict:
     """Concept -> how well its direction does, with progress bars on standard error."""
-    generator = load_checkpoint(args.checkpoint).generator
-    if generator is None:
-        raise ValueError(f"{args.checkpoint} holds no generator")
+    if args.save:
+        check_file(args.save)
+    generator = load_generator(args.checkpoint)
     segmenter = load_segmenter(args.segmenter, generator)
     report, found = {}, {}
     for concept in args.concept:
@@ -210,7 +212,8 @@ def _check(args: argparse.Namespace) -> dict:
             report[name] |= _correlations(generator, segmenter, found[name], name.removeprefix("more "), args)
     if args.save:
         save_directions(
-            args.save, found, Path(args.checkpoint), segmenter=args.segmenter, samples=args.samples, checked=report
+            args.save, found, model_file(args.checkpoint), segmenter=args.segmenter, samples=args.samples,
+            checked=report,
         )  # fmt: skip
     return report
 

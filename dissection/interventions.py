@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+VERBS = ("remove", "add", "more", "less", "copy")
 MAX_EDITS = 1000  # of one file
 MAX_REGION = 1024  # pixels a side, of a region or a map in a file
 
@@ -36,7 +37,7 @@ class Edit:
     units: indices, or None for all of the layer.  value: what they are set to, one number, one a unit (U), or maps
     (U x h x w or N x U x h x w).  factor: they are multiplied by it instead of set.  strength: a, 0 to 1.  region:
     H x W, or N x H x W for one a picture, 0 to 1, any size; None means everywhere.  pooling: how a region comes to
-    the layer's size, "max" or "mean".
+    the layer's size, "max" or "mean".  verb: of VERBS, what it is called.
     """
 
     units: tuple[int, ...] | None
@@ -45,6 +46,7 @@ class Edit:
     strength: float = 1.0
     region: Tensor | None = None
     pooling: str = "max"
+    verb: str = "add"
 
     def __call__(self, x: Tensor) -> Tensor:
         units = self._units_in(x)
@@ -82,7 +84,7 @@ class Edit:
 
 def ablate(units: Sequence[int] | None, region: Tensor | None = None, *, strength: float = 1.0) -> Edit:
     """Switch units off: their maps are set to 0, everywhere or in a region H x W in 0..1 at any size."""
-    return insert(units, 0.0, region, strength=strength)
+    return replace(insert(units, 0.0, region, strength=strength), verb="remove")
 
 
 def insert(
@@ -105,15 +107,16 @@ def insert(
         raise EditError(f"units are set to numbers or to maps U x h x w, not to {tuple(value.shape)}")
     if value.dim() > 1 and units is not None and value.shape[-3] != len(units):
         raise EditError(f"{len(units)} units take as many maps, not {value.shape[-3]}")
-    return Edit(units, value, None, _checked_share("strength", strength), _checked_region(region), _checked(pooling))
+    share, region = _checked_share("strength", strength), _checked_region(region)
+    return Edit(units, value, None, share, region, _checked(pooling))
 
 
 def scale(units: Sequence[int] | None, factor: float, region: Tensor | None = None, *, strength: float = 1.0) -> Edit:
     """Multiply units by a factor: more of what they do where it is above 1, less where it is below."""
     if not -1e6 < factor < 1e6:
         raise EditError(f"a factor is a number between -1e6 and 1e6, not {factor}")
-    region = _checked_region(region)
-    return Edit(_checked_units(units), None, float(factor), _checked_share("strength", strength), region)
+    share, region = _checked_share("strength", strength), _checked_region(region)
+    return Edit(_checked_units(units), None, float(factor), share, region, verb="more" if factor > 1 else "less")
 
 
 def copy(
@@ -124,7 +127,8 @@ def copy(
     if activation.dim() != 3:
         raise EditError(f"one picture's activation C x h x w is copied, not {tuple(activation.shape)}")
     chosen = activation if units is None else activation[list(_checked_units(units, len(activation)))]
-    return Edit(_checked_units(units), chosen, None, _checked_share("strength", strength), _checked_region(region))
+    share, region = _checked_share("strength", strength), _checked_region(region)
+    return Edit(_checked_units(units), chosen, None, share, region, verb="copy")
 
 
 def _checked_units(units: Sequence[int] | None, count: int | None = None) -> tuple[int, ...] | None:
@@ -203,7 +207,7 @@ def _plain(layer: str, edit: Edit) -> dict:
         record["maps"] = _packed(edit.value * is_used)
     else:
         raise EditError("maps of their own for each picture cannot be written to a file")
-    record |= {"strength": edit.strength, "pooling": edit.pooling}
+    record |= {"strength": edit.strength, "pooling": edit.pooling, "verb": edit.verb}
     if edit.region is not None:
         steps = (edit.region * 255).round().to(torch.uint8)
         record["region"] = {"size": list(steps.shape), "steps": base64.b64encode(steps.numpy().tobytes()).decode()}
@@ -211,8 +215,17 @@ def _plain(layer: str, edit: Edit) -> dict:
 
 
 def _edit(record: Mapping) -> Edit:
-    if unknown := set(record) - {"layer", "units", "value", "factor", "maps", "strength", "pooling", "region"}:
+    if unknown := set(record) - {"layer", "units", "value", "factor", "maps", "strength", "pooling", "region", "verb"}:
         raise EditError(f"an edit has no property {min(unknown)[:40]}")
+    edit = _unnamed(record)
+    verb = record.get("verb", edit.verb)
+    if verb not in VERBS:
+        raise EditError(f"an edit's verb is one of {', '.join(VERBS)}, not {str(verb)[:40]!r}")
+    return replace(edit, verb=verb)
+
+
+def _unnamed(record: Mapping) -> Edit:
+    """A record's edit, with the verb that older files, which name none, most likely meant."""
     region = _region(record["region"]) if record.get("region") is not None else None
     strength = float(record.get("strength", 1.0))
     if "factor" in record:
@@ -220,8 +233,10 @@ def _edit(record: Mapping) -> Edit:
         return replace(edit, pooling=_checked(record.get("pooling", "max")))
     pooling = record.get("pooling", "max")
     if "maps" in record:
-        return insert(record["units"], _maps(record["maps"]), region, strength=strength, pooling=pooling)
-    return insert(record["units"], record["value"], region, strength=strength, pooling=pooling)
+        edit = insert(record["units"], _maps(record["maps"]), region, strength=strength, pooling=pooling)
+        return replace(edit, verb="copy")
+    edit = insert(record["units"], record["value"], region, strength=strength, pooling=pooling)
+    return edit if edit.value.any() else replace(edit, verb="remove")
 
 
 def _region(record: Mapping) -> Tensor:

@@ -14,14 +14,14 @@ from pathlib import Path
 import torch
 
 from dissection.causes import Causes, ContextTable
-from dissection.cli import print_progress
+from dissection.cli import load_generator, print_progress
 from dissection.interventions import EditError, from_json
 from dissection.job import latents_and_labels
 from dissection.result import Dissection
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core import Generator, load_checkpoint
 from pgan_core.latent_points import seed_list
 from pgan_core.pictures import encode_png, to_uint8
+from pgan_core.shell import check_folder
 
 MAX_EDIT_FILE = 64 << 20  # bytes
 BATCH = 16
@@ -32,7 +32,7 @@ ERASED = ("foliage",)
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds the commands `edit` and `causes`."""
     edit = subparsers.add_parser("edit", help="pictures of seeds with the edits of a file")
-    edit.add_argument("checkpoint", help="a checkpoint of any published format")
+    edit.add_argument("checkpoint", help="a checkpoint of any published format, or a model's name")
     edit.add_argument("--edit", required=True, type=Path, help="edits as the Interventions page saves them")
     edit.add_argument("--seeds", default="0-7", help="such as 0-11 or 3,17 (default 0-7)")
     edit.add_argument("--label", type=int, help="class of all pictures of a conditional network; by seed if not given")
@@ -57,6 +57,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
 def run_edit(args: argparse.Namespace) -> int:
     """Writes a PNG a seed; 1 if an argument or a file is wrong."""
     try:
+        check_folder(args.out)
         seeds, generator = seed_list(args.seeds), load_generator(args.checkpoint, args.device)
         if args.edit.stat().st_size > MAX_EDIT_FILE:
             raise EditError(f"{args.edit} is larger than {MAX_EDIT_FILE >> 20} MiB")
@@ -90,6 +91,7 @@ def run_causes(args: argparse.Namespace) -> int:
     try:
         if args.pictures < 2 or args.control < 2 or args.threads < 1:
             raise ValueError("causes needs at least 2 pictures and 1 thread")
+        check_folder(args.out)
         torch.set_num_threads(1)  # batches have threads of their own
         start = Plan().evaluation.start
         sample = range(start, start + args.pictures)
@@ -107,14 +109,6 @@ def run_causes(args: argparse.Namespace) -> int:
         return 1
     print(f"\n{table}\n{path}")
     return 0
-
-
-def load_generator(path: str, device: str = "cpu") -> Generator:
-    """A checkpoint's generator; ValueError where it has none."""
-    generator = load_checkpoint(path, device=device).generator
-    if generator is None:
-        raise ValueError(f"{path} has no generator")
-    return generator
 
 
 def markdown(causes: Causes) -> str:

@@ -16,6 +16,7 @@ from pgan_core.generator import Generator
 from pgan_core.latent_points import from_file, latent_text, seed_list
 from pgan_core.latents import METHODS, classes_from_seeds, inputs_from_seeds, truncate
 from pgan_core.pictures import contact_sheet, encode_png, enlarge
+from pgan_core.shell import check_file, check_folder
 from pgan_core.walk_recipe import SUFFIXES, WalkRecipe, walk_file
 from pgan_core.walks import Progress, check_frames, estimate, render
 
@@ -58,7 +59,9 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs=1, metavar="FILE", help="a checkpoint of any published layout")
+    parser.add_argument(
+        "files", nargs=1, metavar="FILE", help="a checkpoint of any published layout, or a name: toytown128"
+    )
     parser.add_argument("--resolution", type=int, help="of the pictures; the stored moment at full size if not given")
     parser.add_argument("--alpha", dest="fade", type=float, help="weight of the newer resolution, 0 to 1")
     parser.add_argument("--truncation", type=float, default=1.0, metavar="PSI", help="latents times this number")
@@ -127,6 +130,8 @@ def run_sample(args: argparse.Namespace) -> None:
     """Writes single pictures or a grid."""
     if args.columns is not None and args.columns < 1:
         raise ValueError(f"a grid has one column at least, not {args.columns}")
+    is_grid = args.out.suffix.lower() == ".png"
+    (check_file if is_grid else check_folder)(args.out)
     seeds = None if args.latents else seed_list(args.seeds)
     generator, settings = _open(args)
     if seeds is None:
@@ -138,7 +143,7 @@ def run_sample(args: argparse.Namespace) -> None:
         names, settings["seeds"] = [f"seed{seed:04d}" for seed in seeds], args.seeds
     settings["truncation"] = args.truncation
     pictures = _pictures(generator, truncate(z, args.truncation), labels, args)
-    if args.out.suffix.lower() == ".png":
+    if is_grid:
         columns = args.columns or int(np.ceil(len(pictures) ** 0.5))
         args.out.write_bytes(encode_png(contact_sheet(pictures, columns), settings))
         print(f"{args.out}: {len(pictures)} pictures of {pictures.shape[1]}x{pictures.shape[2]}")
@@ -155,6 +160,7 @@ def run_walk(args: argparse.Namespace) -> None:
     for name in args.out:
         if Path(name).suffix.lower() not in SUFFIXES:
             raise ValueError(f"a walk is written as {', '.join(SUFFIXES)}, not as {name!r}")
+        check_file(name)
     generator, settings = _open(args)
     recipe = _recipe(args, generator.config.latent_dim)
     cost = estimate(generator, recipe.frames, resolution=settings["resolution"], alpha=settings["alpha"])

@@ -30,7 +30,7 @@ def concept_view(model: session.Model, item: Found, layer: str, open_unit: Calla
     }
     order = sorted(owners, key=lambda c: -len(owners[c]))
     concept = st.selectbox(
-        "Concept", order, key="dissection_concept", width=260,
+        "Concept", order, key="dissection_concept", width=260, bind="query-params",
         format_func=lambda c: f"{read.concepts[c]} ({len(owners[c])} units)",
     )  # fmt: skip
     facts(item, concept, owners[concept])

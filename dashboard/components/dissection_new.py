@@ -43,25 +43,24 @@ def settings(model: session.Model) -> tuple[tuple[str, ...], str, int, str | flo
     """Layers, segmenter, sample and threshold."""
     names = list(model.generator.layer_names)
     default = [name for name in names if name.endswith("conv1")][:2] or names[-1:]
-    layers = st.multiselect(
-        "Layers", names, default, key=f"dissection_layers_{model.file_identity}", placeholder="Layers"
-    )
+    key, bound = f"dissection_layers_{model.name}", {"bind": "query-params"}
+    layers = st.multiselect("Layers", names, default, key=key, placeholder="Layers", **bound)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.button(
-            "All layers",
-            on_click=st.session_state.__setitem__,
-            args=(f"dissection_layers_{model.file_identity}", names),
+        st.button("All layers", on_click=st.session_state.__setitem__, args=(key, names))
+        samples = st.segmented_control(
+            "Pictures", SAMPLES, default=300, required=True, key="dissection_samples", **bound
         )
-        samples = st.segmented_control("Pictures", SAMPLES, default=300, required=True, key="dissection_samples")
         kind = st.segmented_control(
-            "Segmenter", list(SEGMENTERS), default="Toy Town", required=True, key="dissection_by"
+            "Segmenter", list(SEGMENTERS), default="Toy Town", required=True, key="dissection_by", **bound
         )
         spec = SEGMENTERS[kind]
         if spec == "clusters":
-            spec = f"clusters:{st.number_input('Regions', 2, 64, 8, key='dissection_regions', width=110)}"
-        rule = RULES[st.selectbox("Threshold", list(RULES), key="dissection_rule", width=160)]
+            spec = f"clusters:{st.number_input('Regions', 2, 64, 8, key='dissection_regions', width=110, **bound)}"
+        rule = RULES[st.selectbox("Threshold", list(RULES), key="dissection_rule", width=160, **bound)]
         if rule == "fraction":
-            rule = st.number_input("Fraction", 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130)
+            rule = st.number_input(
+                "Fraction", 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130, **bound
+            )
     return tuple(layers), spec, samples, rule
 
 

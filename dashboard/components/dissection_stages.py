@@ -99,7 +99,9 @@ def follow_unit(read: dict[str, Dissection], generators: dict[str, tuple[Generat
     if not there:
         return
     units = min(len(part.mean) for part in there.values())
-    unit = st.number_input("The same unit at every stage", 0, units - 1, key="dissection_followed", width=220)
+    unit = st.number_input(
+        "The same unit at every stage", 0, units - 1, key="dissection_followed", width=220, bind="query-params"
+    )
     for start in range(0, len(there), 2):
         for column, (name, part) in zip(st.columns(2, gap="medium"), list(there.items())[start:][:2], strict=False):
             with column:

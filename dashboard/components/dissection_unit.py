@@ -20,11 +20,11 @@ TOP, RANDOM, CURVES = 8, 8, 4
 def unit_view(model: session.Model, item: Found, name: str) -> None:
     """Everything about one unit of one layer."""
     layer = item.dissection.layers[name]
-    units = len(layer.mean)
-    if not 0 <= st.session_state.get("dissection_unit", -1) < units and "dissection_unit" not in st.query_params:
-        st.session_state["dissection_unit"] = int(layer.scores.best_iou.argmax())
+    units, best = len(layer.mean), int(layer.scores.best_iou.argmax())
+    if not 0 <= st.session_state.get("dissection_unit", best) < units:
+        st.session_state["dissection_unit"] = best
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        unit = st.number_input("Unit", 0, units - 1, key="dissection_unit", bind="query-params", width=120)
+        unit = st.number_input("Unit", 0, units - 1, best, key="dissection_unit", bind="query-params", width=120)
         mode = st.segmented_control(
             "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", bind="query-params"
         )
@@ -86,7 +86,7 @@ def level_slider(layer: LayerDissection, unit: int, name: str) -> int | None:
     key = f"dissection_level_{name}_{unit}"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.select_slider(
-            "Level", range(len(levels)), own, key=key, width=620,
+            "Level", range(len(levels)), own, key=key, width=620, bind="query-params",
             format_func=lambda k: f"{levels[k]:.3g} ({100 * share[k]:.3g}% lit)",
         )  # fmt: skip
         for label, value in (("Its own", own), ("1% lit", one)):

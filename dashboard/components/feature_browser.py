@@ -64,10 +64,9 @@ def _choose_unit(count: int, first: int) -> int:
     key = "activations_unit"
     if "activations_clicked" in st.session_state:
         st.session_state[key] = st.session_state.pop("activations_clicked")
-    carried = key not in st.session_state and key in st.query_params  # by a link
-    if not carried and not 0 <= st.session_state.get(key, -1) < count:
+    if not 0 <= st.session_state.get(key, first) < count:
         st.session_state[key] = first
-    return st.number_input("Unit", 0, count - 1, key=key, bind="query-params")
+    return st.number_input("Unit", 0, count - 1, first, key=key, bind="query-params")
 
 
 def _wall(units: UnitMaps, ordered: np.ndarray, limits: np.ndarray, unit: int) -> None:

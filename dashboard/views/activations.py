@@ -173,7 +173,8 @@ def downloads(model: session.Model, setting: Setting, statistics: Statistics) ->
     """The activations of chosen points as npz."""
     default = [point for point in statistics if point.startswith("8x8/conv1") and ":" not in point]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kept = st.multiselect("Activations to save", list(statistics), default, key=f"activations_keep_{setting.part}")
+        key, bound = f"activations_keep_{setting.part}", {"bind": "query-params"}
+        kept = st.multiselect("Activations to save", list(statistics), default, key=key, **bound)
         size = sum(4 * setting.count * _numbers(statistics[point]) for point in kept)
         if not kept or size > LARGEST_FILE:
             st.caption(f"{size / 2**20:.0f} MiB: choose fewer than {LARGEST_FILE >> 20} MiB." if kept else "")

@@ -30,7 +30,7 @@ WORDS = (
     "that are lit and labelled $c$ are divided by those that are either. The level is the one of maximal **IQR** "
     "(mutual information over joint entropy of lit and labelled) on the first half; scores come from the second."
 )
-WHERE = "Bau et al. 2019, section 3.1. Interpretable: IoU above 0.05 and IQR above 0.01."
+WHERE = "Bau et al. 2019, section 3.1"
 
 
 # ---- what is looked at -------------------------------------------------------------------------------------------
@@ -52,12 +52,13 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str | None]:
         layers = list(item.dissection.layers)
         if view in ("Concepts", "One concept", "Training") and len(layers) > 1:
             layers = ["all layers", *layers]
-        asked = st.session_state.get("dissection_layer") or st.query_params.get("dissection_layer")
+        first = layers[0] if layers[0] == "all layers" else richest(item.dissection)
+        asked = st.session_state.get("dissection_layer", first)
         if asked not in layers:
-            if asked and asked != "all layers":
+            if asked != "all layers":
                 st.toast(f"This dissection does not have the layer {asked}.", icon=":material/info:")
-            st.session_state["dissection_layer"] = layers[0] if layers[0] == "all layers" else richest(item.dissection)
-        layer = st.selectbox("Layer", layers, key="dissection_layer", width=160, **bound)
+            st.session_state["dissection_layer"] = first
+        layer = st.selectbox("Layer", layers, layers.index(first), key="dissection_layer", width=160, **bound)
     return view, item, layer
 
 
@@ -75,6 +76,13 @@ def describe(item: Found) -> None:
         f"{info.get('samples', 0):,} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}, {level}."
         + made
     )
+
+
+def rule_of(item: Found) -> str:
+    """What a unit has to exceed to be interpretable, as this dissection was scored."""
+    scores = next(iter(item.dissection.layers.values())).scores
+    iqr = f" and IQR above {scores.min_iqr:g}" if scores.min_iqr > 0 else ""
+    return f"IoU above {scores.min_iou:g}{iqr}"
 
 
 # ---- concepts ----------------------------------------------------------------------------------------------------
@@ -118,7 +126,11 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
         st.info("No unit fits this choice.")
         return
     pages = -(-len(order) // PER_PAGE)
-    number = st.pagination(pages, key="dissection_page") if hasattr(st, "pagination") and pages > 1 else 1
+    number = (
+        st.pagination(pages, key="dissection_page", bind="query-params")
+        if hasattr(st, "pagination") and pages > 1
+        else 1
+    )
     units = order[(number - 1) * PER_PAGE : number * PER_PAGE]
     shown = layer.scores.top_images[units, :PICTURES]
     palette = dissections.colours(read.concepts)
@@ -164,7 +176,7 @@ def wall_controls(read: Dissection, name: str) -> tuple[np.ndarray, str]:
     present = [read.concepts[c] for c in np.unique(scores.best_concept) if c]
     bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=140)
+        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=140, **bound)
         order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=110, **bound)
         least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=150, **bound)
         mode = st.segmented_control(
@@ -220,7 +232,7 @@ def main() -> None:
     else:
         concept_view(model, item, layer, open_unit)
     rename_regions(item)
-    formula_box(EQUATION, WORDS, WHERE)
+    formula_box(EQUATION, WORDS, f"{WHERE}. Interpretable: {rule_of(item)}.")
     downloads(model, item)
 
 

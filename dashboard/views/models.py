@@ -172,7 +172,9 @@ def catalogue_section() -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         releases = {f"{r.name}, {r.pixels} pixels, {r.format}": r for r in catalogue.CATALOGUE if r.url}
-        name = st.selectbox("A file with a public address", list(releases), key="models_release", width=460)
+        name = st.selectbox(
+            "A file with a public address", list(releases), key="models_release", width=460, bind="query-params"
+        )
         clicked = st.button("Fetch it to this server", icon=":material/cloud_download:", key="models_fetch")
     if clicked:
         fetch(releases[name])

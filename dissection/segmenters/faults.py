@@ -17,12 +17,13 @@ import torch
 from scipy import ndimage
 from tqdm import tqdm
 
+from dissection.cli import load_generator
 from dissection.rules import BATCH, CROSS, UNSEEN_SCENES, generated_pictures, real_pictures
 from dissection.segmenters import Segmenter
 from dissection.segmenters.toytown import load_toytown
 from dissection.town import CONCEPTS, town
-from pgan_core import load_checkpoint
 from pgan_core.pictures import to_uint8
+from pgan_core.shell import check_file, one_sentence
 
 # Numbers of pixels are those of a picture of 64 x 64; `pixels` and `side` scale them.
 SPECK = 4  # pixels: no thing is as small
@@ -167,13 +168,16 @@ def markdown(columns: dict[str, dict[str, float]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint")
+    parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
     parser.add_argument("--count", type=int, default=1000, help="pictures of each kind (default 1000)")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
     args = parser.parse_args()
     if args.count < 1:
         parser.error(f"at least one picture is needed, not {args.count}")
-    generator, segmenter = load_checkpoint(args.checkpoint).generator.prepared(), load_toytown()
+    with one_sentence():
+        if args.out:
+            check_file(args.out)
+        generator, segmenter = load_generator(args.checkpoint).prepared(), load_toytown()
     size = generator.resolution
     sources = {
         "true labels of scenes": town(args.count, size, UNSEEN_SCENES, batch=BATCH),

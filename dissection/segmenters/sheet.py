@@ -10,24 +10,27 @@ from pathlib import Path
 
 import numpy as np
 
+from dissection.cli import load_generator
 from dissection.contact_sheet import contact_sheet
 from dissection.segmenters.toytown import load_toytown
 from dissection.town import CONCEPTS, PALETTE
-from pgan_core import load_checkpoint
 from pgan_core.latents import inputs_from_seeds
 from pgan_core.pictures import to_uint8
+from pgan_core.shell import check_file, one_sentence
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint")
+    parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
     parser.add_argument("--count", type=int, default=100, help="pictures (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="of the first picture")
     parser.add_argument("--columns", type=int, default=10, help="pictures in a row (default 10)")
     parser.add_argument("--zoom", type=int, default=1, help="screen pixels a pixel; 4 or more to count faults by eye")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    generator = load_checkpoint(args.checkpoint).generator.prepared()
+    with one_sentence():
+        check_file(args.out)
+        generator = load_generator(args.checkpoint).prepared()
     seeds = range(args.seed, args.seed + args.count)
     images = generator(*inputs_from_seeds(generator, seeds))
     labels = load_toytown()(images).numpy().astype(np.uint8)

@@ -27,6 +27,7 @@ from dissection.segmenters import SegmenterError
 from dissection.segmenters.degrade import degrade
 from dissection.segmenters.toytown import SIZE, ToyTownSegmenter, UNet, load_toytown
 from dissection.town import CONCEPTS, town
+from pgan_core.shell import check_file, one_sentence
 
 TRAIN_SEED, TEST_SEED = 60_001, 60_002  # towns of their own: the shipped model learned from others
 TEST_SCENES = 2_000
@@ -175,6 +176,8 @@ def main(arguments: list[str] | None = None) -> None:
     if min(chosen.steps, chosen.scenes) < 1:
         sys.exit("There must be at least one step and one scene.")
     begun = time.monotonic()
+    with one_sentence():
+        check_file(chosen.out)
     try:
         network = train(chosen.out, chosen.steps, chosen.scenes)
     except SegmenterError as error:

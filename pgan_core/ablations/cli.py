@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pgan_core.shell import check_folder
 from pgan_core.training.cli import whole_numbers
 from pgan_core.training.settings import LOSSES
 
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
 
     names = ("resolution", "feature_maps", "kimg", "minibatch", "learning_rate", "loss", "seeds", "probes", "pictures")
     try:
+        check_folder(args.out)
+        check_folder(args.runs)
         plan = Plan(recipes=tuple(args.recipes.split(",")), **{name: getattr(args, name) for name in names})
         plan.settings(FULL, 0)
         reals, held = open_data(args.data, plan)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from pgan_core.checkpoints.conversion import convert
 from pgan_core.checkpoints.loading import Checkpoint, load_checkpoint
+from pgan_core.shell import check_file, model_file
 
+FILES = "a checkpoint or a model's name such as toytown128, or a generator's and a discriminator's files"
 OPTIONS = ("output", "score", "normalize_latents", "fused", "stddev_group", "alpha")  # as load_checkpoint calls them
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds the commands `info` and `convert`."""
     info = subparsers.add_parser("info", help="say what a checkpoint is, which keys are used and what is assumed")
-    info.add_argument("files", nargs="+", metavar="FILE", help="a checkpoint, or a generator's and a discriminator's")
+    info.add_argument("files", nargs="+", metavar="FILE", help=FILES)
     info.add_argument("--json", action="store_true", help="everything, as JSON")
     info.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
     info.set_defaults(run=run_info)
     convert = subparsers.add_parser("convert", help="write a published checkpoint as safetensors")
-    convert.add_argument(
-        "files", nargs="+", metavar="FILE", help="a checkpoint, or a generator's and a discriminator's"
-    )
+    convert.add_argument("files", nargs="+", metavar="FILE", help=FILES)
     convert.add_argument("out", metavar="OUT.safetensors", help="the file to write")
     convert.set_defaults(run=run_convert)
     for parser in (info, convert):
@@ -47,8 +48,9 @@ def open_files(args: argparse.Namespace, weights: str = "ema") -> Checkpoint:
     return load_checkpoint(_source(args), weights=weights, **_said(args))
 
 
-def _source(args: argparse.Namespace) -> str | list[str]:
-    return args.files[0] if len(args.files) == 1 else args.files
+def _source(args: argparse.Namespace) -> Path | list[Path]:
+    files = [model_file(name) for name in args.files]
+    return files[0] if len(files) == 1 else files
 
 
 def _said(args: argparse.Namespace) -> dict:
@@ -69,6 +71,7 @@ def run_info(args: argparse.Namespace) -> int:
 def run_convert(args: argparse.Namespace) -> int:
     """Writes all networks of the file, raw weights beside the averaged ones. 1 if it cannot be opened or written."""
     try:
+        check_file(args.out)
         written = convert(_source(args), args.out, **_said(args))
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)

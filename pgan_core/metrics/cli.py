@@ -13,6 +13,7 @@ from pgan_core.metrics.similarity import ms_ssim_of_pairs
 from pgan_core.metrics.sliced import swd_with_floor
 from pgan_core.metrics.sources import generated_pictures, real_pictures
 from pgan_core.metrics.stored import beside
+from pgan_core.shell import check_file, model_file
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
@@ -24,7 +25,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
         "beside its noise floor between as many other real ones, and MS-SSIM of random pairs. JSON on standard output.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="CHECKPOINT", help="any published layout")
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="any published layout, or a model's name")
     parser.add_argument(
         "--real", required=True, type=Path, help="an .npz with `images`, uint8 N x 3 x R x R, or a folder of pictures"
     )
@@ -44,8 +45,11 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measures and prints one result, or a list of several; bad input is one sentence, and the next one follows."""
     results = []
-    for path in args.checkpoints:
+    for name in args.checkpoints:
         try:
+            path = model_file(name)
+            for out in filter(None, (args.out, args.beside and beside(path))):
+                check_file(out)
             if args.count < 2:
                 raise ValueError(f"At least 2 pictures are needed, got --count {args.count}.")
             results.append(evaluate(path, args.real, args.count, args.seed, args.device, args.label))

@@ -14,6 +14,7 @@ from pgan_core.metrics.nearest_files import beside, sentence, write
 from pgan_core.metrics.nearest_resume import UNFINISHED, search
 from pgan_core.metrics.picture_stream import PictureSource, PictureStream, some
 from pgan_core.metrics.sources import generated_pictures
+from pgan_core.shell import check_folder, model_file
 
 GENERATED, HELD_OUT, COPIES = "generated", "held out", "copies moved by a pixel"
 _COPIES = 4  # one moved copy for every so many generated pictures
@@ -36,7 +37,7 @@ def add_arguments(
         "training pictures moved by one pixel, which are copies. Writes a folder that the app shows.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="any published layout")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="any published layout, or a model's name")
     parser.add_argument("--real", required=True, help=real)
     parser.add_argument("--held-out", type=Path, help="pictures never trained on: an .npz or a folder")
     parser.add_argument("--count", type=int, default=16, help="generated pictures that are shown with neighbours")
@@ -60,10 +61,12 @@ def add_arguments(
 
 def run(args: argparse.Namespace) -> int:
     """Finds, writes and says in one sentence; bad input is one sentence on standard error."""
-    folder = args.out or beside(args.checkpoint)
     try:
+        path = model_file(args.checkpoint)
+        out = args.out or beside(path)
+        check_folder(out)
         result, rows = find_nearest(
-            args.checkpoint,
+            path,
             args.real,
             args.held_out,
             count=args.count,
@@ -73,10 +76,10 @@ def run(args: argparse.Namespace) -> int:
             mirror=args.mirror,
             device=args.device,
             open_training=args.open_training,
-            kept=folder / UNFINISHED,
+            kept=out / UNFINISHED,
         )
-        write(folder, result, rows)
-        (folder / UNFINISHED).unlink(missing_ok=True)
+        write(out, result, rows)
+        (out / UNFINISHED).unlink(missing_ok=True)
     except (ValueError, OSError) as error:  # CheckpointError and DataError are ValueErrors
         print(error, file=sys.stderr)
         return 1

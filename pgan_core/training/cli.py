@@ -13,6 +13,7 @@ import torch
 
 from pgan_core.growth import make_schedule
 from pgan_core.network import feature_maps
+from pgan_core.shell import check_folder
 
 from .settings import CHANGEABLE, LOSSES, Settings
 
@@ -130,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
+        check_folder(args.out)
         device = choose_device(args.device)
         reals = RealImages.open(args.data, mirror=not args.no_mirror)
         trainer = Trainer(

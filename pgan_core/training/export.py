@@ -17,6 +17,7 @@ from pgan_core.checkpoints import load_checkpoint
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
+from pgan_core.shell import check_folder
 
 from .loop import LICENCE
 from .settings import Settings, TrainingError
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="folder for the files")
     args = parser.parse_args()
     try:
+        check_folder(args.out)
         written = export(args.run, args.out)
     except ValueError as error:
         raise SystemExit(f"export: {error}") from error

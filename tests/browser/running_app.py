@@ -18,12 +18,15 @@ class Server:
 
     def __init__(self, folder: Path, models: Path):
         self.log_path = folder / "server.log"
+        self.temporary = folder / "temporary"  # where uploads lie
+        self.temporary.mkdir()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://localhost:{port}"
         command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
-        environment = os.environ | {"PGGAN_LAB_MODELS": str(models), "OMP_NUM_THREADS": "1"}
+        own = {"PGGAN_LAB_MODELS": str(models), "OMP_NUM_THREADS": "1", "TMPDIR": str(self.temporary)}
+        environment = os.environ | own
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -194,3 +195,24 @@ def test_both_themes_show_wall_figure_and_scrubber_above_the_fold(page, visit):
             box = shown.locator(part).bounding_box()
             assert box["y"] >= 0 and box["y"] + box["height"] <= 720
     assert (background(page), background(dark)) == ("rgb(255, 255, 255)", "rgb(18, 23, 29)")
+
+
+LABELS = """() => [...document.querySelectorAll(".lab-ticks span")].filter(label => label.style.visibility !== "hidden")
+    .map(label => label.getBoundingClientRect()).map(({left, right}) => [left, right])"""
+
+
+def test_on_a_phone_the_scrubber_has_its_length_and_nothing_lies_upon_another(visit):
+    page = visit()
+    page.wait_for_selector(READY)
+    page.set_viewport_size({"width": 400, "height": 860})
+    page.reload()
+    page.wait_for_selector(READY)
+    title, button = page.locator(".lab-question h1"), page.get_by_test_id("stExpandSidebarButton")
+    button.wait_for()
+    wall, scrubber = (page.locator(f".lab-growth {part}").bounding_box() for part in (".lab-wall", ".lab-range"))
+    assert title.bounding_box()["y"] >= button.bounding_box()["y"] + button.bounding_box()["height"]
+    assert scrubber["width"] > 300 and scrubber["y"] >= wall["y"] + wall["height"]
+    sizes = [{"t": i, "label": f"{4 << i}×{4 << i}"} for i in range(9)]  # up to 1024×1024
+    page.locator(".lab-growth").evaluate("(root, sizes) => root.view.player.ticks(sizes, 8)", sizes)
+    shown = page.evaluate(LABELS)
+    assert len(shown) >= 5 and all(left > end for (_, end), (left, _) in itertools.pairwise(shown))

@@ -55,11 +55,11 @@ def open_page(visit, name: str, **query):
 def test_architecture(visit):
     page = open_page(visit, "architecture")
     pick(page, "architecture_layer", "16x16/rgb")
-    assert "3 × 8 × 1 × 1" in page.get_by_test_id("stMain").inner_text()
+    page.get_by_test_id("stMain").filter(has_text="3 × 8 × 1 × 1").wait_for()
     press(page, "architecture_resolution")
     flip(page, "architecture_fade")
     press(page, "architecture_network")
-    assert "Image" in keyed(page, "architecture_chart").inner_text()
+    keyed(page, "architecture_chart").filter(has_text="Image").wait_for()
 
 
 def test_a_click_on_a_block_shows_its_weights(visit):
@@ -85,7 +85,7 @@ def test_the_figure_and_the_table_can_be_saved(visit, ending, start):
 def test_activations(visit):
     page = open_page(visit, "activations")
     press(page, "activations_norm")
-    assert "Pixel norm off" in keyed(page, "activations_ridges").inner_text()
+    keyed(page, "activations_ridges").filter(has_text="Pixel norm off").wait_for()
     press(page, "activations_ridge", 0)
     press(page, "activations_axis", -1)
     press(page, "activations_file")
@@ -114,7 +114,7 @@ def test_the_channel_browser(visit):
     picture.press("Enter")
     idle(page)
     pick(page, "activations_point_generator", "8x8/conv0:norm")
-    assert "8x8/conv0:norm" in page.get_by_test_id("stMain").inner_text()
+    page.get_by_test_id("stMain").get_by_text("8x8/conv0:norm, ").wait_for()
     keyed(page, "activations_meaning").get_by_role("button").click()
     page.wait_for_url("**/dissection?*dissection_view=One*")  # this model has no dissection: no layer stays in the link
     idle(page)
@@ -156,4 +156,4 @@ def test_training_can_be_stopped_and_keeps_what_it_reached(visit):
     keyed(page, "initialization_stop").get_by_role("button").click()
     idle(page)
     assert 0 < int(reached.inner_text().split()[1]) < 500
-    assert "Weight-normalized" in keyed(page, "initialization_speed_chart").inner_text()
+    keyed(page, "initialization_speed_chart").filter(has_text="Weight-normalized").wait_for()

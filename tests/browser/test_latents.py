@@ -55,15 +55,27 @@ def frame(page) -> float:
 def pause(page) -> None:
     if page.locator(".lab-walk .lab-play").get_attribute("aria-label") == "Pause":
         page.locator(".lab-walk .lab-play").click()
+    page.wait_for_selector(".lab-walk .lab-play[aria-label=Play]")
+
+
+def falls(page, least: float, most: float) -> None:
+    """Wait until the dial has gone back by so many frames between two looks."""
+    page.wait_for_function(
+        """([least, most]) => {
+            const now = Number(document.querySelector('.lab-walk .lab-range').value), fall = window.before - now;
+            window.before = now;
+            return fall >= least && fall <= most;
+        }""",
+        arg=[least, most],
+    )
 
 
 def test_the_walk_plays_by_itself_and_stops_at_a_click(page):
     first = frame(page)
     page.wait_for_function(f"document.querySelector('.lab-walk .lab-range').value != {first}")
     pause(page)
-    page.wait_for_timeout(300)
     still = frame(page)
-    page.wait_for_timeout(300)
+    page.evaluate("() => new Promise(done => setTimeout(done, 200))")  # a dozen frames of the browser
     assert frame(page) == still
 
 
@@ -111,11 +123,7 @@ def test_what_happens_at_the_end(page, mode):
         page.wait_for_selector(".lab-walk .lab-play[aria-label=Play]")
         assert frame(page) == 59
         return
-    page.wait_for_function("document.querySelector('.lab-walk .lab-range').value < 50")
-    if mode == "ping-pong":
-        earlier = frame(page)
-        page.wait_for_timeout(200)
-        assert frame(page) < earlier or frame(page) < 3  # it came back the way it went
+    falls(page, *((30, 59) if mode == "loop" else (0.01, 29)))  # from its end to its beginning, or the way it came
     pause(page)
 
 
@@ -127,18 +135,18 @@ def test_points_are_rolled_pinned_swapped_moved_and_removed(visit):
     def names() -> list[str]:
         return page.locator(".lab-point small").all_inner_texts()
 
-    page.get_by_label("Move right: seed 1").click()
+    page.get_by_label("Move right: seed 1", exact=True).click()
     now = another_walk(page, now)
     assert names() == ["seed 2", "seed 1", "seed 3"]
     page.locator(".lab-thumb").nth(0).drag_to(page.locator(".lab-thumb").nth(2))
     now = another_walk(page, now)
     assert names() == ["seed 3", "seed 1", "seed 2"]
-    page.get_by_label("Keep when all are rolled: seed 1").click()
-    page.wait_for_selector("[aria-pressed=true][aria-label$='seed 1']")
+    page.get_by_label("Keep when all are rolled: seed 1", exact=True).click()
+    page.wait_for_selector("[aria-pressed=true][aria-label$=': seed 1']")
     page.get_by_role("button", name="Roll", exact=True).click()
     now = another_walk(page, now)
     assert names()[1] == "seed 1" and names()[0] != "seed 3"
-    page.get_by_label("Remove: seed 1").click()
+    page.get_by_label("Remove: seed 1", exact=True).click()
     now = another_walk(page, now)
     assert len(names()) == 2
     page.locator(".lab-add").click()

@@ -134,6 +134,33 @@ def test_unload_and_remove(opened):
     card(opened, "pggan-lab")
 
 
+def test_uploads_and_joined_models_go_when_their_page_is_closed(visit, server):
+    def models() -> list[Path]:
+        return [path for path in server.temporary.glob("pggan-lab-*/*/*") if "checkpoint-" in path.name]
+
+    others = models()
+    page, stays = visit("models"), visit("models")
+    for one in (page, stays):
+        card(one, "pggan-lab")
+        upload(one, [FIXTURES / "pengge/checkpoint-D.pth"])
+        card(one, "github-pengge")
+    upload(page, [FIXTURES / "pengge/checkpoint-G.pth"])
+    page.get_by_test_id("models-wall").wait_for()
+    rest(page)
+    page.get_by_role("combobox", name=re.compile("Joined with")).click()
+    page.get_by_role("option", name="checkpoint-D.pth", exact=True).click()
+    page.get_by_test_id("models-card").get_by_text("Discriminator").first.wait_for()
+    page.wait_for_function("() => document.body.innerText.includes('checkpoint-G.pth + checkpoint-D.pth')")
+    assert len({*models()} - {*others}) == 5  # three files and two links to them
+    page.close()
+    for _ in range(300):  # a condition's wait: the files of the closed page, and of no other, go within seconds
+        if len({*models()} - {*others}) <= 1:
+            break
+        stays.wait_for_timeout(200)
+    (left,) = {*models()} - {*others}
+    assert left.name == "checkpoint-D.pth"
+
+
 def test_a_link_opens_a_model_and_the_pages_links_fetch_nothing(visit):
     page = visit("models", scheme="dark", model="second/8x8-end", seed=4)
     card(page, "8 × 8")

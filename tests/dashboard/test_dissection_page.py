@@ -62,6 +62,15 @@ def test_the_stored_dissection_is_there_at_once(open_page):
     assert "units** are interpretable, over 3 layers" in text(app)
 
 
+def test_what_counts_as_interpretable_is_said_by_the_rule_it_was_scored_by(open_page, dissected, tmp_path, monkeypatch):
+    assert "Interpretable: IoU above 0.05 and IQR above 0.01." in text(open_page())
+    shutil.copytree(dissected / "run", tmp_path / "run")
+    generator = load_checkpoint(tmp_path / "run" / "16x16-end.safetensors").generator
+    dissect(generator, LAYERS[:1], load_toytown(), 20, threshold="dissect").save(tmp_path / "published")
+    monkeypatch.setattr("dashboard.library.folders", lambda: [tmp_path])
+    assert "Interpretable: IoU above 0.04." in text(open_page())
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_opens_from_a_link(open_page, view):
     app = fine(open_page(dissection_view=view, dissection_layer="8x8/conv1"))

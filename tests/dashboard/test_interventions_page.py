@@ -74,6 +74,7 @@ def test_edits_are_told_in_words():
     assert words("8x8/conv1", ablate([1, 2], region), names) == "remove foliage"
     assert words("8x8/conv1", insert([3], 2.0, strength=0.5), names) == "add unit 3 of 8x8/conv1 everywhere, 50%"
     assert words("8x8/conv1", scale([1, 2], 0.4), names) == "less foliage everywhere"
+    assert words("8x8/conv1", insert([3], 0.0), names) == "add unit 3 of 8x8/conv1 everywhere"  # at level 0
 
 
 def test_copied_maps_stand_in_a_link_and_in_words():

@@ -139,6 +139,16 @@ def test_edits_survive_json(generator, reference):
     assert torch.equal(*images)
 
 
+def test_a_file_keeps_the_verb_and_an_older_one_without_it_opens():
+    edits = [insert([1], 0.0), ablate([1]), scale([1], 0.5), scale([1], 2.0), copy([0], torch.ones(1, 2, 2))]
+    text = to_json({LAYER: edits})
+    assert [edit.verb for edit in from_json(text)[LAYER]] == ["add", "remove", "less", "more", "copy"]
+    older = json.loads(text)
+    for record in older["edits"]:
+        del record["verb"]
+    assert [edit.verb for edit in from_json(json.dumps(older))[LAYER]] == ["remove", "remove", "less", "more", "copy"]
+
+
 def test_copied_maps_survive_json_where_their_region_is(generator, reference):
     other = generator.run(reference["z"][2:3], stop=LAYER).activations[LAYER]
     region = torch.zeros(64, 64)
@@ -168,6 +178,7 @@ def test_copied_maps_survive_json_where_their_region_is(generator, reference):
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1e999}]}',
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "strength": 2}]}',
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "run": "rm"}]}',
+        '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "verb": "<b>"}]}',
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "region": {"size": [9, 9], "steps": "AA=="}}]}',
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "region": {"size": [1e9, 1e9], "steps": ""}}]}',
         '{"edits": [{"layer": "8x8/conv1", "units": [1], "value": 1, "region": {"size": [1, 1], "steps": "*"}}]}',

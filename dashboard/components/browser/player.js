@@ -20,7 +20,7 @@ class Player {
     this.button.onclick = () => this.toggle();
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey);
-    this.resized = new ResizeObserver(() => this.draw());
+    this.resized = new ResizeObserver(() => { this.draw(); this.thin(); });
     this.resized.observe(this.canvas.parentElement);
   }
 
@@ -47,8 +47,20 @@ class Player {
   }
 
   ticks(ticks, end) {
-    const places = ticks.map(({t, label}) => `<span style="left:${(100 * t) / end}%">${label}</span>`);
+    const short = (label) => label.replace(/×.*/, "<i>$&</i>"); // a phone shows "64" of "64×64"
+    const places = ticks.map(({t, label}) => `<span style="left:${(100 * t) / end}%">${short(label)}</span>`);
     this.root.querySelector(".lab-ticks").innerHTML = places.join("");
+    this.thin();
+  }
+
+  // Labels that would lie upon the one before them are hidden.
+  thin() {
+    let end = -Infinity;
+    for (const span of this.root.querySelectorAll(".lab-ticks span")) {
+      const {left, right} = span.getBoundingClientRect(), fits = left > end;
+      span.style.visibility = fits ? "" : "hidden";
+      if (fits) end = right + 3;
+    }
   }
 
   // Which frames t lies between: {from, to, part, point}; outside smooth mode both are the nearest one.

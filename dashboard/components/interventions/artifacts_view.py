@@ -42,15 +42,14 @@ def artifacts_view(model: session.Model, choice: Choice) -> None:
     if key not in wanted:
         return
     costs = with_progress(key, lambda share: _rank(model, choice.layer, share), "Switching each unit off")
-    key = f"interventions_artifacts_{choice.layer}_{model.identity}"
+    key = f"interventions_artifacts_{choice.layer}_{model.name}"
     harmful = [unit for unit in costs.order[:3] if costs.score_gain[unit] > 0] or costs.order[:1]
-    st.session_state.setdefault(key, listed(harmful))
-    units = mark(model, choice.layer, costs, key)
+    units = mark(model, choice.layer, costs, key, listed(harmful))
     if units:
         compare(model, choice, units)
 
 
-def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str) -> tuple[int, ...]:
+def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str, first: str) -> tuple[int, ...]:
     """The worst units by their strongest pictures, marked by clicks; the marked ones also stand as numbers."""
     order = [int(unit) for unit in costs.order[:WORST]]
 
@@ -63,7 +62,9 @@ def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str) -> tu
         f"The {len(order)} units that cost most, each by its {BEST} strongest pictures, outlined where it is. "
         "**Click those that look like faults.**"
     )
-    units = parse_units(numbers.text_input("Units to switch off", key=key), width_of(model, layer))
+    units = parse_units(
+        numbers.text_input("Units to switch off", first, key=key, bind="query-params"), width_of(model, layer)
+    )
     picture_grid(
         unit_strips(model, layer, tuple(order)), COLUMNS, [f"unit {unit}" for unit in order],
         chosen=[order.index(unit) for unit in units if unit in order], label="Units to mark",

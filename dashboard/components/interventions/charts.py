@@ -72,7 +72,7 @@ def asked(name: str, model: session.Model, choice: Choice, default: int) -> tupl
     wanted = st.session_state.setdefault("interventions_asked", set())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         pictures = st.select_slider(
-            "Pictures", [24, 50, 100, 200, 500], default, key="interventions_pictures", width=260
+            "Pictures", [24, 50, 100, 200, 500], default, key="interventions_pictures", width=260, bind="query-params"
         )
         key = ("interventions", name, model.identity, choice.layer, choice.units, choice.concept, pictures)
         if key not in wanted and st.button("Measure", key=f"interventions_go_{name}", icon=":material/play_arrow:"):

@@ -117,12 +117,6 @@ def words(layer: str, edit: Edit, names: dict[tuple[str, tuple[int, ...] | None]
         else f"{len(edit.units)} units"
     )
     what = names.get((layer, edit.units)) or f"{units} of {layer}"
-    if edit.factor is not None:
-        verb = "more" if edit.factor > 1 else "less"
-    elif edit.value.dim() > 1:
-        verb = "copy"
-    else:
-        verb = "remove" if not edit.value.any() else "add"
     where = " everywhere" if edit.region is None else ""
     strength = f", {edit.strength:.0%}" if edit.strength < 1 else ""
-    return f"{verb} {what}{where}{strength}"
+    return f"{edit.verb} {what}{where}{strength}"

@@ -94,7 +94,7 @@ def choose_concepts(model: session.Model) -> list[str]:
     start = [name for name in CONCEPTS if name in saved] or CONCEPTS[:1]
     return st.multiselect(
         "Concepts", concept_names(load_toytown()), start, max_selections=SHOWN, key="latents_concepts",
-        label_visibility="collapsed",
+        label_visibility="collapsed", bind="query-params",
     )  # fmt: skip
 
 

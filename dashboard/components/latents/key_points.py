@@ -1,11 +1,11 @@
 """The key points of a walk: a list of texts that a link carries, and what the buttons on their thumbnails do to it."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from dashboard import session
 from dashboard.components.browser import load
 from dashboard.components.sprites import Sheet
 from pgan_core.latent_points import NUMBERS
@@ -76,15 +76,15 @@ class KeyPoints:
         fresh = (p if p.pinned else KeyPoint(str((seed + i) % (MAX_SEED + 1))) for i, p in enumerate(self.points))
         return replace(self, points=tuple(fresh))
 
-    def after(self, act: str, index: int | None, other: int | None = None) -> "KeyPoints":
-        """What a button does: choose, roll, pin, left, right, delete, swap (with `other`) or add."""
+    def after(self, act: str, index: int | None, other: int | None = None, seed: int = 0) -> "KeyPoints":
+        """What a button does: choose, pin, left, right, delete, swap (with `other`), or roll and add (`seed`)."""
         if act == "add":
-            return self._added() if len(self.points) < MOST else self
+            return self._added(seed) if len(self.points) < MOST else self
         if index is None or not 0 <= index < len(self.points):
             return self  # a click on what an earlier click removed
         point = self.points[index]
         if act == "roll":
-            return self._with(index, KeyPoint(str(secrets.randbelow(10_000)), point.pinned))
+            return self._with(index, KeyPoint(str(seed), point.pinned))
         if act == "pin":
             return self._with(index, replace(point, pinned=not point.pinned))
         if act == "delete" and len(self.points) > LEAST:
@@ -98,8 +98,8 @@ class KeyPoints:
     def _with(self, index: int, point: KeyPoint) -> "KeyPoints":
         return KeyPoints((*self.points[:index], point, *self.points[index + 1 :]), index)
 
-    def _added(self) -> "KeyPoints":
-        points = (*self.points, KeyPoint(str(secrets.randbelow(10_000))))
+    def _added(self, seed: int) -> "KeyPoints":
+        points = (*self.points, KeyPoint(str(seed)))
         return KeyPoints(points, len(points) - 1)
 
     def _swapped(self, a: int, b: int) -> "KeyPoints":
@@ -126,6 +126,6 @@ def key_points_row(points: KeyPoints, sheet: Sheet, key: str, changed: Callable[
     def clicked() -> None:
         event = st.session_state[key].event
         if event:
-            changed(points.after(event["act"], event["index"], event["other"]))
+            changed(points.after(event["act"], event["index"], event["other"], session.roll()))
 
     _component(data=data, key=key, on_event_change=clicked)

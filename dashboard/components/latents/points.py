@@ -46,7 +46,7 @@ def current() -> KeyPoints:
 def roll_all() -> None:
     """Other seeds for all points that are not pinned: the sidebar's dice does the same with a seed of its own."""
     points = current()
-    keep(points.rolled(int(np.random.default_rng().integers(10_000))))
+    keep(points.rolled(session.roll()))
 
 
 def typed(latent_dim: int) -> None:
@@ -105,9 +105,11 @@ def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         sort = st.segmented_control(
             "Candidates", ["New seeds", "Neighbours"], default="New seeds", key="latents_wall", required=True,
-            label_visibility="collapsed",
+            label_visibility="collapsed", bind="query-params",
         )  # fmt: skip
-        page = st.number_input("Page", 1, 10_000, 1, key="latents_page", label_visibility="collapsed", width=130)
+        page = st.number_input(
+            "Page", 1, 10_000, 1, key="latents_page", label_visibility="collapsed", width=130, bind="query-params"
+        )
     first, chosen = (page - 1) * CANDIDATES, points.points[points.chosen]
     base = chosen.text if chosen.text.replace("~", "").isdigit() else None
     if sort == "Neighbours" and base is None:

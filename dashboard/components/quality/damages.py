@@ -67,7 +67,11 @@ def draw(model: session.Model, seed: int) -> None:
         )
     chosen = DAMAGES[names.index(name)]
     strength = right.select_slider(
-        f"Strength ({chosen.unit})", chosen.strengths, chosen.default, key=f"quality_strength_{chosen.name}"
+        f"Strength ({chosen.unit})",
+        chosen.strengths,
+        chosen.default,
+        key=f"quality_strength_{chosen.name}",
+        bind="query-params",
     )
     pictures = sources.pictures(sources.TOWN, SIZE, COUNT, sources.AGAIN)
     spoiled = chosen.apply(pictures, strength)

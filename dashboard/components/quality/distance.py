@@ -70,7 +70,9 @@ def controls(model: session.Model, kept: dict | None) -> tuple[str, str, int | s
     first, second, number, bring = st.columns([1.8, 1.8, 3.4, 1.5], vertical_alignment="bottom")
     real = first.selectbox("Real pictures", names, 0, key="quality_real", bind="query-params")
     # a key of its own for each model: the compared pictures are the sidebar's model until another source is chosen
-    fake = second.selectbox("Compared with", names, names.index(model.name), key=f"quality_fake_{model.file_identity}")
+    fake = second.selectbox(
+        "Compared with", names, names.index(model.name), key=f"quality_fake_{model.name}", bind="query-params"
+    )
     with number:
         count = count_control(COUNTS, DEFAULT, kept, key="quality_count")
     with bring:
@@ -160,6 +162,7 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
             format_func=figures.level_name,
             key=f"quality_level_{size}",
             required=True,
+            bind="query-params",
         )
     line = session.recall("quality_line", 0)
     if right.button("Another direction", icon=":material/casino:", key="quality_turn"):

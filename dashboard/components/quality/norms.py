@@ -55,7 +55,11 @@ def controls(names: list[str]) -> tuple[str, tuple[float, float], float]:
     """The layer, the place as shares of the picture's height and width, and a factor on the activations."""
     which, down, across, by = st.columns([1.2, 1, 1, 1.6], gap="medium", vertical_alignment="bottom")
     layer = which.selectbox(
-        "Layer", names, names.index("8x8/conv1") if "8x8/conv1" in names else 0, key="quality_layer"
+        "Layer",
+        names,
+        names.index("8x8/conv1") if "8x8/conv1" in names else 0,
+        key="quality_layer",
+        bind="query-params",
     )
     row = down.slider("Down", 0, 100, 70, 5, format="%d%%", key="quality_row", bind="query-params")
     column = across.slider("Across", 0, 100, 50, 5, format="%d%%", key="quality_column", bind="query-params")

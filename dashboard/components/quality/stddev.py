@@ -48,7 +48,7 @@ def draw(model: session.Model, seed: int) -> None:
             st.markdown("Group", width="content")
             group = st.segmented_control(
                 "Group", range(groups), default=0, format_func=lambda g: f"{g + 1}", key=f"quality_group_{groups}",
-                required=True, label_visibility="collapsed",
+                required=True, label_visibility="collapsed", bind="query-params",
             )  # fmt: skip
         st.markdown(
             f"Average over all features and places: **{steps.average[group]:.3f}**"

@@ -1,0 +1,55 @@
+"""What a link asks for and is not here, said in one line above the page until the control in question is moved."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard.components.page import plain
+
+ASKED, MISSED = "link_asked", "link_missed"  # in the session: what is not judged yet; key -> (asked, shown instead)
+FRAME = ("model", "seed", "device")  # keys of the frame's controls; those of a page begin with its name
+
+
+def note() -> None:
+    """Before anything is drawn: keep what the address asks for, for Streamlit takes out of it what it cannot use."""
+    if ASKED not in st.session_state:
+        st.session_state[ASKED] = {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def miss(key: str, asked: str, shown: Any) -> None:
+    """Say of a value that no control holds that it could not be read; `shown` takes its place."""
+    st.session_state.setdefault(MISSED, {})[key] = [asked], shown
+
+
+def judge() -> str:
+    """After the page is drawn: one sentence about all that the link asked for in vain, or nothing."""
+    asked, missed = st.session_state[ASKED], st.session_state.setdefault(MISSED, {})
+    for key in [key for key in asked if key in st.session_state and (key in FRAME or "_" in key)]:
+        texts, value = asked.pop(key), st.session_state[key]
+        kept = texts == st.query_params.get_all(key) or same(texts, value)
+        if isinstance(value, str | int | float | list) and not kept:
+            missed[key] = texts, value
+    still = {key: pair for key, pair in missed.items() if st.session_state.get(key, pair[1]) == pair[1]}
+    st.session_state[MISSED] = still
+    words = [f"{named(key)} “{', '.join(texts)[:60]}” (shown: {value})" for key, (texts, value) in still.items()]
+    return plain(f"The link asks for what is not here: {'; '.join(words)}.") if words else ""
+
+
+def named(key: str) -> str:
+    """A control's key in words: without its page, which is in view."""
+    return (key if key in FRAME else key.partition("_")[2]).replace("_", " ")
+
+
+def same(texts: list[str], value: Any) -> bool:
+    """Whether an address's texts say a control's value; a control at its default is in no address."""
+    values = value if isinstance(value, list) else [value]
+    return len(texts) == len(values) and all(map(_same, texts, values))
+
+
+def _same(text: str, value: Any) -> bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(text) == value
+        except ValueError:
+            return False
+    return text.casefold() == str(value).casefold()

@@ -1,0 +1,45 @@
+"""Folders for what a browser uploads: each goes soon after its session ends, and all of them with the server.
+
+Streamlit tells no script that a page was closed, and keeps the closed session's state for minutes in case a broken
+connection comes back. So somebody looks from time to time whether the session is still connected.
+"""
+
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime import Runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+SECONDS = 3.0  # from one look to the next
+PATIENCE = 3  # looks in a row that miss the session before its files go: a connection may break for a moment
+STATE = "upload_folder"
+
+
+def new_folder() -> Path:
+    """An empty folder that lives as long as this browser's session."""
+    folder = st.session_state.get(STATE)
+    if folder is None or not Path(folder.name).exists():
+        folder = st.session_state[STATE] = tempfile.TemporaryDirectory(prefix="pggan-lab-")
+        if Runtime.exists():
+            session = get_script_run_ctx().session_id
+            watch(folder, lambda: Runtime.instance().is_active_session(session))
+    return Path(tempfile.mkdtemp(dir=folder.name))
+
+
+def watch(folder: tempfile.TemporaryDirectory, is_connected: Callable[[], bool], missed: int = 0) -> None:
+    """Remove the folder once `is_connected` has said no at PATIENCE looks in a row."""
+
+    def look() -> None:
+        if is_connected():
+            watch(folder, is_connected)
+        elif missed + 1 < PATIENCE:
+            watch(folder, is_connected, missed + 1)
+        else:
+            folder.cleanup()
+
+    timer = threading.Timer(SECONDS, look)
+    timer.daemon = True
+    timer.start()
