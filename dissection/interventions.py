@@ -210,7 +210,10 @@ def _plain(layer: str, edit: Edit) -> dict:
     record |= {"strength": edit.strength, "pooling": edit.pooling, "verb": edit.verb}
     if edit.region is not None:
         steps = (edit.region * 255).round().to(torch.uint8)
-        record["region"] = {"size": list(steps.shape), "steps": base64.b64encode(steps.numpy().tobytes()).decode()}
+        record["region"] = {
+            "size": list(steps.shape),
+            "steps": base64.b64encode(steps.cpu().numpy().tobytes()).decode(),
+        }
     return record
 
 

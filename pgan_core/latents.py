@@ -192,14 +192,14 @@ def circle(centre, frames: int, *, angle: float = 0.5, seed: int = 0) -> Tensor:
     if centre.numel() < 3 or centre.norm() == 0:
         raise ValueError("a circle needs a centre of three numbers or more that are not all 0")
     u, v = _perpendicular_pair(centre, seed)
-    turn = 2 * math.pi * torch.arange(frames, dtype=torch.float64)[:, None] / frames
+    turn = 2 * math.pi * torch.arange(frames, dtype=torch.float64, device=centre.device)[:, None] / frames
     rim = centre.norm() * (torch.cos(turn) * u + torch.sin(turn) * v)
     return (math.cos(angle) * centre + math.sin(angle) * rim).float()
 
 
 def _perpendicular_pair(centre: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     """Two unit vectors at right angles to the centre and to each other."""
-    drawn = torch.from_numpy(_sideways(seed, 2, centre.numel()))
+    drawn = torch.from_numpy(_sideways(seed, 2, centre.numel())).to(centre.device)
     u = orthogonalize(drawn[0], centre[None])
     return u, orthogonalize(drawn[1], torch.stack([centre, u]))
 
@@ -260,7 +260,7 @@ def neighbours(z, numbers: Iterable[int], *, angle: float = 0.4) -> Tensor:
     z = check_latents(torch.as_tensor(z).reshape(1, -1))[0].double()
     if z.norm() == 0 or z.numel() < 2:
         raise ValueError("a latent that is 0 everywhere has no neighbours at an angle")
-    drawn = [torch.from_numpy(_sideways(number, 1, z.numel())[0]) for number in numbers]
+    drawn = [torch.from_numpy(_sideways(number, 1, z.numel())[0]).to(z.device) for number in numbers]
     sideways = torch.stack([orthogonalize(row, z[None]) for row in drawn])
     return (math.cos(angle) * z + math.sin(angle) * z.norm() * sideways).float()
 
@@ -285,4 +285,5 @@ def orthogonalize(direction, others) -> Tensor:
 
 def norms_and_angles(z: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Along a way N x D: the norm at each frame (N), and the angle turned from one to the next in degrees (N - 1)."""
+    z = z.cpu()
     return z.double().norm(dim=1).numpy(), torch.rad2deg(angle_between(z[:-1], z[1:])).numpy()

@@ -230,6 +230,6 @@ def path_length(steps: np.ndarray, z: Tensor) -> float:
     Karras et al. 2019 (StyleGAN), section 4.1, with the angle that z turns in place of the step of t. Frames between
     which z stands still are left out; NaN if it never moves.
     """
-    angles = angle_between(z[:-1], z[1:]).numpy()
+    angles = angle_between(z[:-1], z[1:]).cpu().numpy()
     moving = angles > 1e-6
     return float((steps[moving] / angles[moving] ** 2).mean()) if moving.any() else float("nan")

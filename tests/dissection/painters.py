@@ -27,7 +27,7 @@ class Colours:
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """N x 3 x H x W."""
-        return torch.where(images > 0, torch.arange(1, 4)[:, None, None], 0)
+        return torch.where(images > 0, torch.arange(1, 4, device=images.device)[:, None, None], 0)
 
     def probabilities(self, images: torch.Tensor) -> torch.Tensor:
         """N x 4 x H x W."""

@@ -85,9 +85,9 @@ def unit_strips(model: session.Model, layer: str, units: tuple[int, ...]) -> np.
     stage = _stage(model, layer)
     pictures, strips = to_uint8(stage.images()), []
     for unit in units:
-        maps = stage.activation[:, unit]
+        maps = stage.activation[:, unit].cpu()
         best = maps.amax(dim=(1, 2)).topk(BEST).indices
-        lit = upsample(maps[best], pictures.shape[1:3]) > np.quantile(maps.cpu().numpy(), 1 - LIT)
+        lit = upsample(maps[best], pictures.shape[1:3]) > np.quantile(maps.numpy(), 1 - LIT)
         shown = resize_pictures(pictures[best.numpy()], SIDE)
         shown[outline(resize_nearest(lit.numpy(), SIDE))] = OUTLINE
         strips.append(contact_sheet(shown, BEST, gap=1))
