@@ -31,12 +31,13 @@ def below(folder: Path, named: str = "") -> Iterator[Path]:
 def models() -> dict[str, Path]:
     """Name -> file of every model offered; the name is the path below its folder, without our own suffix.
 
-    In each folder the model that was trained longest comes first.
+    In each folder the model that was trained longest comes first; what is only a part `of` another one, as the weights
+    before averaging, comes last.
     """
     found: dict[str, Path] = {}
     for folder in folders():
         files = [path for path in below(folder) if path.suffix in PUBLISHED or facts(path)]
-        for path in sorted(files, key=lambda path: (path.parent, -kimg(path), path.name)):
+        for path in sorted(files, key=lambda path: (path.parent, "of" in (facts(path) or {}), -kimg(path), path.name)):
             found.setdefault(path.relative_to(folder).as_posix().removesuffix(".safetensors"), path)
     return found
 

@@ -148,11 +148,13 @@ def layer_travel(
     )  # fmt: skip
     for run in made:
         for name, x in (*run.activations.items(), ("picture", run.images)):
-            x = x.flatten(1)
-            squares[name] += float(x.double().square().sum())
-            joined = torch.cat([last[name], x]) if name in last else x
-            steps[name] += (joined[1:] - joined[:-1]).norm(dim=1).tolist()
-            last[name] = x[-1:]
+            # a prepared network's maps lie channels-last: in this order they are read as they lie, not copied
+            x = (x.permute(0, 2, 3, 1) if x.dim() == 4 else x).flatten(1)
+            squares[name] += float(torch.linalg.vector_norm(x, dim=1).double().square().sum())
+            if name in last:
+                steps[name] += (x[:1] - last[name]).norm(dim=1).tolist()
+            steps[name] += (x[1:] - x[:-1]).norm(dim=1).tolist()
+            last[name] = x[-1:].clone()
     return {name: np.array(steps[name]) / max((squares[name] / len(z)) ** 0.5, 1e-30) for name in names}
 
 
@@ -209,7 +211,7 @@ def perceptual_steps(
     images = images[:, : discriminator.config.image_channels]
     total, last, batch = [], {}, _batch(size)
     for first in range(0, len(images), batch):
-        some = images[first : first + batch].to(discriminator.device)
+        some = images[first : first + batch].to(discriminator.device, memory_format=torch.channels_last)
         with torch.inference_mode():
             run = discriminator.run(some, resolution=size, alpha=1.0, keep=names, stop=names[-1])
         steps = 0.0

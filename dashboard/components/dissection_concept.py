@@ -11,7 +11,7 @@ from dashboard.components.dissections import Found
 from dashboard.components.unit_pictures import strip, strip_html, unit_title
 from dissection.overlays import resize_nearest
 
-UNION_PICTURES, STRIPS, PICTURES = 128, 4, 5
+UNION_PICTURES, STRIPS, PICTURES = 128, 4, 3
 
 
 def concept_view(model: session.Model, item: Found, layer: str, open_unit: Callable[[str, int], None]) -> None:

@@ -13,7 +13,7 @@ from dissection.job import fingerprint
 from dissection.result import LayerDissection
 from pgan_core import Generator, load_checkpoint
 
-SAMPLES, PICTURES = 300, 5
+SAMPLES, PICTURES = 300, 3
 
 
 def stages_view(model: session.Model, layer: str) -> None:

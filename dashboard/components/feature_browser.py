@@ -14,7 +14,7 @@ from dashboard.figures.ridgelines import histogram_bars
 from pgan_core.inspection import PointStatistics
 from pgan_core.unit_inspection import UnitMaps
 
-COLUMNS = 12
+COLUMNS = 8
 SHOWN = [48, 96, 192, 512]
 SCALES = {"common": False, "each its own": True}
 
@@ -55,7 +55,7 @@ def _controls(setting: Setting, points: list[str]) -> tuple[str, int, str, bool,
         scale = st.segmented_control(
             "Colour scale", list(SCALES), default=next(iter(SCALES)), required=True, key="activations_scale", **bound
         )
-        shown = st.selectbox("Shown", SHOWN, 1, key="activations_shown", width=85, **bound)
+        shown = st.selectbox("Shown", SHOWN, 0, key="activations_shown", width=85, **bound)
     return point, int(picture) - 1, order, SCALES[scale], shown
 
 

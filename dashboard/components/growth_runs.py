@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import fields
 
 from dashboard import library, session
 from dashboard.components.growth_track import Track, final_track, sheet_address, snapshot_track, tile_size
@@ -21,7 +22,8 @@ def picture_counts(resolution: int) -> list[int]:
 
 
 def default_count(resolution: int) -> int:
-    return picture_counts(resolution)[:3][-1]
+    """Of sizes from 64 on as many as stand beside figure 2 in their own size or a whole multiple."""
+    return picture_counts(resolution)[: 3 if resolution < 64 else 2][-1]
 
 
 def final_growth(
@@ -62,7 +64,24 @@ def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int
 def run_schedule(model: session.Model) -> Schedule | None:
     """The schedule by which the loaded model was trained, where its file says so."""
     stages = model.info.get("metadata", {}).get("recipe", {}).get("schedule")
-    return Schedule(tuple(Stage(**stage) for stage in stages)) if stages else None
+    names = [field.name for field in fields(Stage)]
+    try:
+        return Schedule(tuple(Stage(**{name: stage[name] for name in names}) for stage in stages)) if stages else None
+    except (KeyError, TypeError, ValueError):  # somebody else's words for it
+        return None
+
+
+def changing_rates(model: session.Model) -> str:
+    """A sentence for a run whose learning rate fell inside its stages, which the schedule's chart does not show."""
+    phases = model.info.get("metadata", {}).get("phases") or []
+    try:
+        falls = [phase["lr"] for phase in phases if phase["cool"] > 0 and phase["lr"][1] < phase["lr"][0]]
+        lowest = min((last for _, last in falls), default=None)
+    except (KeyError, TypeError, ValueError, IndexError):
+        return ""
+    if lowest is None:
+        return ""
+    return f"Towards the end of each stage this run let its learning rate fall, to {lowest:.2g} in the last one."
 
 
 @session.cached(max_entries=8)

@@ -18,7 +18,7 @@ _growth = st.components.v2.component(
     "lab_growth",
     html=load("growth.html"),
     css=load("player.css", "growth.css"),
-    js=load("player.js", "figure2.js", "growth.js"),
+    js=load("whole.js", "player.js", "figure2.js", "growth.js"),
     isolate_styles=False,
 )
 _early = st.components.v2.component("lab_early", html="<span></span>", js=load("early.js"), isolate_styles=False)

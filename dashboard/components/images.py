@@ -17,21 +17,32 @@ def data_uri(picture: np.ndarray, kind: str = "PNG", **options) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(encode(picture, kind, **options)).decode()}"
 
 
+def whole(width: int) -> str:
+    """CSS for a picture of so many pixels: shown as they are, or, where there is no room, a half or a quarter.
+
+    Any other size would be blurred.
+    """
+    return f"width:min({width}px, max(min(100%, {width / 4:g}px), round(down, 100%, {width / 2:g}px)))"
+
+
 def image_wall(
     images: np.ndarray, key: str, columns: int = 6, captions: Sequence[str] | None = None, size: int = 128
 ) -> None:
-    """A wall of uint8 N x H x W x 3 pictures over the whole width, with `data-testid=key`.
+    """A wall of uint8 N x H x W x 3 pictures, with `data-testid=key`, at their own size or halved to fit its place.
 
     Pictures smaller than `size` pixels are enlarged to it by nearest neighbour. With captions each picture is one
     element; without them the wall is a single picture, which is much less to send.
     """
     large = enlarge(np.asarray(images), size)
     if captions is None:
-        sheet = data_uri(contact_sheet(large, min(columns, len(large)), gap=4, background=0), "WEBP", **EXACT)
-        st.html(f'<img data-testid="{key}" src="{sheet}" style="width:100%" alt="{len(large)} generated pictures">')
+        wall = contact_sheet(large, min(columns, len(large)), gap=4, background=0)
+        sheet = data_uri(wall, "WEBP", **EXACT)
+        style, words = whole(wall.shape[1]), f"{len(large)} generated pictures"
+        st.html(f'<img data-testid="{key}" src="{sheet}" style="{style}" alt="{words}">')
         return
+    style = whole(large.shape[2])
     cells = "".join(
-        f'<figure style="margin:0"><img src="{data_uri(image, "WEBP", **EXACT)}" style="width:100%" alt="">'
+        f'<figure style="margin:0"><img src="{data_uri(image, "WEBP", **EXACT)}" style="{style}" alt="">'
         f'<figcaption style="font-size:.85rem">{html.escape(caption)}</figcaption></figure>'
         for image, caption in zip(large, captions, strict=True)
     )

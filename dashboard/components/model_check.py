@@ -83,7 +83,7 @@ def self_check(model: session.Model) -> None:
     else:
         drawn = samples(model, session.seed())
         statistics = drawn.statistics
-        image_wall(drawn.pictures, key="models-wall", columns=6 if len(drawn.pictures) > 8 else 4, size=128)
+        image_wall(drawn.pictures, key="models-wall", columns=4, size=128)
         st.html(_numbers(statistics, drawn.scores))
     agrees = parity_check(model)
     odd = " ".join(statistics.complaints) if statistics else ""

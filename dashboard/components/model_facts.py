@@ -30,6 +30,7 @@ def card(model: session.Model) -> str:
         "Labels": ", ".join(map(str, info["attributes"])) if "attributes" in info else "",
         **{name.capitalize(): f"{count:,} parameters" for name, count in info["parameters"].items()},
         "Weights": WEIGHTS.get(info["weights"], "the file does not say"),
+        "Not averaged, of": info.get("metadata", {}).get("of", ""),
         "Name, licence": _licence(info.get("metadata", {})),
     }
     cells = "".join(f"<dt>{label}</dt><dd>{html.escape(str(value))}</dd>" for label, value in rows.items() if value)

@@ -35,6 +35,7 @@ def picture_grid(
     """
     marks = [] if chosen is None else [chosen] if isinstance(chosen, int) else sorted(chosen)
     data = {
+        "width": picture.shape[1],
         "source": data_uri(picture, "WEBP", quality=88),
         "columns": columns,
         "rows": -(-len(names) // columns),

@@ -12,7 +12,7 @@ _scrubber = st.components.v2.component(
     "lab_scrubber",
     html=load("scrubber.html"),
     css=load("player.css"),
-    js=load("player.js", "scrubber.js"),
+    js=load("whole.js", "player.js", "scrubber.js"),
     isolate_styles=False,
 )
 

@@ -5,7 +5,7 @@ import html
 import numpy as np
 import streamlit as st
 
-from dashboard.components.images import data_uri
+from dashboard.components.images import data_uri, whole
 from dissection.overlays import (
     AGREEMENT,
     Material,
@@ -60,9 +60,9 @@ def strip(
 
 
 def strip_html(picture: np.ndarray, alt: str, testid: str = "unit-strip") -> str:
-    """A strip as an <img> over the whole width of its place."""
+    """A strip as an <img> at its own size, or halved where its place is too narrow."""
     source = data_uri(picture, "WEBP", quality=85)
-    return f'<img src="{source}" alt="{html.escape(alt)}" data-testid="{testid}" style="width:100%;border-radius:4px">'
+    return f'<img src="{source}" alt="{html.escape(alt)}" data-testid="{testid}" style="{whole(picture.shape[1])}">'
 
 
 def unit_title(layer: LayerDissection, unit: int, concepts, place: str = "") -> str:

@@ -20,7 +20,7 @@ from dissection.result import Dissection
 
 VIEWS = ["Concepts", "Units", "One unit", "One concept", "Training", "New"]
 ORDERS = ["IoU", "IQR", "concept", "unit"]
-PER_PAGE, PICTURES = 12, 5
+PER_PAGE, PICTURES = 12, 3
 EQUATION = (
     r"\begin{gathered} M_u(x) = A_u^{\uparrow}(x) > t_u \\[.6em] "
     r"\mathrm{IoU}_{u,c} = \frac{\sum_x |M_u(x) \cap L_c(x)|}{\sum_x |M_u(x) \cup L_c(x)|} \end{gathered}"

@@ -6,6 +6,7 @@ from dashboard import library, session
 from dashboard.components.charts import chart
 from dashboard.components.export import export_bar
 from dashboard.components.growth_runs import (
+    changing_rates,
     default_count,
     final_growth,
     picture_costs,
@@ -112,10 +113,14 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
         return  # two files that share no size
     chart(figures.picture_costs(costs), key="growth_picture_costs")
     small, large = min(costs), max(costs)
+    both = run == OFFICIAL or model.discriminator
+    networks = "both networks together" if both else "the generator (the file holds no discriminator)"
+        "both networks together" if run == OFFICIAL or model.discriminator else "the generator (no other is here)"
+    )
     held = {size: thousands(pictures_that_fit([costs[size]], GPU_MEMORY)) for size in (small, large)}
     st.markdown(
         f"The layer outputs of one {large}×{large} picture take **{costs[large].activation_bytes / 1e6:.1f} MB** in "
-        f"both networks together, and training keeps a multiple of that. A GPU of 16 GB holds **{held[large]}** of "
+        f"{networks}, and training keeps a multiple of that. A GPU of 16 GB holds **{held[large]}** of "
         f"these and {held[small]} of {small}×{small}: this is why full size forces small minibatches."
     )
     schedule = own if own and run != OFFICIAL else official_schedule(resolution=large)
@@ -162,4 +167,6 @@ own = run_schedule(model)
 st.subheader("The training schedule")
 schedules = ({"Our run": own} if own else {}) | {"Official code, 1 GPU": official_schedule()}
 schedules_view(schedules, track.phases, start=session.recall("growth_at", track.end), key="growth_schedules")
+if own and (note := changing_rates(model)):
+    st.caption(note)
 costs_section(model, own)

@@ -33,7 +33,7 @@ from pgan_core.pictures import to_uint8
 WIDTHS = [16, 64, 128, 256, 500, 1000]
 SPEED_WIDTHS = (2, 512, 16, 256, 1)  # of the small network: layers of very different fan-in
 OWN_CASE = "a scale under which all layers look alike: the spread neither fades nor grows, forward and backward."
-QUICK = 2e9  # multiply-adds of a picture
+QUICK = 1e9  # multiply-adds of a picture
 NORMS = {"with pixel norm": "on", "without": "off"}
 
 # ---- the classical experiment ------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 // data: {identity, names, notes, values, low, high, steps, sheet, columns, edge}; the sheet holds `steps` pictures for
 // each slider in order, then the picture before and the one now.
 
+const STRIP = 64, EVERY = 3; // CSS pixels of a strip's picture; a strip shows every third of a slider's pictures
+
 class Directions {
   constructor(root) {
     this.root = root;
@@ -50,13 +52,16 @@ class Directions {
     row.querySelector("small").textContent = this.data.notes[k];
     row.querySelector("input").value = this.values[k];
     row.querySelector("output").textContent = this.amount(this.values[k]);
-    const strip = row.querySelector("canvas"), shown = Math.ceil(this.data.steps / 2), edge = this.data.edge;
-    const side = edge * Math.max(1, Math.ceil(64 / edge));
+    const strip = row.querySelector("canvas"), shown = this.shown(), edge = this.data.edge;
+    const ratio = window.devicePixelRatio || 1, side = wholeMultiple(edge, STRIP).bitmap;
+    strip.style.width = `${(side * shown) / ratio}px`;
     Object.assign(strip, {width: side * shown, height: side});
     const context = strip.getContext("2d");
-    context.imageSmoothingEnabled = false;
-    for (let i = 0; i < shown; i++) this.cell(context, k * this.data.steps + 2 * i, i * side, 0, side);
+    context.imageSmoothingEnabled = side < edge;
+    for (let i = 0; i < shown; i++) this.cell(context, k * this.data.steps + EVERY * i, i * side, 0, side);
   }
+
+  shown() { return Math.ceil(this.data.steps / EVERY); }
 
   amount(value) { return `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(2)} σ`; }
 
@@ -68,16 +73,22 @@ class Directions {
 
   // Cells one over another, each with its weight.
   paint(canvas, cells) {
-    const {edge} = this.data, wanted = canvas.clientWidth * (window.devicePixelRatio || 1);
-    const side = edge * Math.max(1, Math.ceil(wanted / edge));
-    if (canvas.width !== side) canvas.width = canvas.height = side;
+    const {edge} = this.data, side = this.fit(canvas);
     const context = canvas.getContext("2d");
-    context.imageSmoothingEnabled = false;
+    context.imageSmoothingEnabled = side < edge;
     for (const [number, weight] of cells) {
       context.globalAlpha = weight;
       this.cell(context, number, 0, 0, side);
     }
     context.globalAlpha = 1;
+  }
+
+  // Makes a canvas a whole multiple of a picture (or a half), as its figure has room; returns its edge.
+  fit(canvas) {
+    const {bitmap, css} = wholeMultiple(this.data.edge, canvas.parentElement.clientWidth);
+    if (canvas.width !== bitmap) canvas.width = canvas.height = bitmap;
+    canvas.style.width = `${css}px`;
+    return bitmap;
   }
 
   show(cells) {
@@ -91,10 +102,8 @@ class Directions {
     const after = context.getImageData(0, 0, edge, edge);
     after.data.forEach((v, i) => { if (i % 4 < 3) after.data[i] = 128 + (v - before.data[i]); }); // 128 is "as before"
     context.putImageData(after, 0, 0);
-    const canvas = this.difference, side = edge * Math.max(1, Math.ceil(canvas.clientWidth / edge));
-    Object.assign(canvas, {width: side, height: side});
-    const large = canvas.getContext("2d");
-    large.imageSmoothingEnabled = false;
+    const side = this.fit(this.difference), large = this.difference.getContext("2d");
+    large.imageSmoothingEnabled = side < edge;
     large.drawImage(small, 0, 0, side, side);
   }
 
@@ -114,7 +123,7 @@ class Directions {
   }
 
   pick(k, event) {
-    const box = event.target.getBoundingClientRect(), shown = Math.ceil(this.data.steps / 2);
+    const box = event.target.getBoundingClientRect(), shown = this.shown();
     const place = Math.floor(((event.clientX - box.left) / box.width) * shown);
     const value = this.data.low + ((this.data.high - this.data.low) * place) / (shown - 1);
     this.rows[k].querySelector("input").value = value;

@@ -21,7 +21,10 @@ class Plane {
     await image.decode();
     if (this.wanted !== data.identity) return;
     Object.assign(this, {data, image});
-    this.pad.style.backgroundImage = `url(${data.sheet})`;
+    const {bitmap, css} = wholeMultiple(image.width, this.pad.parentElement.clientWidth);
+    Object.assign(this.pad.style, {
+      width: `${css}px`, backgroundImage: `url(${data.sheet})`, imageRendering: bitmap < image.width ? "auto" : "pixelated",
+    });
     this.move(data.x, data.y);
     this.pad.dataset.ready = data.identity;
   }
@@ -41,10 +44,11 @@ class Plane {
     this.mark.style.left = `${(100 * (u + 0.5)) / side}%`;
     this.mark.style.top = `${(100 * (v + 0.5)) / side}%`;
     const i = Math.min(Math.floor(u), side - 2), j = Math.min(Math.floor(v), side - 2), a = u - i, b = v - j;
-    const size = edge * Math.max(1, Math.ceil((this.canvas.clientWidth * (window.devicePixelRatio || 1)) / edge));
+    const {bitmap: size, css} = wholeMultiple(edge, this.canvas.parentElement.clientWidth);
     if (this.canvas.width !== size) this.canvas.width = this.canvas.height = size;
+    this.canvas.style.width = `${css}px`;
     const context = this.canvas.getContext("2d");
-    context.imageSmoothingEnabled = false;
+    context.imageSmoothingEnabled = size < edge;
     let sum = 0;
     for (const [p, q, weight] of [[0, 0, (1 - a) * (1 - b)], [1, 0, a * (1 - b)], [0, 1, (1 - a) * b], [1, 1, a * b]]) {
       if (weight < 1e-3) continue;

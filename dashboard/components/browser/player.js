@@ -85,22 +85,25 @@ class Player {
     this.on.show(place);
   }
 
-  // The canvas holds the largest sheet enlarged by a whole factor, so that the browser only ever scales it down;
-  // sheets of fewer pixels are enlarged by more.
+  // The canvas is as many device pixels wide as it holds: the largest sheet enlarged by a whole factor, sheets of fewer
+  // pixels by more. Only a half that has to do is averaged.
   draw() {
     if (!this.images) return;
     const {from, to, part} = this.place(this.t), first = this.images[from.sheet];
     const largest = this.images.reduce((best, image) => (image.width > best.width ? image : best));
-    const wanted = this.canvas.clientWidth * (window.devicePixelRatio || 1);
-    const factor = Math.max(1, Math.min(8, Math.ceil(wanted / largest.width)));
-    const width = largest.width * factor, height = largest.height * factor;
+    const wall = this.canvas.parentElement, {bitmap: width, css} = wholeMultiple(largest.width, wall.clientWidth);
+    const aspect = largest.height / largest.width, height = Math.round(width * aspect);
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, {width, height});
+    this.canvas.style.width = `${css}px`;
+    wall.style.setProperty("--lab-width", `${css}px`);
+    wall.style.setProperty("--lab-height", `${css * aspect}px`);
     const context = this.canvas.getContext("2d");
-    context.imageSmoothingEnabled = false;
     context.globalAlpha = 1;
+    context.imageSmoothingEnabled = first.width > width;
     context.drawImage(first, 0, 0, width, height);
     if (part > 0 && to.sheet !== from.sheet) {
       context.globalAlpha = part;
+      context.imageSmoothingEnabled = this.images[to.sheet].width > width;
       context.drawImage(this.images[to.sheet], 0, 0, width, height);
       context.globalAlpha = 1;
     }
@@ -111,7 +114,7 @@ class Player {
   // One picture over the whole canvas, until the next draw.
   drawOnly(image) {
     const context = this.canvas.getContext("2d");
-    context.imageSmoothingEnabled = false;
+    context.imageSmoothingEnabled = image.width > this.canvas.width;
     context.drawImage(image, 0, 0, this.canvas.width, this.canvas.height);
   }
 

@@ -28,13 +28,13 @@ class Walk extends Player {
     this.drawn = (this.drawn ?? 0) + 1;
   }
 
-  // The frame at this.t, blended with the next one, enlarged by a whole factor without smoothing.
+  // The frame at this.t, blended with the next one, enlarged by a whole factor without smoothing, or halved.
   paint(canvas, image, {columns, edge}) {
-    const wanted = canvas.clientWidth * (window.devicePixelRatio || 1);
-    const side = edge * Math.max(1, Math.min(Math.ceil(wanted / edge), Math.floor(2048 / edge)));
+    const {bitmap: side, css} = wholeMultiple(edge, canvas.parentElement.clientWidth);
     if (canvas.width !== side) canvas.width = canvas.height = side;
+    canvas.style.width = `${css}px`;
     const context = canvas.getContext("2d"), frame = Math.floor(this.t), part = this.t - frame;
-    context.imageSmoothingEnabled = false;
+    context.imageSmoothingEnabled = side < edge;
     for (const [number, weight] of [[frame, 1], [this.after(frame), part]]) {
       if (weight < 0.02 || (weight < 1 && number === frame)) continue;
       context.globalAlpha = weight;

@@ -19,7 +19,7 @@ _component = st.components.v2.component(
     "lab_directions",
     html=load("directions.html"),
     css=load("directions.css"),
-    js=load("directions.js"),
+    js=load("whole.js", "directions.js"),
     isolate_styles=False,
 )
 

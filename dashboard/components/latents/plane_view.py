@@ -13,7 +13,7 @@ SPAN, SIDE = 2, 13  # seeds along an edge of the map; pictures along it
 EDGE = 256  # pixels of a picture at most
 
 _component = st.components.v2.component(
-    "lab_plane", html=load("plane.html"), css=load("plane.css"), js=load("plane.js"), isolate_styles=False
+    "lab_plane", html=load("plane.html"), css=load("plane.css"), js=load("whole.js", "plane.js"), isolate_styles=False
 )
 
 

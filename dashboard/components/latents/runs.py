@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch.nn.functional as F
 from torch import Tensor
 
 from dashboard import session
@@ -15,7 +16,7 @@ from pgan_core.pictures import contact_sheet
 from pgan_core.walk_recipe import WalkRecipe
 from pgan_core.walks import check_frames, estimate, layer_film, layer_travel, perceptual_steps, render
 
-THUMB = 96  # pixels of a thumbnail
+THUMB = 64  # pixels of a thumbnail, which is shown at this size
 ENTRIES = 8  # walks in memory, all browsers together
 FILM_COLUMNS = 4
 
@@ -90,6 +91,29 @@ def walk_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
 def inputs(model: session.Model, recipe: WalkRecipe, look: Look) -> tuple[Tensor, Tensor | None]:
     """The walk's latents and classes."""
     return recipe.latents(model.info["latent_dim"]), recipe.classes(model.info["label_dim"], look.label)
+
+
+def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
+    """The same walk on straight lines.
+
+    A network that normalises its latents sees the same pictures on both ways: each frame is the one of the walk whose
+    latent has the nearest direction, and nothing is rendered.
+    """
+    if model.generator.config.latent_norm == "off":
+        return walk_film(model, on_lerp(recipe), look)
+
+    def work(_progress) -> Film:
+        frames = walk_film(model, recipe, look).frames
+        nearest = nearest_directions(*(way.latents(model.info["latent_dim"]) for way in (on_lerp(recipe), recipe)))
+        return Film(frames[nearest], sprite_sheet(frames[nearest]))
+
+    key = ("lerp", model.identity, recipe, look)
+    return with_progress(key, work, "The straight way", entries=ENTRIES, patience=0.5)
+
+
+def nearest_directions(z: Tensor, among: Tensor) -> np.ndarray:
+    """For each latent of z (N x D) the number of the one in `among` (M x D) at the smallest angle."""
+    return (F.normalize(z, dim=1) @ F.normalize(among, dim=1).T).argmax(dim=1).numpy()
 
 
 def layer_sheet(model: session.Model, recipe: WalkRecipe, look: Look, layer: str) -> tuple[Sheet, list[int]]:

@@ -13,6 +13,7 @@ from dashboard.components.latents.runs import (
     Look,
     cost_of_100,
     layer_sheet,
+    lerp_film,
     on_lerp,
     perceptual,
     travel,
@@ -41,7 +42,8 @@ WHY = (
 )
 NORMALISED = (
     "**This network normalises its latents**, so it sees only their direction: both ways go through the same pictures, "
-    "lerp only faster in the middle of each leg. Truncation towards 0 changes nothing here."
+    "lerp only faster in the middle of each leg: its film here is made of slerp's frames. Truncation towards 0 changes "
+    "nothing."
 )
 NOT_NORMALISED = "This network does not normalise its latents: the length reaches the pictures."
 
@@ -88,7 +90,7 @@ def tracks(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) ->
     film = walk_film(model, recipe, look)
     shown = {CAPTIONS[recipe.kind]: film.sheet}
     if beside == LERP:
-        shown["Lerp: straight through the inside"] = walk_film(model, on_lerp(recipe), look).sheet
+        shown["Lerp: straight through the inside"] = lerp_film(model, recipe, look).sheet
     elif beside != NOTHING:
         sheet, units = layer_sheet(model, recipe, look, beside)
         shown[f"{beside}: {len(units)} units that change most"] = sheet

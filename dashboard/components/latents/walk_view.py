@@ -17,7 +17,7 @@ _component = st.components.v2.component(
     "lab_walk",
     html=load("walk.html"),
     css=load("player.css", "walk.css"),
-    js=load("player.js", "walk.js"),
+    js=load("whole.js", "player.js", "walk.js"),
     isolate_styles=False,
 )
 

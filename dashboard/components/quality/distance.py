@@ -11,7 +11,7 @@ from dashboard.components.images import image_wall
 from dashboard.components.page import formula_box
 from dashboard.components.progress import with_progress
 from dashboard.components.quality import sources
-from dashboard.components.quality.counts import STORED, count_control
+from dashboard.components.quality.counts import ENOUGH, STORED, count_control
 from dashboard.figures import quality as figures
 from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
 from pgan_core.metrics.slices import one_slice, pyramid_pictures
@@ -19,7 +19,8 @@ from pgan_core.metrics.stored import read_stored
 from pgan_core.pictures import enlarge
 
 COUNTS = [64, 256, 1024, 4096]
-DEFAULT = 256
+FEW, MORE = 256, 1024  # "enough" is few, or more where few cannot tell the sets apart
+TOLD_APART = 1.25  # distance over floor
 EQUATION = (
     r"\begin{aligned} \mathrm{SWD} &= 10^3 \cdot \mathbb{E}_d\, W(Ad, Bd) \\"
     r" W(a, b) &= \tfrac{1}{M} \textstyle\sum_i |\mathrm{sort}(a)_i - \mathrm{sort}(b)_i| \end{aligned}"
@@ -43,8 +44,7 @@ def draw(model: session.Model, seed: int) -> None:
     if count == STORED and (real, fake) == (sources.TOWN, model.name):
         result = stored_result(kept)
     else:
-        most = [n for n in (sources.most(real), sources.most(fake)) if n]
-        result = compare(real, fake, size, min([DEFAULT if count == STORED else count, *most]), seed)
+        result = measured(real, fake, size, ENOUGH if count == STORED else count, seed)
     count = result["count"]
     bars, side = st.columns([3, 1.15], gap="medium")
     with bars:
@@ -55,6 +55,20 @@ def draw(model: session.Model, seed: int) -> None:
     few = min(count, 64)  # enough to look at
     pyramids(real, fake, size, few, seed)
     slice_section(real, fake, size, few, seed)
+
+
+def measured(real: str, fake: str, size: int, count: int | str, seed: int) -> dict:
+    """The comparison of so many pictures, or of ENOUGH; of fewer where a source has no more."""
+    most = min([n for n in (sources.most(real), sources.most(fake)) if n], default=MORE if count == ENOUGH else count)
+    if count != ENOUGH:
+        return compare(real, fake, size, min(count, most), seed)
+    result = compare(real, fake, size, min(FEW, most), seed)
+    return result if told_apart(result) or most <= FEW else compare(real, fake, size, min(MORE, most), seed)
+
+
+def told_apart(result: dict) -> bool:
+    """Whether the distance stands clearly above what equals give."""
+    return result["distance"]["average"] > TOLD_APART * result["floor"]["average"]
 
 
 def stored_result(kept: dict) -> dict:
@@ -74,7 +88,7 @@ def controls(model: session.Model, kept: dict | None) -> tuple[str, str, int | s
         "Compared with", names, names.index(model.name), key=f"quality_fake_{model.name}", bind="query-params"
     )
     with number:
-        count = count_control(COUNTS, DEFAULT, kept, key="quality_count")
+        count = count_control([ENOUGH, *COUNTS], ENOUGH, kept, key="quality_count")
     with bring:
         sources.upload_control()
     return real, fake, count
@@ -115,9 +129,11 @@ def verdict(result: dict, size: int, count: int) -> None:
         help="Multi-scale structural similarity, 0 to 1. Higher than among real pictures: too little variation.",
     )  # fmt: skip
     st.caption(
-        f"{count} pictures a set at {size}×{size}. Few pictures give a distance even between equals: that is the "
+        f"{count:,} pictures a set at {size}×{size}. Few pictures give a distance even between equals: that is the "
         "floor, and only what stands above it is a difference. The paper uses 16,384."
     )
+    if not told_apart(result):
+        st.caption("**So many pictures cannot tell these sets apart**: the distance is close to the floor. Take more.")
 
 
 @session.cached(max_entries=32)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.components.charts import chart
-from dashboard.components.images import data_uri
+from dashboard.components.images import data_uri, whole
 from dashboard.components.page import formula_box
 from dashboard.figures import nearest as figures
 from pgan_core.metrics import nearest_files
@@ -99,9 +99,10 @@ def wall(path: str, changed: int, measure: str) -> str:
 
 def cell(picture: np.ndarray, caption: str, frame: str = "transparent", title: str = "") -> str:
     """One picture, enlarged by nearest neighbour, with a line below it."""
-    source = data_uri(enlarge(picture, 128))
+    large = enlarge(picture, 128)
+    source = data_uri(large)
     return (
         f'<figure style="margin:0" title="{html.escape(title)}"><img src="{source}" alt="" '
-        f'style="width:100%;box-sizing:border-box;border:3px solid {frame}">'
+        f'style="{whole(large.shape[1])};outline:3px solid {frame};outline-offset:-3px">'
         f'<figcaption style="font-size:.9rem;text-align:center">{html.escape(caption)}</figcaption></figure>'
     )
