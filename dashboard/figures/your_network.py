@@ -102,7 +102,8 @@ def _arrow(points: Sequence[tuple[float, float]]) -> str:
         if y - yb > abs(x - xb)
         else f"{x - 5},{y - 3} {x - 5},{y + 3} {x},{y}"
     )
-    return f'<polyline points="{line}" fill="none" stroke="#7c8896" stroke-width="1.5"/><polygon points="{head}" fill="#7c8896"/>'
+    stroke = 'fill="none" stroke="#7c8896" stroke-width="1.5"'
+    return f'<polyline points="{line}" {stroke}/><polygon points="{head}" fill="#7c8896"/>'
 
 
 def _block(p: Placed, at) -> str:

@@ -68,7 +68,7 @@ def padding(op: Operation) -> tuple[int, int]:
 
 
 def deconv_padding(op: Operation) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Torch's `padding` and `output_padding` of a transposed convolution: the size times the stride, where that can be."""
+    """Torch's `padding` and `output_padding` of a transposed convolution, so that sizes are times the stride."""
     if op.pad is not None:
         return (op.pad, op.pad), (0, 0)
     crop, extra = [], []

@@ -29,8 +29,8 @@ WORDS = ("input", "conv", "deconv", "dense", "up", "pool", "concat", "add", "res
 OTHER_NAMES = {
     "convolution": "conv", "fc": "dense", "upsample": "up", "down": "pool", "downsample": "pool",
     "bn": "batchnorm", "in": "instancenorm", "ln": "layernorm", "gn": "groupnorm", "pn": "pixelnorm",
-    "leakyrelu": "lrelu", "swish": "silu", "spectral": "sn", "eq": "equalized", "rate": "dilated", "dilation": "dilated",
-    "padding": "pad", "avg": "average",
+    "leakyrelu": "lrelu", "swish": "silu", "spectral": "sn", "eq": "equalized", "rate": "dilated",
+    "dilation": "dilated", "padding": "pad", "avg": "average",
 }  # fmt: skip
 FLAGS = {"gated": "gated", "sn": "spectral", "equalized": "equalized"}
 OPTIONS = {  # word -> what may follow its number

@@ -24,11 +24,11 @@ One block a line; `#` begins a remark. What stands in brackets can be left out.
 | Line | Meaning |
 |---|---|
 | `input 256x256x3`, `input 512` | what comes in: height x width x channels, or a vector |
-| `conv 64 [5x5] [stride 2] [dilated 4] [pad 0]` | convolution to 64 maps; 3x3, and padded to keep the size, unless you say otherwise |
-| … `[gated] [sn] [equalized] [nobias]` | multiplied by the sigmoid of a second convolution; spectral norm; equalized learning rate |
+| `conv 64 [5x5] [stride 2] [dilated 4] [pad 0]` | convolution; 3x3 and padded to keep the size by default |
+| … `[gated] [sn] [equalized] [nobias]` | times the sigmoid of a second one; spectral norm; equalized learning rate |
 | `deconv 64 4x4 stride 2` | transposed convolution, the same options |
 | `dense 512 [sn] [equalized] [nobias]` | fully connected; flattens what comes in |
-| `up 2x [bilinear]`, `pool 2x [max]`, `pool global` | nearest neighbour and average unless you say otherwise |
+| `up 2x [bilinear]`, `pool 2x [max]`, `pool global` | nearest neighbour and average by default |
 | `relu`, `lrelu 0.2`, `elu`, `selu`, `gelu`, `silu`, `tanh`, `sigmoid`, `softplus` | also behind a block on its line |
 | `batchnorm`, `instancenorm`, `layernorm`, `groupnorm 32`, `pixelnorm`, `lrn` | the same |
 | `conv 64 3x3 as e1` … `concat e1`, `add e1` | names an output and joins it further down |
