@@ -157,7 +157,10 @@ def chain_drawing(blocks: Sequence[Block], width: float = math.inf, room: float 
         if drawing.placed:
             longest = max(len(text) for _, _, text in drawing.sizes)
             y -= tallest + 0.9 + 0.26 * longest + room
-            drawing.arrows.append([(drawing.placed[-1].right, drawing.placed[-1].y), (-0.5, y), (0, y)])
+            last, between = drawing.placed[-1], y + tallest / 2 + room + 0.3
+            turn = last.right + 0.25
+            way = [(last.right, last.y), (turn, last.y), (turn, between), (-0.5, between), (-0.5, y), (0, y)]
+            drawing.arrows.append(way)
         _place_row(drawing, row, y, tallest)
     return drawing
 

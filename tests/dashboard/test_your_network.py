@@ -20,6 +20,7 @@ from dashboard.figures.architecture import KINDS
 from dashboard.figures.your_network import network_drawing, svg
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
+from pgan_core.network import feature_maps
 from pgan_core.tables import table_cells
 
 SKIPS = """input 32x48x3
@@ -158,7 +159,7 @@ LINES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 14), st.integers(1, 14), st.lists(LINES, max_size=5))
 def test_any_small_network_is_torchs(height, width, lines):
     network = read("\n".join([f"input {height}x{width}x2", *lines]))
@@ -170,7 +171,7 @@ TOKENS = [*WORDS, *NORMS, *ACTIVATIONS, *FLAGS, *itertools.chain(*OPTIONS.values
 TOKENS += ["256x256x3", "0", "-1", "0.2", "99999999999999999999", "²", "٣", "<b>", "global", "\n", "\n", "\n"]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.one_of(st.text(max_size=300), st.lists(st.sampled_from(TOKENS), max_size=60).map(" ".join)))
 def test_any_text_gives_blocks_or_words(text):
     network = read(text)
@@ -225,8 +226,10 @@ def test_presets_are_right_and_what_they_are_called(preset):
     network = read(PRESETS[preset])
     assert not network.messages
     check = {
-        "PGGAN generator, 128x128": lambda: Generator(GeneratorConfig(resolution=128)),
-        "PGGAN discriminator, 128x128": lambda: Discriminator(DiscriminatorConfig(resolution=128)),
+        "PGGAN generator, 128x128": lambda: Generator(GeneratorConfig(resolution=128, channels=feature_maps(128))),
+        "PGGAN discriminator, 128x128": lambda: Discriminator(
+            DiscriminatorConfig(resolution=128, channels=feature_maps(128))
+        ),
     }.get(preset)
     if check:
         layers = check().layers
@@ -273,7 +276,7 @@ def test_rows_do_not_overlap():
 
 def test_the_table_has_the_line_of_several_blocks_together():
     shown = contents(read("input 4x4x3\nconv 2 1x1 batchnorm relu\nrelu"), 3)
-    assert shown["rows"][1] == ["Conv 1×1, Batch norm, ReLU", "linear", "2 × 4 × 4", "12", "96"]
+    assert shown["rows"][1] == ["Conv 1×1, Batch norm, ReLU", "linear", "2×4×4", "12", "96"]
     assert shown["rows"][2][0] == "ReLU"
 
 

@@ -48,8 +48,7 @@ _component = st.components.v2.component(
 def your_network() -> None:
     """The whole view; while someone types, only this runs again."""
     texts = _texts()
-    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
-    with bar:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         preset = st.selectbox(
             "Begin with", list(PRESETS), key=PRESET, bind="query-params", label_visibility="collapsed", width=330
         )
@@ -61,9 +60,9 @@ def your_network() -> None:
         with st.popover("How to write it", width="content"):
             st.markdown(HELP)
     network = read(text)
-    with bar:
-        export_bar(files(network, preset), key="architecture_yours") if network.layers else None
     editor(text, network, preset)
+    if network.layers:
+        export_bar(files(network, preset), key="architecture_yours")
     share(text, preset)
 
 
@@ -117,7 +116,7 @@ def contents(network: Network, lines: int) -> dict:
     table: list[list[str]] = [[] for _ in range(lines)]
     for layer, cells in zip(network.layers, table_cells(rows(network)), strict=True):
         line = layer.operation.line - 1
-        before, cells = table[line], list(cells[1:])
+        before, cells = table[line], [cell.replace(" × ", "×") for cell in cells[1:]]
         if before:  # several blocks on one line: what leaves the last, and what all of them count
             same = [each for each in network.layers if each.operation.line == line + 1]
             cells[0], cells[1] = f"{before[0]}, {cells[0]}", before[1]
