@@ -4,7 +4,7 @@
     from dashboard.figures.architecture_paper import draw
     draw(network_drawing(generator, fading=True), title="Generator").savefig("generator.pdf")
 
-For any other `torch.nn.Module` see `module_blocks.describe`.
+A network that a visitor wrote down: see `your_network`.
 """
 
 import math
@@ -30,17 +30,20 @@ KINDS = {
     "from_rgb": ("From RGB", "#ecc9e6", "#93397f"),
     "minibatch_stddev": ("Minibatch stddev", "#e9dfb4", "#75662a"),
     "blend": ("Blend", "#ffffff", "#333333"),
-    "plain_conv": ("Convolution", "#d5e6f7", "#4a7fb5"),
-    "dilated_conv": ("Convolution, dilated", "#b5e3e8", "#1d7682"),
-    "spectral_conv": ("Convolution, spectrally normalised", "#f7c6cf", "#b02a48"),
-    "gated_conv": ("Convolution, gated", "#f8e58c", "#8f7200"),
+    # the kinds of convolution differ in lightness, too (L* 96, 87, 79, 70, 61): in grey print and to every eye
+    "plain_conv": ("Convolution", "#eef5fc", "#4a7fb5"),
+    "gated_conv": ("Gated", "#e8c12c", "#7a6200"),
+    "dilated_conv": ("Dilated", "#6ab7c0", "#125a64"),
+    "spectral": ("Spectrally normalised", "#e0708a", "#8c1f3a"),
     "plain_dense": ("Dense", "#dcdcf8", "#5d62c4"),
     "norm": ("Normalisation", "#cdeadb", "#2f8f66"),
     "activation": ("Non-linearity", "#efefef", "#8a8a8a"),
+    "join": ("Skip connection", "#ffffff", "#333333"),
     "other": ("Other", "#f4f4f4", "#9a9a9a"),
 }
 SHORT_LABELS = {"rgb": "To RGB", "from_rgb": "From RGB", "latent": "Latent", "image": "Image"}
 WIDTHS = {"pixel_norm": 0.5, "upsample": 0.65, "downsample": 0.65, "latent": 0.65, "image": 0.65, "blend": 0.65}
+BAND = 0.42  # height of a further kind's band at a block's foot
 GAP, GROUP_GAP, BLEND_GAP = 0.16, 0.42, 1.1
 BRANCH_RISE = 1.0
 LARGE_TEXT = 30  # up to so many blocks there is room for letters that the back of a room can read
@@ -55,6 +58,7 @@ class Block:
     label: str
     shape: tuple[int, ...] | None = None  # C x H x W of one picture; None where it is not known
     detail: str = ""  # for the hover text
+    also: tuple[str, ...] = ()  # further kinds that it is of: bands at its foot in their colours
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,23 @@ class Placed:
     @property
     def right(self) -> float:
         return self.x + self.width
+
+    @property
+    def middle(self) -> float:
+        return self.x + self.width / 2
+
+    @property
+    def top(self) -> float:
+        return self.y + self.height / 2
+
+    def bands(self) -> list[tuple[str, float]]:
+        """The further kinds with the lower edge of each one's band, from the foot up."""
+        return [(kind, self.y - self.height / 2 + i * BAND) for i, kind in enumerate(self.block.also)]
+
+    def text(self) -> tuple[float, float]:
+        """The middle of the room for the label above the bands, and that room's length along the text."""
+        room = self.height - BAND * len(self.block.also)
+        return self.top - room / 2, max(room, self.width)
 
 
 @dataclass
@@ -125,16 +146,34 @@ def network_drawing(network: Generator | Discriminator, resolution: int | None =
     return drawing
 
 
-def chain_drawing(blocks: Sequence[Block], per_row: int = 60) -> Drawing:
-    """Blocks from left to right with arrows between, continued in a further row below after ``per_row`` of them."""
-    drawing = Drawing()
-    tallest = max(_height(block) for block in blocks)
-    for start in range(0, len(blocks), per_row):
-        y = -(start // per_row) * (tallest + 2.2)
-        if start:
-            drawing.arrows.append([(drawing.placed[-1].right, drawing.placed[-1].y), (-0.5, y), (0, y)])
-        _place_row(drawing, blocks[start : start + per_row], y, tallest)
+def chain_drawing(blocks: Sequence[Block], width: float = math.inf, room: float = 0) -> Drawing:
+    """Blocks from left to right with arrows between, continued in a further row below where ``width`` is reached.
+
+    width: of a block of usual width and the gap after it, each 1 and `GAP`.  room: free height above each row.
+    """
+    drawing, y = Drawing(), 0.0
+    tallest = max((_height(block) for block in blocks), default=0)
+    for row in _rows(blocks, width):
+        if drawing.placed:
+            longest = max(len(text) for _, _, text in drawing.sizes)
+            y -= tallest + 0.9 + 0.26 * longest + room
+            last, between = drawing.placed[-1], y + tallest / 2 + room + 0.3
+            turn = last.right + 0.25
+            way = [(last.right, last.y), (turn, last.y), (turn, between), (-0.5, between), (-0.5, y), (0, y)]
+            drawing.arrows.append(way)
+        _place_row(drawing, row, y, tallest)
     return drawing
+
+
+def _rows(blocks: Sequence[Block], width: float) -> list[list[Block]]:
+    rows, used = [], 0.0
+    for block in blocks:
+        needed = WIDTHS.get(block.kind, 1.0) + GAP
+        if not rows or used + needed > width:
+            rows, used = [*rows, []], 0.0
+        rows[-1].append(block)
+        used += needed
+    return rows
 
 
 def _place_row(drawing: Drawing, blocks: Sequence[Block], y: float, tallest: float) -> None:
@@ -212,7 +251,7 @@ def _join(drawing: Drawing, way: list[tuple[float, float]], first: Placed, secon
 
 def kinds_in(drawing: Drawing) -> list[str]:
     """The kinds that occur, in the order of KINDS, one for each line of the legend."""
-    present, lines = {p.block.kind for p in drawing.placed}, {}
+    present, lines = {kind for p in drawing.placed for kind in (p.block.kind, *p.block.also)}, {}
     for kind, (line, _, _) in KINDS.items():
         if kind in present and kind != "blend":
             lines.setdefault(line, kind)

@@ -6,7 +6,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 
-from dashboard.figures.architecture import KINDS, Drawing, kinds_in
+from dashboard.figures.architecture import BAND, KINDS, Drawing, kinds_in
 
 STYLE = {
     "font.family": "sans-serif",
@@ -37,7 +37,7 @@ def draw(drawing: Drawing, title: str = "", width: float = 7.2) -> Figure:
         )
         axes.set(xlim=(left, right), ylim=(bottom, top))
         axes.axis("off")
-        _blocks(axes, drawing, size)
+        _blocks(axes, drawing, size, unit)
         for x, y, text in drawing.sizes:
             axes.text(x, y, text, rotation=90, ha="center", va="top", fontsize=size, color="#333333")
         for x, y, text in drawing.notes:
@@ -52,14 +52,22 @@ def draw(drawing: Drawing, title: str = "", width: float = 7.2) -> Figure:
     return figure
 
 
-def _blocks(axes, drawing: Drawing, size: float) -> None:
+def _blocks(axes, drawing: Drawing, size: float, unit: float) -> None:
+    """Blocks and arrows; size: of text in points, unit: of the drawing in inches."""
     for p in drawing.placed:
         _, fill, edge = KINDS[p.block.kind]
         corner = (p.x, p.y - p.height / 2)
         axes.add_patch(Rectangle(corner, p.width, p.height, facecolor=fill, edgecolor=edge, linewidth=0.6))
+        for kind, foot in p.bands():
+            band = Rectangle(
+                (p.x, foot), p.width, BAND, facecolor=KINDS[kind][1], edgecolor=KINDS[kind][2], linewidth=0.4
+            )
+            axes.add_patch(band)
+        y, room = p.text()
+        fitting = 72 * unit * room / (0.62 * len(p.block.label) + 0.5)
         axes.text(
-            p.x + p.width / 2, p.y, p.block.label, rotation=90 if p.height > p.width else 0, ha="center", va="center",
-            fontsize=size,
+            p.middle, y, p.block.label, rotation=90 if p.height > p.width else 0, ha="center", va="center",
+            fontsize=min(size, fitting),
         )  # fmt: skip
     for arrow in drawing.arrows:
         *way, tip = arrow

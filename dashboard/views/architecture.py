@@ -9,6 +9,7 @@ from dashboard import session
 from dashboard.components.charts import chart
 from dashboard.components.export import export_bar
 from dashboard.components.page import formula_box, header
+from dashboard.components.your_network.view import your_network
 from dashboard.figures import architecture as figures
 from dashboard.figures.architecture_paper import draw, save
 from dashboard.figures.ridgelines import histogram_bars
@@ -17,6 +18,7 @@ from pgan_core.inspection import LayerRow, WeightStatistics, layer_table, weight
 from pgan_core.tables import COLUMNS, short_count, table_cells, table_csv, table_latex, table_markdown
 
 LAYER = "architecture_layer"
+YOURS = "your network"
 WORDS = {  # what a block without weights does
     "latent": "The input: n numbers from N(0, 1), normalised before they enter to a point on the sphere of radius √n.",
     "image": "The input: a generated or a real picture, values from −1 to 1.",
@@ -44,13 +46,16 @@ def paper_figure(model: session.Model, part: str, resolution: int, fading: bool,
 
 
 def controls(model: session.Model) -> tuple[str, int, bool]:
-    """Which network, grown to which size, with the fade's two branches or not."""
+    """Which network, grown to which size, with the fade's two branches or not; the last two only for the model's."""
     parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
     bound = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         part = st.segmented_control(
-            "Network", parts, default=parts[0], key="architecture_network", format_func=str.capitalize, **bound
-        )
+            "Network", [*parts, YOURS], default=parts[0], key="architecture_network", format_func=str.capitalize,
+            **bound,
+        )  # fmt: skip
+        if part == YOURS:
+            return part, 0, False
         sizes = getattr(model, part).resolutions
         st.markdown("grown to", width="content")
         resolution = st.segmented_control("Grown to", sizes, default=sizes[-1], key="architecture_resolution", **bound)
@@ -119,6 +124,9 @@ def table(rows: list[LayerRow], part: str) -> None:
 model = session.model("none")
 header("What is inside a Progressive GAN?", "PGGAN, table 2 and figure 2")
 part, resolution, fading = controls(model)
+if part == YOURS:
+    your_network()
+    st.stop()
 network = getattr(model, part)
 rows = layer_table(network, resolution, fading)
 drawing = figures.network_drawing(network, resolution, fading)

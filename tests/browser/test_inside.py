@@ -62,6 +62,31 @@ def test_architecture(visit):
     keyed(page, "architecture_chart").filter(has_text="Image").wait_for()
 
 
+def test_a_network_of_ones_own_is_drawn_as_one_types(visit):
+    page = open_page(visit, "architecture", architecture_network="Your+network")
+    area, rows = page.locator(".lab-net textarea"), page.locator(".lab-net-rows")
+    area.fill("input 32x32x3\nconv 8 3x3 gated")
+    rows.get_by_text("Gated conv 3×3").wait_for()
+    area.press("Control+End")
+    area.press_sequentially("\ncov 5\npool 2x")
+    rows.get_by_text("8×16×16").wait_for()
+    assert 'found "cov"' in rows.inner_text()
+    assert page.locator(".lab-net-wide g[data-line]").count() == 3
+    page.locator(".lab-net-wide g[data-line='2']").click()
+    assert area.evaluate("a => a.value.slice(a.selectionStart, a.selectionEnd)") == "conv 8 3x3 gated"
+    idle(page)
+    page.reload()
+    rows.get_by_text("8×16×16").wait_for()
+    assert area.input_value() == "input 32x32x3\nconv 8 3x3 gated\ncov 5\npool 2x"
+    with page.expect_download() as download:
+        keyed(page, "architecture_yours_network-svg").get_by_role("button").click()
+    with open(download.value.path(), "rb") as file:
+        assert b"Gated conv" in file.read()
+    keyed(page, "architecture_text_reset").get_by_role("button").first.click()
+    page.wait_for_function("() => document.querySelector('.lab-net textarea').value.includes('Karras')")
+    assert "architecture_text" not in page.url
+
+
 def test_a_click_on_a_block_shows_its_weights(visit):
     page = open_page(visit, "architecture")
     blocks = keyed(page, "architecture_chart").locator(".barlayer .point")

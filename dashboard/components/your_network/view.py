@@ -1,0 +1,149 @@
+"""Architecture, "Your network": the text, the drawing and the table beside each other, and what can be saved."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.components.export import export_bar
+from dashboard.components.your_network.link import LinkError, pack, unpack
+from dashboard.components.your_network.parser import MAX_TEXT, Network, read
+from dashboard.components.your_network.presets import PRESETS
+from dashboard.components.your_network.rows import rows
+from dashboard.figures import your_network as figures
+from dashboard.figures.architecture_paper import draw, save
+from pgan_core.tables import short_count, table_cells, table_csv, table_latex, table_markdown
+
+PRESET, LINK, TEXTS = "architecture_preset", "architecture_text", "architecture_texts"
+WIDTHS = {"wide": 33.0, "narrow": 12.0}  # units of a row: the browser shows the one that there is room for
+PAPER_WIDTH = 30.0
+HERE = Path(__file__).parent
+HELP = """
+One block a line; `#` begins a remark. What stands in brackets can be left out.
+
+| Line | Meaning |
+|---|---|
+| `input 256x256x3`, `input 512` | what comes in: height x width x channels, or a vector |
+| `conv 64 [5x5] [stride 2] [dilated 4] [pad 0]` | convolution; 3x3 and padded to keep the size by default |
+| … `[gated] [sn] [equalized] [nobias]` | times the sigmoid of a second one; spectral norm; equalized learning rate |
+| `deconv 64 4x4 stride 2` | transposed convolution, the same options |
+| `dense 512 [sn] [equalized] [nobias]` | fully connected; flattens what comes in |
+| `up 2x [bilinear]`, `pool 2x [max]`, `pool global` | nearest neighbour and average by default |
+| `relu`, `lrelu 0.2`, `elu`, `selu`, `gelu`, `silu`, `tanh`, `sigmoid`, `softplus` | also behind a block on its line |
+| `batchnorm`, `instancenorm`, `layernorm`, `groupnorm 32`, `pixelnorm`, `lrn` | the same |
+| `conv 64 3x3 as e1` … `concat e1`, `add e1` | names an output and joins it further down |
+| `reshape 4x4x512`, `flatten`, `dropout 0.5`, `stddev` | the last one: minibatch standard deviation |
+"""
+
+_component = st.components.v2.component(
+    "lab_your_network",
+    html=(HERE / "editor.html").read_text(encoding="utf-8"),
+    css=(HERE / "editor.css").read_text(encoding="utf-8"),
+    js=(HERE / "editor.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@st.fragment
+def your_network() -> None:
+    """The whole view; while someone types, only this runs again."""
+    texts = _texts()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        preset = st.selectbox(
+            "Begin with", list(PRESETS), key=PRESET, bind="query-params", label_visibility="collapsed", width=330
+        )
+        text = texts.get(preset, PRESETS[preset])
+        st.button(
+            "Reset", key="architecture_text_reset", on_click=_reset, args=(preset,), disabled=text == PRESETS[preset],
+            help="Back to the preset's own text",
+        )  # fmt: skip
+        with st.popover("How to write it", width="content"):
+            st.markdown(HELP)
+    network = read(text)
+    editor(text, network, preset)
+    if network.layers:
+        export_bar(files(network, preset), key="architecture_yours")
+    share(text, preset)
+
+
+def _texts() -> dict[str, str]:
+    """What this browser wrote, by the preset that it began with; at first, what the link carries."""
+    if TEXTS not in st.session_state:
+        st.session_state[TEXTS] = {}
+        st.session_state["architecture_loads"] = 0
+        preset, packed = st.query_params.get(PRESET, next(iter(PRESETS))), st.query_params.get(LINK)
+        if packed and preset in PRESETS:
+            try:
+                st.session_state[TEXTS][preset] = unpack(packed)
+            except LinkError as error:
+                st.warning(str(error))
+    return st.session_state[TEXTS]
+
+
+def _reset(preset: str) -> None:
+    st.session_state[TEXTS].pop(preset, None)
+    st.session_state["architecture_loads"] += 1
+
+
+def share(text: str, preset: str) -> None:
+    """The text in the address, where it is not the preset's own and short enough."""
+    packed = pack(text)
+    if text == PRESETS[preset] or packed is None:
+        st.query_params.pop(LINK, None)
+    elif st.query_params.get(LINK) != packed:
+        st.query_params[LINK] = packed
+    if packed is None:
+        st.caption("This text is too long for a link: the address shows the preset instead. Everything else works.")
+
+
+def editor(text: str, network: Network, preset: str) -> None:
+    """The drawing above, the text with its table below, in the browser."""
+    key, load = "architecture_editor", f"{preset}|{st.session_state['architecture_loads']}"
+
+    def typed() -> None:
+        sent = st.session_state[key].text or {}
+        name, number = str(sent.get("load", "")).rpartition("|")[::2]
+        if name in PRESETS and number == str(st.session_state["architecture_loads"]):
+            st.session_state[TEXTS][name] = str(sent.get("text", ""))[: MAX_TEXT + 1]
+
+    data = {"text": text, "load": load, "most": MAX_TEXT} | contents(network, text.count("\n") + 1)
+    _component(data=data, key=key, default={"text": None}, on_text_change=typed)
+
+
+def contents(network: Network, lines: int) -> dict:
+    """What the browser shows of a network: drawings, legend, a row of the table for each line, words."""
+    drawings = {name: figures.network_drawing(network, width) for name, width in WIDTHS.items()}
+    table: list[list[str]] = [[] for _ in range(lines)]
+    for layer, cells in zip(network.layers, table_cells(rows(network)), strict=True):
+        line = layer.operation.line - 1
+        before, cells = table[line], [cell.replace(" × ", "×") for cell in cells[1:]]
+        if before:  # several blocks on one line: what leaves the last, and what all of them count
+            same = [each for each in network.layers if each.operation.line == line + 1]
+            cells[0], cells[1] = f"{before[0]}, {cells[0]}", before[1]
+            for place, counts in ((3, [e.parameters for e in same]), (4, [e.multiply_adds for e in same])):
+                cells[place] = short_count(sum(counts)) if sum(counts) else "–"
+        table[line] = cells
+    return {
+        **{name: figures.svg(drawing) for name, drawing in drawings.items()},
+        "legend": figures.legend(drawings["wide"]),
+        "rows": table,
+        "wrong": [[message.line, message.text] for message in network.messages],
+        "total": [short_count(network.parameters), short_count(network.multiply_adds)],
+    }
+
+
+def files(network: Network, title: str) -> dict[str, Callable[[], bytes]]:
+    """What can be saved, by file name."""
+    table = rows(network)
+    return {
+        "network.svg": lambda: paper_figure(network, title, "svg"),
+        "network.pdf": lambda: paper_figure(network, title, "pdf"),
+        "network.tex": lambda: table_latex(table, title).encode(),
+        "network.csv": lambda: table_csv(table).encode(),
+        "network.md": lambda: table_markdown(table).encode(),
+    }
+
+
+def paper_figure(network: Network, title: str, kind: str) -> bytes:
+    """The figure as a file for a paper."""
+    return save(draw(figures.network_drawing(network, PAPER_WIDTH), title), kind)
