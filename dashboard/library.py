@@ -13,8 +13,8 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from pgan_core.checkpoints.native import FORMAT, ROLES
+from pgan_core.paths import ASSETS
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EXPECTED = "expected.npz"  # what a published network gave, beside its file: see pgan_core/checkpoints/selfcheck.py
 PUBLISHED = {".pkl", ".pth", ".pt", ".bin", ".tar", ".model"}  # suffixes of other people's checkpoints
 

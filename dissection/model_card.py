@@ -15,8 +15,8 @@ from pathlib import Path
 from dissection.result import Dissection
 from dissection.segmenters.faults import markdown
 from pgan_core import load_checkpoint
+from pgan_core.paths import ASSETS
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 BEGIN, END = "<!-- the model's numbers, by python -m dissection.model_card --readme -->", "<!-- end of the numbers -->"
 
 

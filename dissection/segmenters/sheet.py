@@ -18,15 +18,15 @@ from pgan_core.latents import latents_from_seeds
 from pgan_core.pictures import to_uint8
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.sheet") -> None:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint")
     parser.add_argument("--count", type=int, default=100, help="pictures (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="of the first picture")
     parser.add_argument("--columns", type=int, default=10, help="pictures in a row (default 10)")
     parser.add_argument("--zoom", type=int, default=1, help="screen pixels a pixel; 4 or more to count faults by eye")
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     generator = load_checkpoint(args.checkpoint).generator.prepared()
     seeds = range(args.seed, args.seed + args.count)
     images = generator(latents_from_seeds(seeds, generator.config.latent_dim))

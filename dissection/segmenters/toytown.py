@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from dissection.segmenters import SegmenterError
 from dissection.town import CONCEPTS
+from pgan_core.paths import ASSETS
 
-WEIGHTS = Path(__file__).parents[2] / "assets" / "segmenter_toytown.safetensors"
+WEIGHTS = ASSETS / "segmenter_toytown.safetensors"
 WIDTHS = (16, 32, 64, 96, 128)  # channels at 64, 32, 16, 8 and 4 pixels
 SLICE = 16  # pictures labelled at a time: few enough for their feature maps to stay in a CPU's cache
 SIZE = 64  # the side in pixels at which the network works
