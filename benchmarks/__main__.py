@@ -1,7 +1,7 @@
 """Everything that is to be fast, measured: prints one table, stores the numbers as JSON.
 
     python -m benchmarks [--threads 2] [--only generation,swd] [--json FILE] [--quick] [--compile]
-    python -m benchmarks.table FILE --readme     # puts a stored run's table into README.md
+    python -m benchmarks.table FILE --write     # puts a stored run's table into docs/SPEED.md
 
 A full run takes some minutes and wants a machine that does nothing else. `--quick` only tries that everything runs.
 """

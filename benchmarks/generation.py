@@ -18,12 +18,15 @@ from benchmarks import machine, work
 from benchmarks.clock import Times, alternate, median, ratio
 from benchmarks.eager import EagerGenerator
 from benchmarks.machine import Yardstick
-from benchmarks.options import Options, Row, against, below, seconds
+from benchmarks.options import Options, Row, seconds
 from pgan_core import Generator, GeneratorConfig, feature_maps
 
 CASES = {64: (8, 1, 16), 256: (4, 1, 16), 1024: (1, 16)}  # batches by size; the first is the one with a target
-TARGETS = {"float32": {64: 2.2, 256: 2.2, 1024: 3.2}, "bfloat16": {64: 8, 256: 7, 1024: 6}}
-PUBLISHED = {64: (0.19, 0.21, 1), 256: (0.52, 0.58, 1), 1024: (0.79, 0.91, 2)}  # issue 9: seconds a picture, and cores
+PUBLISHED = {
+    64: (0.19, 0.21, 1),
+    256: (0.52, 0.58, 1),
+    1024: (0.79, 0.91, 2),
+}  # as published: seconds a picture (least, most), and cores
 PUBLISHED_RATE = 0.17e12  # float32 operations a second of a core there
 SAME = 1e-4  # pictures of both forms in float32
 EAGER_BYTES = 600  # of memory for a pixel of a picture at 1024x1024, the most that the eager form holds at one time
@@ -164,7 +167,6 @@ def _case_row(case: dict) -> Row:
     what = f"Generation {_name(case)}: a picture"
     if "skipped" in case:
         return Row(what, f"not run: {case['skipped']}")
-    least = TARGETS.get(case["dtype"], {}).get(case["resolution"]) if case["main"] and case["device"] == "cpu" else None
     same = f", pictures differ by {case['difference']:.0e}" + (
         "" if case["dtype"] != "float32" or case["difference"] <= SAME else ": TOO MUCH"
     )
@@ -173,16 +175,14 @@ def _case_row(case: dict) -> Row:
         seconds(case["prepared_s"] / case["batch"]),
         f"eager {seconds(case['eager_s'] / case['batch'])}{same}",
         f"{case['ratio']:.2f}x",
-        against(case["ratio"], least) if least else "",
     )
 
 
 def _main_rows(case: dict) -> list[Row]:
     name = _name(case)
     keeping = "; ".join(f"{layer} {100 * (more - 1):+.0f}%" for layer, more in case["keep"].items())
-    worst = 100 * (max(case["keep"].values()) - 1)
     table = [
-        Row(f"{name}: keeping one layer", keeping, "the prepared form keeping none", "", below(worst, 10, "%")),
+        Row(f"{name}: keeping one layer", keeping, "the prepared form keeping none"),
         Row(
             f"{name}: share of the machine's convolution rate",
             f"{case['rate_share']:.0%} (up-sampling counted with 4 taps, 3x3 with 9: wide layers take fewer)",
@@ -190,11 +190,10 @@ def _main_rows(case: dict) -> list[Row]:
             f"{case['bandwidth_share']:.0%} of its bandwidth, {case['gb_per_s']:.0f} GB/s",
         ),
         Row(
-            f"{name}: torch's fused convolutions alone",
+            f"{name}: torch's fused convolutions alone, the most that calls of these kernels allow",
             "",
             "the eager form",
             f"{case['limit']:.2f}x",
-            "what calls of these kernels allow at most",
         ),
     ]
     if case["device"] == "cpu" and case["dtype"] == "float32" and case["resolution"] in PUBLISHED:
@@ -220,12 +219,10 @@ def _published_row(case: dict, name: str) -> Row:
     published, effort = published_effort(case["resolution"], case["plain_flops"]), case["eager_effort"]
     core_rate = case["tflops"] * 1e12 / case["threads"]
     expected = tuple(expected_effort(bound, core_rate) for bound in published)
-    inside, near = ("yes" if 0.9 * low <= effort <= 1.1 * high else "no" for low, high in (published, expected))
     return Row(
         f"{name}: the eager form's time in units of its arithmetic at the machine's rate",
         f"{effort:.2f}",
         f"published {published[0]:.2f} to {published[1]:.2f} at 0.17 TFLOP/s a core; with arithmetic at "
         f"{core_rate / 1e12:.2f} and all else unchanged that is {expected[0]:.2f} to {expected[1]:.2f}",
         f"{effort / statistics.mean(expected):.2f}x",
-        f"within 10%: {inside}; of the latter: {near}",
     )

@@ -24,17 +24,6 @@ class Row:
     ours: str = ""
     beside: str = ""  # what it was measured against, and its number
     ratio: str = ""
-    asked: str = ""  # what issue 9 asks for, and whether it is met
-
-
-def against(found: float, least: float) -> str:
-    """ "≥ 2.2x: yes": a target and whether a ratio reaches it."""
-    return f"≥ {least:g}x: {'yes' if found >= least else 'no'}"
-
-
-def below(found: float, most: float, unit: str = "") -> str:
-    """ "≤ 60 s: yes": an upper bound and whether a number keeps it."""
-    return f"≤ {most:g}{unit}: {'yes' if found <= most else 'no'}"
 
 
 def seconds(value: float) -> str:

@@ -1,7 +1,7 @@
 """The table of a stored run, as Markdown.
 
 python -m benchmarks.table FILE              # print it
-python -m benchmarks.table FILE --readme     # and put it between README.md's two markers
+python -m benchmarks.table FILE --write     # and put it between the two markers of docs/SPEED.md
 """
 
 import argparse
@@ -22,6 +22,7 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "app": "benchmarks.app_rows",
     "latent_walk": "benchmarks.latent_walk",
 }
+PAGE = ROOT / "docs/SPEED.md"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 LOADED = 0.5  # cores that others keep busy on average, or the load average before a run that cannot tell
 
@@ -35,11 +36,11 @@ def section_rows(name: str, section: dict) -> list[Row]:
 
 def report(stored: dict) -> str:
     """Date and machine, whether it was busy, and the table."""
-    head = "| Measured | Ours | Beside it | Ratio | Asked for |\n|---|---|---|--:|---|"
+    head = "| Measured | Ours | Beside it | Ratio |\n|---|---|---|--:|"
     found = [
         row for name in SECTIONS if name in stored["sections"] for row in section_rows(name, stored["sections"][name])
     ]
-    cells = ([row.what, row.ours, row.beside, row.ratio, row.asked] for row in found)
+    cells = ([row.what, row.ours, row.beside, row.ratio] for row in found)
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells]
     about = [_machine(stored), _busy(stored), stored.get("note", "")]  # a note is written into the file by hand
     return "\n\n".join([" ".join(filter(None, about)), "\n".join([head, *lines])])
@@ -68,25 +69,24 @@ def _busy(stored: dict) -> str:
     return f"({text[0].upper()}{text[1:]}.)"
 
 
-def into_readme(text: str, table: str) -> str:
-    """README's text with the table between its markers. Raises ValueError where they are missing."""
+def into_page(text: str, table: str) -> str:
+    """The page's text with the table between its markers. Raises ValueError where they are missing."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"README.md needs the lines {BEGIN} and {END}, in this order")
+        raise ValueError(f"docs/SPEED.md needs the lines {BEGIN} and {END}, in this order")
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="JSON of python -m benchmarks")
-    parser.add_argument("--readme", action="store_true", help="put the table between README.md's markers")
+    parser.add_argument("--write", action="store_true", help="put the table between the markers of docs/SPEED.md")
     args = parser.parse_args()
     table = report(json.loads(args.file.read_text(encoding="utf-8")))
     print(table)
-    if args.readme:
-        readme = ROOT / "README.md"
-        readme.write_text(into_readme(readme.read_text(encoding="utf-8"), table), encoding="utf-8")
+    if args.write:
+        PAGE.write_text(into_page(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
     frame.draw()
 else:
-    # torch, once imported, takes large tensors in large pages, whose first use costs less (see the README: Speed)
+    # torch, once imported, takes large tensors in large pages, whose first use costs less (see docs/SPEED.md)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from dashboard import warm
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from pgan_core.checkpoints.native import FORMAT, ROLES
-from pgan_core.shell import ASSETS  # noqa: F401
+from pgan_core.paths import ASSETS  # noqa: F401
 from pgan_core.shell import model_folders as folders
 
 EXPECTED = "expected.npz"  # what a published network gave, beside its file: see pgan_core/checkpoints/selfcheck.py

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import sys
 
-from pgan_core.shell import run_command
+from pgan_core.shell import Command, run_command
 
-# command: the module that has it; see pgan_core.shell
 COMMANDS = {
-    "run": "dissection.cli",
-    "report": "dissection.cli",
-    "show": "dissection.cli",
-    "edit": "dissection.interventions_cli",
-    "causes": "dissection.interventions_cli",
-    "nearest": "dissection.nearest",
+    "run": Command("dissection.cli", "find out what a checkpoint's units stand for"),
+    "show": Command("dissection.cli", "print a dissection, or one unit of it"),
+    "report": Command("dissection.cli", "write a dissection as HTML with pictures, JSON and CSV"),
+    "edit": Command("dissection.interventions_cli", "write pictures of seeds with the edits of a file"),
+    "causes": Command("dissection.interventions_cli", "measure what the units of a model cause, concept by concept"),
+    "nearest": Command("dissection.nearest", "find the training scenes nearest to generated pictures"),
+    "directions": Command(
+        "dissection.concept_directions", "learn latent directions that change a concept, and check them"
+    ),
+    "town": Command("dissection.town", "write scenes of Toy Town with their labels"),
+    "rules": Command(
+        "dissection.rules", "compare a generator's shares of concepts and their relations with real scenes"
+    ),
+    "faults": Command(
+        "dissection.segmenters.faults", "count faults in the label maps of scenes and generated pictures"
+    ),
+    "sheet": Command("dissection.segmenters.sheet", "draw generated pictures beside their label maps"),
+    "train-segmenter": Command("dissection.segmenters.train_toytown", "train Toy Town's segmenter and measure it"),
 }
 
 

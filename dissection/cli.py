@@ -30,7 +30,7 @@ WORK = "unfinished"  # below the output folder
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds the commands `run`, `report` and `show`."""
-    run = subparsers.add_parser("run", help="find out what a checkpoint's units stand for")
+    run = subparsers.add_parser("run")
     run.add_argument("checkpoint", help="a checkpoint of any published format, or a model's name")
     which = run.add_mutually_exclusive_group(required=True)
     which.add_argument("--layers", nargs="+", metavar="LAYER", help="layers such as 8x8/conv1")
@@ -47,12 +47,12 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     run.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
     run.add_argument("--out", required=True, type=Path, help="folder for the dissection; continues an unfinished one")
     run.set_defaults(run=run_run)
-    report = subparsers.add_parser("report", help="write a dissection as HTML with pictures, JSON and CSV")
+    report = subparsers.add_parser("report")
     report.add_argument("folder", type=Path)
     report.add_argument("--checkpoint", help="the network it was made of, for the pictures")
     report.add_argument("--pictures", type=int, default=5, help="top pictures a unit (default 5)")
     report.set_defaults(run=run_report)
-    show = subparsers.add_parser("show", help="print a dissection, or one unit of it")
+    show = subparsers.add_parser("show")
     show.add_argument("folder", type=Path)
     show.add_argument("--layer", help="by default every layer, and with --unit the only one")
     show.add_argument("--unit", type=int)

@@ -169,9 +169,9 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.concept_directions") -> int:
     """Learns directions, checks them and prints the result; bad input ends it with one sentence."""
-    parser = argparse.ArgumentParser(prog="python -m dissection.concept_directions", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=main.__doc__)
     parser.add_argument("checkpoint", help="a checkpoint of any published format, or a model's name")
     parser.add_argument(
         "--concept",

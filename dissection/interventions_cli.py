@@ -31,7 +31,7 @@ ERASED = ("foliage",)
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds the commands `edit` and `causes`."""
-    edit = subparsers.add_parser("edit", help="pictures of seeds with the edits of a file")
+    edit = subparsers.add_parser("edit")
     edit.add_argument("checkpoint", help="a checkpoint of any published format, or a model's name")
     edit.add_argument("--edit", required=True, type=Path, help="edits as the Interventions page saves them")
     edit.add_argument("--seeds", default="0-7", help="such as 0-11 or 3,17 (default 0-7)")
@@ -40,7 +40,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     edit.add_argument("--before", action="store_true", help="write the unedited pictures, too")
     edit.add_argument("--device", default="cpu")
     edit.set_defaults(run=run_edit)
-    causes = subparsers.add_parser("causes", help="measure what the units of a model cause, concept by concept")
+    causes = subparsers.add_parser("causes")
     causes.add_argument("checkpoint")
     causes.add_argument("--dissection", required=True, type=Path, help="folder of the model's dissection")
     causes.add_argument("--segmenter", default="toytown", help=SPECS)

@@ -18,8 +18,8 @@ from dissection.model_recipe import logged_gammas, recipe, table
 from dissection.result import Dissection
 from dissection.segmenters.faults import markdown
 from pgan_core import load_checkpoint
+from pgan_core.paths import ASSETS
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 PAGE, README = ASSETS.parent / "docs/MODEL.md", ASSETS.parent / "README.md"
 BEGIN, END = "<!-- the model's numbers, by python -m dissection.model_card --write -->", "<!-- end of the numbers -->"
 MODEL, LIGHT = "toytown128", "toytown64"

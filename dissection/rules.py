@@ -138,12 +138,12 @@ def report(real: World, generated: World) -> dict:
     return {"pixels": shares, "rules": rules}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.rules") -> None:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
     parser.add_argument("--count", type=int, default=8192, help="pictures of each kind (default 8192)")
     parser.add_argument("--out", type=Path, help="write the JSON here as well")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.count < 1:
         parser.error(f"at least one picture is needed, not {args.count}")
     with one_sentence():

@@ -105,9 +105,9 @@ def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> N
         partial.unlink(missing_ok=True)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.town") -> None:
     """The command line; a bad argument ends it with one sentence."""
-    parser = argparse.ArgumentParser(prog="python -m dissection.town", description="Write scenes of Toy Town.")
+    parser = argparse.ArgumentParser(prog=prog, description="Write scenes of Toy Town.")
     parser.add_argument("--count", type=int, default=30_000, help="how many scenes (default 30000)")
     parser.add_argument("--size", type=int, default=64, help="side in pixels: 16, 32, 64, 128 or 256 (default 64)")
     parser.add_argument("--seed", type=int, default=0, help="which town (default 0)")

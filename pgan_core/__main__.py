@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 
-from pgan_core.shell import run_command
+from pgan_core.shell import Command, run_command
 
-# command: the module that has it; see pgan_core.shell
 COMMANDS = {
-    "info": "pgan_core.checkpoints.cli",
-    "convert": "pgan_core.checkpoints.cli",
-    "sample": "pgan_core.sampling",
-    "walk": "pgan_core.sampling",
-    "train": "pgan_core.training.cli",
-    "ablations": "pgan_core.ablations.cli",
-    "evaluate": "pgan_core.metrics.cli",
-    "nearest": "pgan_core.metrics.nearest_cli",
+    "info": Command("pgan_core.checkpoints.cli", "say what a checkpoint is, which keys are used and what is assumed"),
+    "convert": Command("pgan_core.checkpoints.cli", "write a published checkpoint as safetensors"),
+    "sample": Command("pgan_core.sampling", "write pictures of seeds"),
+    "walk": Command("pgan_core.sampling", "write a walk through the latent space"),
+    "train": Command("pgan_core.training.cli", "grow a Progressive GAN on images"),
+    "export": Command("pgan_core.training.export", "write the networks of a training run as files to ship"),
+    "ablations": Command(
+        "pgan_core.ablations.cli", "train without pixel norm, minibatch stddev or growing, and compare"
+    ),
+    "evaluate": Command("pgan_core.metrics.cli", "measure a checkpoint's pictures against real ones"),
+    "nearest": Command("pgan_core.metrics.nearest_cli", "find the training pictures nearest to generated ones"),
 }
 
 

@@ -24,7 +24,7 @@ from pgan_core.walks import Progress, check_frames, estimate, render
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds the commands `sample` and `walk`."""
     sample = subparsers.add_parser(
-        "sample", help="write pictures of seeds", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        "sample", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Write the pictures of seeds as single files or as one grid. The settings stand in each PNG.",
     )  # fmt: skip
     _model_arguments(sample)
@@ -35,7 +35,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     sample.set_defaults(run=run_sample)
 
     walk = subparsers.add_parser(
-        "walk", help="write a walk through the latent space", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        "walk", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Write a walk through key points, a smooth random walk, or a circle around a point. A point is a "
         "seed (17), its third neighbour (17~3), a sum (3-7+12) or a place in the plane of seeds (@2.5:0.5).",
     )  # fmt: skip

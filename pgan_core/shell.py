@@ -1,4 +1,4 @@
-"""Commands of a shell: `python -m PACKAGE COMMAND`, each command's module imported only when it is asked for.
+"""Commands of a shell: each one's module is imported only when it is asked for, and the list of them needs none.
 
 What commands share: models by name (`model_file`), places to write that are checked before the work (`check_file`,
 `check_folder`), and bad input that ends with one sentence (`one_sentence`).
@@ -9,27 +9,67 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+from pgan_core.paths import ASSETS
+
 SUFFIX, LAST = ".safetensors", "final"  # of our files; the name of a run's last one, which its folder stands for
 
+HELP = ("-h", "--help")
 
-def run_command(prog: str, description: str, commands: Mapping[str, str], arguments: list[str] | None = None) -> int:
-    """Runs one command and returns its exit code.
 
-    commands: name to the module that has ``add_arguments(subparsers)``, which sets ``run(args) -> exit code`` as a
-    default. arguments: by default the process's own.
+@dataclass(frozen=True)
+class Command:
+    """module: has ``add_arguments(subparsers)``, which sets ``run(args) -> exit code``, or ``main(arguments, prog)``.
+
+    summary: one line for the list of commands. own: what the module calls it, where that is another name.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog=prog, description=description)
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    asked = arguments[0] if arguments and arguments[0] in commands else None
-    for module in dict.fromkeys([commands[asked]] if asked else commands.values()):
-        import_module(module).add_arguments(subparsers)
+
+    module: str
+    summary: str
+    own: str = ""
+
+
+def listing(prog: str, description: str, commands: Mapping[str, Command]) -> str:
+    """What ``--help`` prints: every command with its line."""
+    width = max(map(len, commands))
+    lines = [f"  {name:{width}}  {command.summary}" for name, command in commands.items()]
+    return "\n".join(
+        [f"usage: {prog} [COMMAND ...]", "", description, "", *lines, "", f"{prog} COMMAND --help says more."]
+    )
+
+
+def run_command(
+    prog: str, description: str, commands: Mapping[str, Command], arguments: list[str] | None = None
+) -> int:
+    """Runs one command and returns its exit code; 2 if there is none of that name.
+
+    arguments: by default the process's own.
+    """
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or HELP[:1]
+    if name in HELP:
+        print(listing(prog, description, commands))
+        return 0
+    if name not in commands:
+        print(f"There is no command {name}; `{prog} --help` lists them.", file=sys.stderr)
+        return 2
+    command = commands[name]
+    module = import_module(command.module)
+    if not hasattr(module, "add_arguments"):
+        return module.main(rest, f"{prog} {name}") or 0
+    return _parse(module, command, command.own or name, f"{prog} {name}", rest)
+
+
+def _parse(module, command: Command, own: str, prog: str, arguments: list[str]) -> int:
+    subparsers = argparse.ArgumentParser().add_subparsers()
+    module.add_arguments(subparsers)
+    parser = subparsers.choices[own]
+    parser.prog = prog
+    parser.description = parser.description or f"{command.summary[0].upper()}{command.summary[1:]}."
     args = parser.parse_args(arguments)
     return args.run(args)
 

@@ -166,12 +166,12 @@ def markdown(columns: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.faults") -> None:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
     parser.add_argument("--count", type=int, default=1000, help="pictures of each kind (default 1000)")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.count < 1:
         parser.error(f"at least one picture is needed, not {args.count}")
     with one_sentence():

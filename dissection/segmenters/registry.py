@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import torch
 
 from dissection.segmenters import Segmenter, SegmenterError
 from pgan_core import Generator
+from pgan_core.paths import ASSETS
 
 SPECS = (
     "toytown (default), clusters or clusters:NUMBER, hf:FOLDER for a model of transformers (hf:NAME with --download), "
     "or module:factory for a Python callable of your own"
 )
-FACTS = Path(__file__).parents[2] / "assets" / "segmenter_toytown.json"
+FACTS = ASSETS / "segmenter_toytown.json"
 
 
 def load_segmenter(

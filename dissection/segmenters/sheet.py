@@ -19,15 +19,15 @@ from pgan_core.pictures import to_uint8
 from pgan_core.shell import check_file, one_sentence
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.sheet") -> None:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
     parser.add_argument("--count", type=int, default=100, help="pictures (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="of the first picture")
     parser.add_argument("--columns", type=int, default=10, help="pictures in a row (default 10)")
     parser.add_argument("--zoom", type=int, default=1, help="screen pixels a pixel; 4 or more to count faults by eye")
     parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     with one_sentence():
         check_file(args.out)
         generator = load_generator(args.checkpoint).prepared()

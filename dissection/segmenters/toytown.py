@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from dissection.segmenters import SegmenterError
 from dissection.town import CONCEPTS
+from pgan_core.paths import ASSETS
 
-WEIGHTS = Path(__file__).parents[2] / "assets" / "segmenter_toytown.safetensors"
+WEIGHTS = ASSETS / "segmenter_toytown.safetensors"
 WIDTHS = (24, 40, 64, 96, 128)  # channels at 64, 32, 16, 8 and 4 pixels
 FOLD = 2  # each 2 x 2 pixels enter as one pixel of 12 channels, and leave again as four
 SLICE = 8  # pictures labelled at a time: few enough for their feature maps to stay in a CPU's cache

@@ -164,11 +164,9 @@ def measure(path: Path, count: int = TEST_SCENES) -> dict:
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.train_toytown") -> None:
     """The command line; a bad argument ends it with one sentence."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dissection.segmenters.train_toytown", description="Train the Toy Town segmenter."
-    )
+    parser = argparse.ArgumentParser(prog=prog, description="Train the Toy Town segmenter.")
     parser.add_argument("--out", type=Path, required=True, help="the safetensors file to write")
     parser.add_argument("--steps", type=int, default=1300, help=f"batches of {BATCH} pictures (default 1300)")
     parser.add_argument("--scenes", type=int, default=12_000, help="scenes to learn from (default 12000)")

@@ -21,7 +21,6 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     plan = Plan()
     parser = subparsers.add_parser(
         "ablations",
-        help="train without pixel norm, minibatch stddev or growing, and compare",
         description="Train the full recipe and the recipe without each of its parts, several seeds each, at a small "
         "size; write curves (JSON), pictures and figures. The same command resumes what was stopped.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -17,12 +17,12 @@ OPTIONS = ("output", "score", "normalize_latents", "fused", "stddev_group", "alp
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds the commands `info` and `convert`."""
-    info = subparsers.add_parser("info", help="say what a checkpoint is, which keys are used and what is assumed")
+    info = subparsers.add_parser("info")
     info.add_argument("files", nargs="+", metavar="FILE", help=FILES)
     info.add_argument("--json", action="store_true", help="everything, as JSON")
     info.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
     info.set_defaults(run=run_info)
-    convert = subparsers.add_parser("convert", help="write a published checkpoint as safetensors")
+    convert = subparsers.add_parser("convert")
     convert.add_argument("files", nargs="+", metavar="FILE", help=FILES)
     convert.add_argument("out", metavar="OUT.safetensors", help="the file to write")
     convert.set_defaults(run=run_convert)

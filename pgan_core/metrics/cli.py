@@ -20,7 +20,6 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds `evaluate` to the commands of `python -m pgan_core`."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure a checkpoint's pictures against real ones",
         description="Sliced Wasserstein distance (x 1000) of each pyramid level between generated and real pictures, "
         "beside its noise floor between as many other real ones, and MS-SSIM of random pairs. JSON on standard output.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -31,7 +31,6 @@ def add_arguments(
     """
     parser = subparsers.add_parser(
         "nearest",
-        help="the training pictures nearest to generated ones",
         description="Finds the training pictures nearest to generated ones, by their pixels and by their layout, and "
         "compares the distances with those of held-out real pictures, which no network can have copied, and of "
         "training pictures moved by one pixel, which are copies. Writes a folder that the app shows.",

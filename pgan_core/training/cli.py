@@ -34,7 +34,6 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds `train` to the commands of `python -m pgan_core`."""
     parser = subparsers.add_parser(
         "train",
-        help="grow a Progressive GAN on images",
         description="Grow a Progressive GAN on images. The same command resumes a run that was stopped. "
         "Values that change with the resolution are written 4:64,32:32 (64 from 4x4 up, 32 from 32x32 up).",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from benchmarks import table
-from benchmarks.options import against, below, seconds
-from benchmarks.table import BEGIN, END, into_readme, report, section_rows
+from benchmarks.options import seconds
+from benchmarks.table import BEGIN, END, PAGE, into_page, report, section_rows
 
 CASE = {
     "resolution": 64, "batch": 8, "device": "cpu", "dtype": "float32", "main": True, "at_once": 8, "difference": 2e-5,
@@ -32,17 +31,15 @@ def stored():
     return json.loads(json.dumps(stored | {"quick": False, "sections": sections}))
 
 
-def test_rows_stand_in_order_with_targets_and_reasons(stored):
+def test_rows_stand_in_order_with_reasons(stored):
     head, _, *lines = report(stored).splitlines()
     assert "2026-11-23" in head and "A processor" in head and "others kept 0.1 cores busy" in head.lower()
     assert "loaded" not in head
-    assert {line.count(" | ") for line in lines if "no \\|" not in line and "|---" not in line} == {4}
+    assert {line.count(" | ") for line in lines if "no \\|" not in line and "|---" not in line} == {3}
     text = "\n".join(lines)
     assert "| Generation 64x64, batch 8, float32: a picture | 80.0 ms | eager 200 ms, pictures differ by 2e-05" in text
-    assert "| 2.50x | ≥ 2.2x: yes |" in text
-    assert "64x64/conv1 +20%" in text and "≤ 10%: no" in text
+    assert "| 2.50x |" in text and "64x64/conv1 +20%" in text
     assert "published 1.18 to 1.31" in text and "that is 1.18 to 1.31" in text
-    assert "within 10%: yes; of the latter: yes" in text
     assert "| not run: no room |" in text and "| not run: RuntimeError: no \\| such thing |" in text
     assert text.index("Generation") < text.index("swd")
 
@@ -52,7 +49,7 @@ def test_slower_arithmetic_makes_the_rest_weigh_less(stored):
     case = stored["sections"]["generation"]["found"]["cases"][0]
     case |= {"tflops": 0.17, "threads": 2, "eager_effort": 1.0}
     text = report(stored)
-    assert "that is 1.09 to 1.15" in text and "within 10%: no; of the latter: yes" in text
+    assert "that is 1.09 to 1.15" in text
 
 
 def test_a_busy_machine_is_said(stored):
@@ -61,11 +58,11 @@ def test_a_busy_machine_is_said(stored):
     assert "loaded" not in report(stored | {"others_cores": None, "load": [None, None]})
 
 
-def test_a_difference_that_is_too_large_and_a_missed_target_are_said(stored):
+def test_a_difference_that_is_too_large_is_said(stored):
     case = stored["sections"]["generation"]["found"]["cases"][0]
-    case |= {"difference": 2e-3, "ratio": 1.9, "eager_effort": 1.9}
-    text = report(stored)
-    assert "TOO MUCH" in text and "≥ 2.2x: no" in text and "within 10%: no" in text
+    assert "TOO MUCH" not in report(stored)
+    case["difference"] = 2e-3
+    assert "TOO MUCH" in report(stored)
 
 
 def test_the_browsers_rows():
@@ -79,24 +76,22 @@ def test_the_browsers_rows():
     lines = [
         row for name, found in (("app", app), ("latent_walk", walk)) for row in section_rows(name, {"found": found})
     ]
-    text = "\n".join(f"{row.what} | {row.ours} | {row.asked}" for row in lines)
-    assert "8.50 s | ≤ 8 s: no" in text and "2.00 s | ≤ 4 s: yes" in text
-    assert "growth 250, latents 320 | latents: ≤ 300 ms: no" in text and "idle 300, unloaded 310" in text
-    assert "1.50 s" in text and "| 60 |" in text
+    text = "\n".join(f"{row.what} | {row.ours} | {row.beside}" for row in lines)
+    assert "first picture | 8.50 s |" in text and "first picture | 2.00 s |" in text
+    assert "growth 250, latents 320" in text and "idle 300, unloaded 310" in text
+    assert "1.50 s" in text and "| 60 | longest frame 33 ms" in text
 
 
-def test_the_readme_keeps_what_is_around_the_table():
-    readme = f"# A\n{BEGIN}\nold\n{END}\n## B\n"
-    assert into_readme(readme, "| new |") == f"# A\n{BEGIN}\n| new |\n{END}\n## B\n"
+def test_the_page_keeps_what_is_around_the_table():
+    page = f"# A\n{BEGIN}\nold\n{END}\n## B\n"
+    assert into_page(page, "| new |") == f"# A\n{BEGIN}\n| new |\n{END}\n## B\n"
     with pytest.raises(ValueError, match="needs the lines"):
-        into_readme(f"# A\n{END}\n{BEGIN}\n", "| new |")
+        into_page(f"# A\n{END}\n{BEGIN}\n", "| new |")
 
 
-def test_the_projects_readme_has_the_markers():
-    assert into_readme((table.ROOT / "README.md").read_text(encoding="utf-8"), "new").count("new") >= 1
+def test_the_projects_page_has_the_markers():
+    assert "\nnew line\n" in into_page(PAGE.read_text(encoding="utf-8"), "new line")
 
 
 def test_cells():
     assert [seconds(s) for s in (12.345, 0.1234, 0.0123)] == ["12.35 s", "123 ms", "12.3 ms"]
-    assert against(4.0, 4) == "≥ 4x: yes" and against(3.99, 4) == "≥ 4x: no"
-    assert below(60, 60, " s") == "≤ 60 s: yes" and below(11, 10, "%") == "≤ 10%: no"

@@ -59,7 +59,7 @@ def test_what_cannot_be_read_is_left_to_the_page(tmp_path, monkeypatch):
 
 
 def test_no_outside_host_is_asked_for_the_address():
-    config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
+    config = tomllib.loads((ROOT / "dashboard/.streamlit/config.toml").read_text())
     assert config["logger"]["hideWelcomeMessage"] and not config["browser"]["gatherUsageStats"]
     assert warm.addresses().startswith("http://localhost:")
 
