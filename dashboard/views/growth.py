@@ -115,8 +115,6 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
     small, large = min(costs), max(costs)
     both = run == OFFICIAL or model.discriminator
     networks = "both networks together" if both else "the generator (the file holds no discriminator)"
-        "both networks together" if run == OFFICIAL or model.discriminator else "the generator (no other is here)"
-    )
     held = {size: thousands(pictures_that_fit([costs[size]], GPU_MEMORY)) for size in (small, large)}
     st.markdown(
         f"The layer outputs of one {large}×{large} picture take **{costs[large].activation_bytes / 1e6:.1f} MB** in "
