@@ -1,7 +1,6 @@
 """Every path on a device other than the CPU: for real where CUDA is, else on tensors that only claim to be there.
 
-Torch's fake tensors hold no numbers, so what decides by numbers runs only on a real device; but they raise, as CUDA
-does, where tensors of two devices meet.
+What decides by numbers, which claimed tensors have not, runs on real devices only.
 """
 
 from types import SimpleNamespace
@@ -9,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dissection.causal import Stage, effect_table, levels_at_concept
 from dissection.concept_directions import learn_direction
@@ -17,6 +15,7 @@ from dissection.dissect import dissect
 from dissection.interventions import ablate, copy, insert, scale
 from dissection.segmenters import registry, toytown
 from dissection.segmenters.clusters import fit_clusters
+from dissection.town import CONCEPTS
 from dissection.unit_search import _search_loss, search_units
 from pgan_core import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from pgan_core.directions import Directions, principal_directions
@@ -25,6 +24,7 @@ from pgan_core.generator import layer_specs as generator_layers
 from pgan_core.latents import circle, combine, latents_from_seeds, lerp, neighbours, orthogonalize, slerp
 from pgan_core.layers import LayerWeights
 from pgan_core.network import initial_weights
+from tests.claimed_device import claimed_device
 from tests.dissection.painters import LAYER, RED, Colours, painter
 
 SMALL = {"resolution": 16, "channels": (12, 10, 8)}
@@ -34,11 +34,10 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is 
 @pytest.fixture(params=["claimed", pytest.param("real", marks=needs_cuda)])
 def there(request):
     """A CUDA device, real or only claimed by the tensors of the test."""
-    device = torch.device("cuda", 0)
     if request.param == "real":
-        yield device
+        yield torch.device("cuda", 0)
     else:
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        with claimed_device() as device:
             yield device
 
 
@@ -80,17 +79,25 @@ def test_latents_and_pictures_of_the_cpu_are_taken_along(there, options):
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda maps: ablate([1, 2]),
-        lambda maps: insert([1, 2], [0.5, 2.0], torch.eye(8)),
-        lambda maps: scale(None, 2.0, torch.ones(4, 4), strength=0.5),
-        lambda maps: copy([0, 3], maps.cpu()[0], torch.ones(16, 16)),
+        ablate([1, 2]),
+        insert([1, 2], [0.5, 2.0], torch.eye(8)),
+        scale(None, 2.0, torch.ones(4, 4), strength=0.5),
+        copy([0, 3], torch.ones(10, 8, 8), torch.ones(16, 16)),
     ],
+    ids=["ablate", "insert", "scale", "copy"],
 )
 def test_edits_made_on_the_cpu_work_there(there, edit):
     generator = grown(there).prepared()
     maps = generator.run(torch.ones(2, 8), stop="8x8/conv1").activations["8x8/conv1"]
-    run = generator.run(None, start=("8x8/conv1", maps), edits={"8x8/conv1": [edit(maps)]})
+    run = generator.run(None, start=("8x8/conv1", maps), edits={"8x8/conv1": [edit]})
     assert is_there(run.images, there)
+
+
+class Grey(torch.nn.Module):
+    """As the network of Toy Town's segmenter, without weights: every concept is where it is bright."""
+
+    def forward(self, images):
+        return images.mean(dim=1, keepdim=True) * torch.ones(1, len(CONCEPTS) - 1, 1, 1, device=images.device)
 
 
 def test_the_loss_of_the_unit_search_whether_or_not_the_segmenter_is_there(there):
@@ -98,8 +105,7 @@ def test_the_loss_of_the_unit_search_whether_or_not_the_segmenter_is_there(there
     z = torch.ones(4, 8, device=there)
     activation = generator.run(z, stop="8x8/conv1").activations["8x8/conv1"]
     for device in (there, "cpu"):
-        with torch.device(device):
-            segmenter = toytown.ToyTownSegmenter(toytown.UNet(), device)
+        segmenter = toytown.ToyTownSegmenter(Grey(), device)
         stage = SimpleNamespace(generator=generator, layer="8x8/conv1", segmenter=segmenter, z=z, activation=activation)
         alpha = torch.full((10,), 0.5, device=there).requires_grad_()
         loss = _search_loss(

@@ -202,7 +202,7 @@ def test_published_files_of_every_kind_are_walked(open_app, tmp_path, monkeypatc
     name = {"Walk": "lab_walk", "Directions": "lab_directions", "Plane": "lab_plane"}[view]
     sent = find(app.main, name)
     if folder == "tf_official_cond":
-        app.number_input(key="latents_class").set_value(1).run()
+        app.sidebar.selectbox(key="class").select("1").run()
         assert clean(app) and find(app.main, name)["identity"] != sent["identity"]
 
 

@@ -4,6 +4,7 @@ import csv
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -146,6 +147,42 @@ def test_bad_requests_get_one_sentence(generator, discriminator, z):
         generator(z, labels=torch.tensor([0, 1, 2, 0]))
     with pytest.raises(ValueError, match="at 16 or 32 pixels were expected"):
         discriminator(torch.zeros(4, 3, 8, 8), resolution=16)
+
+
+def test_arrays_and_other_kinds_of_numbers_are_converted(generator, discriminator, z):
+    images, same = generator(z), {"rtol": 0, "atol": 1e-6}
+    for other in (z.numpy(), z.double(), z.double().numpy(), z.tolist(), z.numpy().astype(">f4")):
+        torch.testing.assert_close(generator(other), images, **same)
+    torch.testing.assert_close(generator.prepared()(z.double().numpy()), generator.prepared()(z), **same)
+    assert torch.isfinite(generator(np.ones((1, 12), np.int64))).all()
+    scores = discriminator(images)
+    torch.testing.assert_close(discriminator(images.detach().double().numpy()), scores, rtol=0, atol=1e-4)
+    conditional = Generator(GeneratorConfig(4, (4,), latent_dim=3, label_dim=2))
+    torch.testing.assert_close(
+        conditional(np.ones((2, 3)), np.array([0, 1], np.uint8)), conditional(torch.ones(2, 3), torch.tensor([0, 1]))
+    )
+
+
+@pytest.mark.parametrize(
+    ("latents", "words"),
+    [
+        (np.array([["a"] * 12]), "latents are numbers"),
+        ([[1.0], [1.0, 2.0]], "latents are rows of equal length"),
+        ("12", "latents are numbers"),
+        (torch.ones(1, 12, dtype=torch.complex64), "real numbers, not complex64"),
+        (torch.ones(1, 12, dtype=torch.bool), "real numbers, not bool"),
+        (np.ones(12), r"latents are N x 12, not \(12,\)"),
+    ],
+)
+def test_latents_that_are_no_numbers_get_one_sentence(generator, latents, words):
+    with pytest.raises(ValueError, match=words):
+        generator(latents)
+
+
+def test_pictures_of_whole_numbers_get_one_sentence(discriminator):
+    for pictures in (np.zeros((1, 3, 32, 32), np.uint8), torch.zeros(1, 3, 32, 32, dtype=torch.uint8)):
+        with pytest.raises(ValueError, match=r"from -1 to 1, not (uint8|int64)"):
+            discriminator(pictures)
 
 
 def test_labels_are_one_hot_indices_or_appended():

@@ -20,7 +20,7 @@ from pgan_core.walk_recipe import WalkRecipe
 from pgan_core.walks import layer_film
 
 PUBLISHED = Path(__file__).parents[1] / "fixtures" / "checkpoints"
-FILES = ("tf_official_cond/checkpoint.pkl", "akanimax_v3_cond/checkpoint.bin", "genforce_converted_cond/checkpoint.pth")
+FILES = ("tf_official_cond/checkpoint.pkl", "mmgen_cond/checkpoint.pth", "genforce_converted_cond/checkpoint.pth")
 
 
 @pytest.fixture(scope="module", params=FILES)
