@@ -1,12 +1,16 @@
 """Every view is a link: each control stands in the address, which restores it; what it asks in vain is said."""
 
+from pathlib import Path
+
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dissection import dissect
 from dissection.segmenters.toytown import load_toytown
 from pgan_core import load_checkpoint
 from tests.small_run import write_run
 
+APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 KINDS = ("selectbox", "multiselect", "button_group", "slider", "select_slider", "number_input", "text_input")
 SWITCHES = ("checkbox", "toggle")
 FRAME = {"model", "seed", "device"}
@@ -59,10 +63,17 @@ def dissected(tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(dissected, open_app, monkeypatch):
+def open_page(dissected, monkeypatch):
+    """open_page("growth", seed="3", ...) opens that page first of all, as a link does."""
+    monkeypatch.setenv("PGGAN_LAB_MODELS", str(dissected))
+
     def run(page, **query):
-        monkeypatch.setenv("PGGAN_LAB_MODELS", str(dissected))
-        app = open_app(page, **query)
+        app = AppTest.from_file(str(APP), default_timeout=240)
+        for name, value in query.items():
+            app.query_params[name] = value
+        if page != "growth":
+            app.switch_page(f"views/{page}.py")
+        app.run()
         assert not app.exception, app.exception
         return app
 
