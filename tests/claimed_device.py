@@ -1,7 +1,8 @@
 """Tensors that claim to be on a CUDA device where there is none.
 
 Torch's fake tensors hold no numbers; they have shapes and devices, and raise, as CUDA does, where devices meet. A build
-of torch without CUDA still asks it for the current device in a few Python methods, which are done by others here.
+of torch without CUDA still asks it for the current device in a few Python methods, which are done by others here;
+autograd asks it as well, so nothing here has gradients.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ aten = torch.ops.aten
 @contextmanager
 def claimed_device() -> Iterator[torch.device]:
     """Inside, tensors can be made on the device that is given, and moved there and back."""
-    with FakeTensorMode(allow_non_fake_inputs=True), _Detours():
+    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True), _Detours():
         yield torch.device("cuda", 0)
 
 
