@@ -149,8 +149,7 @@ def test_uploads_and_joined_models_go_when_their_page_is_closed(visit, server):
     rest(page)
     page.get_by_role("combobox", name=re.compile("Joined with")).click()
     page.get_by_role("option", name="checkpoint-D.pth", exact=True).click()
-    page.get_by_test_id("models-card").get_by_text("Discriminator").first.wait_for()
-    page.wait_for_function("() => document.body.innerText.includes('checkpoint-G.pth + checkpoint-D.pth')")
+    page.wait_for_function("() => location.search.includes('checkpoint-G.pth+%2B+checkpoint-D.pth')")
     assert len({*models()} - {*others}) == 5  # three files and two links to them
     page.close()
     for _ in range(300):  # a condition's wait: the files of the closed page, and of no other, go within seconds

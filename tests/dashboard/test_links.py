@@ -108,6 +108,8 @@ def default(control) -> list[str]:
         return [options[int(i)] for i in proto.default]
     if control.type == "slider":
         return [plain(proto.default[0])]
+    if control.type == "number_input" and not proto.HasField("default"):
+        return [""]  # none
     return [str(proto.default).lower() if control.type in SWITCHES else plain(proto.default)]
 
 
