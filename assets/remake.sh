@@ -18,8 +18,8 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$cores} # one lane: two dissections be
 segmenter() { python -m dissection.segmenters.train_toytown --out "$weights"; }
 
 scenes() { # written under another name until they are whole
-  [ -f "$work/$scenes" ] || python -m dissection.town --count 16384 --size 128 --seed 70001 --out "$work/$scenes"
-  [ -f "$work/$scenes64" ] || python -m dissection.town --count 16384 --size 64 --seed 70001 --out "$work/$scenes64"
+  [ -f "$work/$scenes" ] || python -m dissection.world.town --count 16384 --size 128 --seed 70001 --out "$work/$scenes"
+  [ -f "$work/$scenes64" ] || python -m dissection.world.town --count 16384 --size 64 --seed 70001 --out "$work/$scenes64"
 }
 
 dissection() { python -m dissection run "$model" --all-layers --samples 10000 --out assets/dissection; }
@@ -49,7 +49,7 @@ quality() {
   python -m pgan_core evaluate "$light" --real "$work/$scenes64" --count 8192 --beside >/dev/null
 }
 
-rules() { python -m dissection.rules "$model" --count 8192 --out assets/rules.json >/dev/null; }
+rules() { python -m dissection.world.rules "$model" --count 8192 --out assets/rules.json >/dev/null; }
 
 nearest() { # among all scenes that it learned from
   scenes
@@ -60,7 +60,7 @@ faults() { python -m dissection.segmenters.faults "$model" --out assets/segmente
 
 sheet() { python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png; }
 
-card() { python -m dissection.model_card --write; }
+card() { python -m dissection.output.model_card --write; }
 
 screenshots() { python -m tests.browser.screenshots; }
 

@@ -15,7 +15,7 @@ import torch
 from benchmarks.clock import alternate, median, ratio
 from benchmarks.options import SHIPPED, Options, Row, seconds
 from dissection import dissect
-from dissection.job import make_batch, make_job
+from dissection.scoring.job import make_batch, make_job
 from dissection.segmenters.registry import load_segmenter
 from pgan_core import load_checkpoint
 

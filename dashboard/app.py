@@ -1,6 +1,6 @@
 """Where `streamlit run dashboard/app.py` begins: imported once by the server, then run anew for every browser.
 
-The server imports this file as a module, finds `app` and starts it; `dashboard/warm.py` says what is paid then. Each
+The server imports this file as a module, finds `app` and starts it; `dashboard/startup.py` says what is paid then. Each
 run of the script for a browser (`__main__`) draws the frame and the chosen page, see `dashboard/frame.py`.
 """
 
@@ -21,6 +21,6 @@ if __name__ == "__main__":
 else:
     # torch, once imported, takes large tensors in large pages, whose first use costs less (see docs/SPEED.md)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from dashboard import warm
+    from dashboard import startup as warm
 
     app = st.App(__file__, lifespan=warm.lifespan)

@@ -1,6 +1,6 @@
 """Router and frame: what every run of the script draws before the chosen page, and the list of pages.
 
-A page is a file in `views/` named in `PAGES`; how to write one stands in `dashboard/views/__init__.py`.
+A page is a folder of `pages/` named in `PAGES`; how to write one stands in `dashboard/pages/__init__.py`.
 """
 
 import importlib
@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import links, sidebar
 
-# section -> (name of the file in views/ and of the page in the address, title, icon)
+# section -> (name of the folder in pages/ and in the address, title, icon)
 PAGES = {
     "Look": [
         ("growth", "Growth", ":material/stairs:"),
@@ -42,17 +42,17 @@ def path(name: str) -> str:
 
 
 def pages() -> dict[str, list[st.Page]]:
-    """The navigation: every page of `PAGES` whose file is there, by section."""
-    views = Path(__file__).resolve().parent / "views"
+    """The navigation: every page of `PAGES` whose folder is there, by section."""
+    folder = Path(__file__).resolve().parent / "pages"
     found = {
         section: [
-            st.Page(views / f"{name}.py", title=title, icon=icon, url_path=path(name), default=name == FIRST)
+            st.Page(folder / name / "page.py", title=title, icon=icon, url_path=path(name), default=name == FIRST)
             for name, title, icon in rows
-            if (views / f"{name}.py").exists()
+            if (folder / name / "page.py").exists()
         ]
         for section, rows in PAGES.items()
     }
-    by_name = st.Page(views / f"{FIRST}.py", title="Growth", url_path=FIRST, visibility="hidden")
+    by_name = st.Page(folder / FIRST / "page.py", title="Growth", url_path=FIRST, visibility="hidden")
     return {section: rows for section, rows in found.items() if rows} | {"": [by_name]}
 
 

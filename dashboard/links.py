@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.components.page import plain
+from dashboard.shared.page import plain
 
 ASKED, MISSED = "link_asked", "link_missed"  # in the session: what is not judged yet; key -> (asked, shown instead)
 FRAME = ("model", "seed", "device")  # keys of the frame's controls; those of a page begin with its name

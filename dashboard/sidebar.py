@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.page import style
+from dashboard.shared.page import style
 from pgan_core import CheckpointError
 from pgan_core.latents import MAX_SEED
 

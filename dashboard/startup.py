@@ -27,7 +27,7 @@ def prepare() -> None:
     # the spinners of cached functions have nobody here to turn for, which Streamlit would put into the log
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     importlib.import_module("dashboard.frame")
-    first_page = importlib.import_module("dashboard.components.growth_runs")
+    first_page = importlib.import_module("dashboard.pages.growth.runs")
     first_page.prepare()
     importlib.import_module("dashboard.heavy")
 

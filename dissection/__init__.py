@@ -3,6 +3,6 @@
 from dissection.dissect import dissect
 from dissection.interventions import EditError, ablate, insert
 from dissection.result import Dissection, DissectionError
-from dissection.score import score_units
+from dissection.scoring.score import score_units
 
 __all__ = ["Dissection", "DissectionError", "EditError", "ablate", "dissect", "insert", "score_units"]

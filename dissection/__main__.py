@@ -16,9 +16,9 @@ COMMANDS = {
     "directions": Command(
         "dissection.concept_directions", "learn latent directions that change a concept, and check them"
     ),
-    "town": Command("dissection.town", "write scenes of Toy Town with their labels"),
+    "town": Command("dissection.world.town", "write scenes of Toy Town with their labels"),
     "rules": Command(
-        "dissection.rules", "compare a generator's shares of concepts and their relations with real scenes"
+        "dissection.world.rules", "compare a generator's shares of concepts and their relations with real scenes"
     ),
     "faults": Command(
         "dissection.segmenters.faults", "count faults in the label maps of scenes and generated pictures"

@@ -18,10 +18,10 @@ import torch
 import torch.distributed as distributed
 
 from dissection.dissect import dissect
-from dissection.progress import Cancelled, Progress
 from dissection.result import ARRAYS, SETTINGS, Dissection, LayerDissection
+from dissection.scoring.progress import Cancelled, Progress
+from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import SPECS, load_segmenter
-from dissection.spool import Spool
 from pgan_core import Generator, load_checkpoint
 from pgan_core.shell import check_folder, model_file
 
@@ -145,7 +145,7 @@ def summary(dissection: Dissection) -> str:
 
 def run_report(args: argparse.Namespace) -> int:
     """Writes the report beside the dissection; 1 if a file is wrong."""
-    from dissection.report import write_report  # it brings picture encoders with it
+    from dissection.output.report import write_report  # it brings picture encoders with it
 
     try:
         dissection = Dissection.load(args.folder)

@@ -8,8 +8,8 @@ summed in order. So a killed run goes on where it was, and the work can be split
 that see the same folder, with the same bytes in the end. Three steps:
 
 1. sample   pictures, label maps and activations of the images that levels are chosen from
-2. levels   each unit's candidate levels, with the pixels above them in each concept (dissection.levels)
-3. scores   counts of every remaining image at the chosen levels (dissection.tally)
+2. levels   each unit's candidate levels, with the pixels above them in each concept (dissection.scoring.levels)
+3. scores   counts of every remaining image at the chosen levels (dissection.scoring.tally)
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ import numpy as np
 import torch
 import torch.distributed as distributed
 
-from dissection import levels, tally
-from dissection.job import Job, job_info, latents_and_labels, make_batch, make_job, summary
-from dissection.progress import Progress, Reporter
 from dissection.result import Dissection, DissectionError, LayerDissection
-from dissection.score import unit_scores
+from dissection.scoring import levels, tally
+from dissection.scoring.job import Job, job_info, latents_and_labels, make_batch, make_job, summary
+from dissection.scoring.progress import Progress, Reporter
+from dissection.scoring.score import unit_scores
+from dissection.scoring.spool import MemorySpool, Spool
 from dissection.segmenters import Segmenter
-from dissection.spool import MemorySpool, Spool
 from pgan_core import Generator
 
 UNIT_BLOCK = 8  # units whose levels are found together

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from dissection.causes import Causes, ContextTable
 from dissection.cli import load_generator, print_progress
+from dissection.effects.measured_causes import Causes, ContextTable
 from dissection.interventions import EditError, from_json
-from dissection.job import latents_and_labels
 from dissection.result import Dissection
+from dissection.scoring.job import latents_and_labels
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core.latent_points import seed_list
 from pgan_core.pictures import encode_png, to_uint8
@@ -86,7 +86,7 @@ def run_edit(args: argparse.Namespace) -> int:
 
 def run_causes(args: argparse.Namespace) -> int:
     """Measures and writes; 1 if an argument or a file is wrong."""
-    from dissection.measure_causes import Plan, measure_causes  # it brings scipy with it
+    from dissection.effects.measurement import Plan, measure_causes  # it brings scipy with it
 
     try:
         if args.pictures < 2 or args.control < 2 or args.threads < 1:

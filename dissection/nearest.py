@@ -18,8 +18,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from dissection.town import scene
-from dissection.town_scenes import check_size
+from dissection.world.scenes import check_size
+from dissection.world.town import scene
 from pgan_core.metrics import nearest_cli
 from pgan_core.metrics.picture_stream import PictureSource, PictureStream
 

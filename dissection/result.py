@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dissection.tally import UnitScores, overlap_ceiling
+from dissection.scoring.tally import UnitScores, overlap_ceiling
 
 FORMAT = "pggan-lab dissection 1"
 ARRAYS, SETTINGS = "dissection.npz", "dissection.json"

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from dissection.causal import Stage, effect_table, levels_at_concept
 from dissection.concept_directions import learn_direction
 from dissection.dissect import dissect
+from dissection.effects.causal_effects import Stage, effect_table, levels_at_concept
+from dissection.effects.unit_search import _search_loss, search_units
 from dissection.interventions import ablate, copy, insert, scale
 from dissection.segmenters import registry, toytown
 from dissection.segmenters.clusters import fit_clusters
-from dissection.town import CONCEPTS
-from dissection.unit_search import _search_loss, search_units
+from dissection.world.town import CONCEPTS
 from pgan_core import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from pgan_core.directions import Directions, principal_directions
 from pgan_core.discriminator import layer_specs as discriminator_layers
@@ -25,7 +25,7 @@ from pgan_core.latents import circle, combine, latents_from_seeds, lerp, neighbo
 from pgan_core.layers import LayerWeights
 from pgan_core.network import initial_weights
 from tests.claimed_device import claimed_device
-from tests.dissection.painters import LAYER, RED, Colours, painter
+from tests.dissection.effects.painters import LAYER, RED, Colours, painter
 
 SMALL = {"resolution": 16, "channels": (12, 10, 8)}
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

@@ -9,7 +9,6 @@ ROOT = Path(__file__).parents[1]
 FORBIDDEN = {  # package -> what nothing below it may import
     "pgan_core": {"dissection", "dashboard", "streamlit", "plotly"},
     "dissection": {"dashboard", "streamlit", "plotly"},
-    "dashboard/figures": {"streamlit"},
 }
 
 

@@ -1,4 +1,4 @@
-"""`python -m pgan_core ablations`: what pixel norm, minibatch stddev and growing are good for.
+"""`python -m benchmarks.ablations`: what pixel norm, minibatch stddev and growing are good for.
 
 Trains the full recipe and the recipe without each of the three, several seeds each, and writes curves, pictures and
 figures. A run that was killed goes on: the same command does what is missing.
@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmarks.ablations.plan import FULL, RECIPES, Plan
 from pgan_core.shell import check_folder
 from pgan_core.training.cli import whole_numbers
 from pgan_core.training.settings import LOSSES
-
-from .plan import FULL, RECIPES, Plan
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
@@ -45,10 +44,10 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains, writes, prints the table; a wrong file or setting ends it with one sentence."""
-    from .figures import write_figures
-    from .results import write_results
-    from .runs import open_data, train_all
-    from .words import table
+    from benchmarks.ablations.figures import write_figures
+    from benchmarks.ablations.runs import open_data, train_all
+    from dashboard.pages.quality.ablation_results import write_results
+    from dashboard.pages.quality.ablation_words import table
 
     names = ("resolution", "feature_maps", "kimg", "minibatch", "learning_rate", "loss", "seeds", "probes", "pictures")
     try:

@@ -8,8 +8,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from .plan import RECIPES
-from .results import MEASURES, REAL, Results, mean_curve, read_pictures
+from benchmarks.ablations.plan import RECIPES
+from dashboard.pages.quality.ablation_results import MEASURES, REAL, Results, mean_curve, read_pictures
 
 COLOURS = {"full": "#2f7dd1", "no-pixel-norm": "#e07b1a", "no-minibatch-stddev": "#2a9d6f", "no-growing": "#b4529b"}
 STYLE = {

@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.ablations.measures import pictures_of, quality, signal_magnitudes, weight_magnitudes
+from benchmarks.ablations.plan import Plan
 from pgan_core.checkpoints.native import write_atomically
 from pgan_core.pictures import contact_sheet, encode
 from pgan_core.training.data import RealImages, box_average, load_images
@@ -25,9 +27,6 @@ from pgan_core.training.loop import Trainer
 from pgan_core.training.records import Log
 from pgan_core.training.settings import TrainingError
 from pgan_core.training.streams import stream
-
-from .measures import pictures_of, quality, signal_magnitudes, weight_magnitudes
-from .plan import Plan
 
 PROBED = 64  # latents and real pictures that magnitudes are measured on, the same at every probe
 SHOWN = 12  # pictures of each run that are kept, those of the first seeds

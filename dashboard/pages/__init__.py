@@ -1,4 +1,4 @@
-'''One file a page, run from top to bottom by `st.navigation` at every change of a control.
+'''One folder a page; its page.py is run from top to bottom by `st.navigation` at every change of a control.
 
 A page answers one question, and is built like this (copy it):
 
@@ -9,10 +9,10 @@ A page answers one question, and is built like this (copy it):
     import torch
 
     from dashboard import session
-    from dashboard.components.charts import chart
-    from dashboard.components.images import image_wall
-    from dashboard.components.page import formula_box, header
-    from dashboard.figures import latents as figures
+    from dashboard.shared.charts import chart
+    from dashboard.shared.images import image_wall
+    from dashboard.shared.page import formula_box, header
+    from dashboard.pages.latents import figures
     from pgan_core.pictures import to_uint8
 
     @session.cached(max_entries=8)                    # arrays in, arrays out; a Model counts by its identity
@@ -30,6 +30,6 @@ A page answers one question, and is built like this (copy it):
     formula_box(r"slerp(a, b, t) = ...", "Two or three sentences.", "PGGAN, section 4")
 
 Rules: keys of controls are `<page>_<name>`, with `bind="query-params"` so that links restore the view; controls in
-one row above the figure; headings are `st.subheader`; the file's name is the one in `PAGES` of `dashboard/frame.py`,
-which shows a page as soon as its file is there. Work that takes more than a second shows progress.
+one row above the figure; headings are `st.subheader`; the folder's name is the one in `PAGES` of `dashboard/frame.py`,
+which shows a page as soon as its page.py is there. Work that takes more than a second shows progress.
 '''

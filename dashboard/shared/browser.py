@@ -1,8 +1,8 @@
-"""HTML, CSS and JavaScript of the components that run in the browser; they fetch nothing."""
+"""HTML, CSS and JavaScript of the components that run in the browser; they lie beside their Python."""
 
 from pathlib import Path
 
 
 def load(*names: str) -> str:
-    """Files of this folder one after another, as one module or sheet."""
-    return "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in names)
+    """Files one after another, as one module or sheet; names are paths below `dashboard/`."""
+    return "\n".join((Path(__file__).parents[1] / name).read_text(encoding="utf-8") for name in names)

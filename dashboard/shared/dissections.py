@@ -9,16 +9,16 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session
-from dashboard.components.progress import with_progress
+from dashboard.shared.progress import with_progress
 from dissection import Dissection, DissectionError, dissect
-from dissection.job import fingerprint
-from dissection.overlays import Material, make_material, palette
-from dissection.progress import Progress
+from dissection.output.overlays import Material, make_material, palette
 from dissection.result import ARRAYS, SETTINGS
+from dissection.scoring.job import fingerprint
+from dissection.scoring.progress import Progress
+from dissection.scoring.spool import Spool
 from dissection.segmenters import SegmenterError
 from dissection.segmenters.registry import load_segmenter
-from dissection.spool import Spool
-from dissection.town import CONCEPTS, PALETTE
+from dissection.world.town import CONCEPTS, PALETTE
 from pgan_core import Generator
 
 MAX_UPLOAD = 400 << 20  # bytes of an uploaded dissection's two files

@@ -5,14 +5,14 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import streamlit as st
 
-from dashboard.components.browser import load
-from dashboard.components.images import data_uri
+from dashboard.shared.browser import load
+from dashboard.shared.images import data_uri
 
 _grid = st.components.v2.component(
     "lab_picture_grid",
     html='<div class="lab-picture-grid" data-testid="picture-grid"><img><div></div></div>',
-    css=load("picture_grid.css"),
-    js=load("picture_grid.js"),
+    css=load("shared/picture_grid.css"),
+    js=load("shared/picture_grid.js"),
     isolate_styles=False,
 )
 

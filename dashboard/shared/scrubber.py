@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from dashboard.components.browser import load
-from dashboard.components.images import data_uri
+from dashboard.shared.browser import load
+from dashboard.shared.images import data_uri
 
 _scrubber = st.components.v2.component(
     "lab_scrubber",
-    html=load("scrubber.html"),
-    css=load("player.css"),
-    js=load("whole.js", "player.js", "scrubber.js"),
+    html=load("shared/scrubber.html"),
+    css=load("shared/player.css"),
+    js=load("shared/whole.js", "shared/player.js", "shared/scrubber.js"),
     isolate_styles=False,
 )
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from dissection.causal import Progress, Stage
+from dissection.effects.causal_effects import Progress, Stage
 from dissection.interventions import ablate
 from pgan_core import Discriminator
 from pgan_core.metrics.sliced import distances_from

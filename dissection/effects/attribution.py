@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from dissection.job import latents_and_labels
+from dissection.scoring.job import latents_and_labels
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 

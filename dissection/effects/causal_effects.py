@@ -24,7 +24,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from torch import Tensor
 
 from dissection.interventions import Edit, ablate, insert
-from dissection.job import latents_and_labels, prepared
+from dissection.scoring.job import latents_and_labels, prepared
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 from pgan_core.generator import Run

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.causal import Progress, Stage, count_pixels
+from dissection.effects.causal_effects import Progress, Stage, count_pixels
 from dissection.interventions import Edit
 
 GRID = 8, 8  # cells of a picture, rows and columns, that count as places: of Toy Town's doors, about the size

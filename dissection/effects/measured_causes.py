@@ -17,7 +17,7 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dissection.proposals import REMOVE, Proposal
+from dissection.effects.proposals import REMOVE, Proposal
 from dissection.result import Dissection
 
 FORMAT, FILE = "pggan-lab causes 2", "causes.json"

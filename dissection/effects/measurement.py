@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dissection.causal import EffectTable, Stage, ablation_curve, count_pixels, effect_table
-from dissection.causes import Causes, ConceptEffect, ContextTable, made_of
-from dissection.context import balanced, context, stood_at, threshold
-from dissection.job import fingerprint
-from dissection.progress import Progress, Reporter
-from dissection.proposals import ADD, REMOVE, SELECTION, Chooser, Proposal
+from dissection.effects.causal_effects import EffectTable, Stage, ablation_curve, count_pixels, effect_table
+from dissection.effects.context import balanced, context, stood_at, threshold
+from dissection.effects.measured_causes import Causes, ConceptEffect, ContextTable, made_of
+from dissection.effects.proposals import ADD, REMOVE, SELECTION, Chooser, Proposal
 from dissection.result import Dissection
+from dissection.scoring.job import fingerprint
+from dissection.scoring.progress import Progress, Reporter
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
-from dissection.attribution import BATCH, first_order_effects
-from dissection.causal import Stage, shares
-from dissection.context import balanced, growth, stood_at, threshold
+from dissection.effects.attribution import BATCH, first_order_effects
+from dissection.effects.causal_effects import Stage, shares
+from dissection.effects.context import balanced, growth, stood_at, threshold
 from dissection.interventions import Edit, ablate, insert
-from dissection.progress import Reporter
 from dissection.result import Dissection
+from dissection.scoring.progress import Reporter
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 

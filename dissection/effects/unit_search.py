@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.causal import Progress, Stage, levels_at_concept
+from dissection.effects.causal_effects import Progress, Stage, levels_at_concept
 
 
 @dataclass(frozen=True)

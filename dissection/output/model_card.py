@@ -1,4 +1,4 @@
-"""The shipped models' numbers, from the files that measured them: `python -m dissection.model_card --write`.
+"""The shipped models' numbers, from the files that measured them: `python -m dissection.output.model_card --write`.
 
 No number of the models is typed by hand: the recipe comes from the metadata and the log of the run, distances from
 `final.quality.json`, shares and rules from `rules.json`, units from the dissections, effects from
@@ -14,14 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dissection.model_recipe import logged_gammas, recipe, table
+from dissection.output.model_recipe import logged_gammas, recipe, table
 from dissection.result import Dissection
 from dissection.segmenters.faults import markdown
 from pgan_core import load_checkpoint
 from pgan_core.paths import ASSETS
 
 PAGE, README = ASSETS.parent / "docs/MODEL.md", ASSETS.parent / "README.md"
-BEGIN, END = "<!-- the model's numbers, by python -m dissection.model_card --write -->", "<!-- end of the numbers -->"
+BEGIN, END = (
+    "<!-- the model's numbers, by python -m dissection.output.model_card --write -->",
+    "<!-- end of the numbers -->",
+)
 MODEL, LIGHT = "toytown128", "toytown64"
 SECOND_RELEASE = 0.04  # the IoU above which the second release of GAN Dissection calls a unit interpretable
 PREVIOUS = {  # held-out IoU of the segmenter that worked at 64x64: clean and degraded scenes
@@ -73,7 +76,7 @@ def shares(pixels: dict) -> str:
     return (
         table(["Pixels of", "Real", "Generated", "Ratio"], rows)
         + f"\n\nOf the {len(common)} concepts that cover at least 1% of real pixels, {verdict} are within 30% of the "
-        "real share (`python -m dissection.rules`, 8,192 pictures and 8,192 scenes never trained on)."
+        "real share (`python -m dissection.world.rules`, 8,192 pictures and 8,192 scenes never trained on)."
     )
 
 
@@ -230,7 +233,7 @@ def into(text: str, page: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m dissection.model_card", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m dissection.output.model_card", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--write", action="store_true", help="put the page into docs/MODEL.md, its table into README.md"
     )

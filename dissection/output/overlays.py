@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dissection.job import BATCH_PIXELS, latents_and_labels, prepared
 from dissection.result import Dissection
-from dissection.score import RULES
+from dissection.scoring.job import BATCH_PIXELS, latents_and_labels, prepared
+from dissection.scoring.score import RULES
+from dissection.scoring.tally import upsample
 from dissection.segmenters import Segmenter
-from dissection.tally import upsample
 from pgan_core import Generator
 from pgan_core.pictures import to_uint8
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dissection.overlays import Material, lit_region, make_material
+from dissection.output.overlays import Material, lit_region, make_material
 from dissection.result import Dissection, LayerDissection
 from pgan_core import Generator
 from pgan_core.pictures import encode

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dissection.score import Rule, checked_categories, threshold_rule
+from dissection.scoring.score import Rule, checked_categories, threshold_rule
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 from pgan_core.latents import classes_from_seeds, inputs_from_seeds

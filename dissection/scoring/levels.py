@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dissection.tally import information_quality, interpolation_matrix
+from dissection.scoring.tally import information_quality, interpolation_matrix
 
 FRACTIONS = np.logspace(-3, 0, 100)  # of a unit's values above its candidate levels (GAN Dissection, first release)
 BINS = 2048

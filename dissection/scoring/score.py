@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dissection import levels, tally
-from dissection.tally import Counts, UnitScores
+from dissection.scoring import levels, tally
+from dissection.scoring.tally import Counts, UnitScores
 
 
 @dataclass(frozen=True)

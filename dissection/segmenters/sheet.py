@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from dissection.cli import load_generator
-from dissection.contact_sheet import contact_sheet
 from dissection.segmenters.toytown import load_toytown
-from dissection.town import CONCEPTS, PALETTE
+from dissection.world.contact_sheet import contact_sheet
+from dissection.world.town import CONCEPTS, PALETTE
 from pgan_core.latents import inputs_from_seeds
 from pgan_core.pictures import to_uint8
 from pgan_core.shell import check_file, one_sentence

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from dissection.segmenters import SegmenterError
-from dissection.town import CONCEPTS
+from dissection.world.town import CONCEPTS
 from pgan_core.paths import ASSETS
 
 WEIGHTS = ASSETS / "segmenter_toytown.safetensors"

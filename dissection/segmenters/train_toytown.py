@@ -26,7 +26,7 @@ from tqdm import tqdm, trange
 from dissection.segmenters import SegmenterError
 from dissection.segmenters.degrade import degrade
 from dissection.segmenters.toytown import SIZE, ToyTownSegmenter, UNet, load_toytown
-from dissection.town import CONCEPTS, town
+from dissection.world.town import CONCEPTS, town
 from pgan_core.shell import check_file, one_sentence
 
 TRAIN_SEED, TEST_SEED = 60_001, 60_002  # towns of their own: the shipped model learned from others

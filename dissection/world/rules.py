@@ -1,6 +1,6 @@
 """Does a generator know Toy Town's rules? Shares of concepts and relations between them, beside real scenes.
 
-    python -m dissection.rules assets/toytown128/final.safetensors --count 8192 --out assets/rules.json
+    python -m dissection.world.rules assets/toytown128/final.safetensors --count 8192 --out assets/rules.json
 
 Real scenes pass the same segmenter, so that its errors stand on both sides. The scenes are of a seed that no training
 used. A relation is counted over connected components of at least MIN_PIXELS pixels.
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from dissection.cli import load_generator
 from dissection.segmenters import Segmenter
 from dissection.segmenters.toytown import load_toytown
-from dissection.town import CONCEPTS, town
+from dissection.world.town import CONCEPTS, town
 from pgan_core import Generator
 from pgan_core.latents import inputs_from_seeds
 from pgan_core.shell import check_file, one_sentence
@@ -138,7 +138,7 @@ def report(real: World, generated: World) -> dict:
     return {"pixels": shares, "rules": rules}
 
 
-def main(arguments: list[str] | None = None, prog: str = "python -m dissection.rules") -> None:
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.world.rules") -> None:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
     parser.add_argument("--count", type=int, default=8192, help="pictures of each kind (default 8192)")

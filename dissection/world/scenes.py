@@ -1,4 +1,4 @@
-"""How a scene of Toy Town is laid out and drawn; `dissection.town` tells what it is for.
+"""How a scene of Toy Town is laid out and drawn; `dissection.world.town` tells what it is for.
 
 A scene is laid out on a field of 64 x 64 units, whatever the size of its picture; a unit is a pixel at 64 x
 64, and whatever a generator of that size should learn is at least three units wide.
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dissection.town_canvas import SIZES, UNITS, Canvas, Colour, Light, mix
+from dissection.world.canvas import SIZES, UNITS, Canvas, Colour, Light, mix
 
 HOURS = {
     "day": Light(

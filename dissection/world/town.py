@@ -4,7 +4,7 @@ GAN Dissection (Bau et al., ICLR 2019) asks why doors appear on buildings and no
 known, because the world is ours: doors and windows only on walls, roofs on walls, chimneys on roofs, foliage
 on trunks, and sun, moon and clouds only in the sky. `town_scenes.py` draws them.
 
-    python -m dissection.town --count 30000 --size 64 --seed 0 --out town.npz
+    python -m dissection.world.town --count 30000 --size 64 --seed 0 --out town.npz
 
 writes an uncompressed npz (so that its arrays can be memory-mapped) with `images` uint8 N x 3 x H x W,
 `labels` uint8 N x H x W, `concepts` (the names that the labels count) and `settings` (JSON), and a contact
@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dissection.contact_sheet import contact_sheet
-from dissection.town_canvas import CONCEPTS, SIZES
-from dissection.town_scenes import check_size, scene
+from dissection.world.canvas import CONCEPTS, SIZES
+from dissection.world.contact_sheet import contact_sheet
+from dissection.world.scenes import check_size, scene
 
 __all__ = ["CONCEPTS", "PALETTE", "SIZES", "colourize", "scene", "town", "write_town"]
 
@@ -105,7 +105,7 @@ def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> N
         partial.unlink(missing_ok=True)
 
 
-def main(arguments: list[str] | None = None, prog: str = "python -m dissection.town") -> None:
+def main(arguments: list[str] | None = None, prog: str = "python -m dissection.world.town") -> None:
     """The command line; a bad argument ends it with one sentence."""
     parser = argparse.ArgumentParser(prog=prog, description="Write scenes of Toy Town.")
     parser.add_argument("--count", type=int, default=30_000, help="how many scenes (default 30000)")

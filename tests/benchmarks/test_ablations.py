@@ -8,13 +8,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from benchmarks.ablations import runs
+from benchmarks.ablations.measures import quality, rms, signal_magnitudes, variation, weight_magnitudes
+from benchmarks.ablations.plan import FULL, RECIPES, Plan
+from dashboard.pages.quality.ablation_results import (
+    FORMAT,
+    Results,
+    chance_apart,
+    read_pictures,
+    read_results,
+    separated,
+)
+from dashboard.pages.quality.ablation_words import lesson, mean_and_spread, moments_apart, table
 from pgan_core import Discriminator, Generator
 from pgan_core.__main__ import main
-from pgan_core.ablations import runs
-from pgan_core.ablations.measures import quality, rms, signal_magnitudes, variation, weight_magnitudes
-from pgan_core.ablations.plan import FULL, RECIPES, Plan
-from pgan_core.ablations.results import FORMAT, Results, chance_apart, read_pictures, read_results, separated
-from pgan_core.ablations.words import lesson, mean_and_spread, moments_apart, table
 
 TINY = Plan(feature_maps=(4, 4, 4), latent_dim=64, kimg=0.192, minibatch=8, seeds=(0,), probes=4, pictures=16)
 OPTIONS = "--feature-maps 4,4,4 --kimg 0.192 --minibatch 8 --seeds 0 --probes 4 --pictures 16 --workers 1"

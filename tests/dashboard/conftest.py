@@ -32,7 +32,7 @@ def open_app(model_folder, monkeypatch):
             app.query_params["seed"] = seed
         app.run()
         if page != "growth":
-            app.switch_page(f"views/{page}.py").run()
+            app.switch_page(f"pages/{page}/page.py").run()
         return app
 
     return run

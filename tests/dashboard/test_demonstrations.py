@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from dashboard import session
-from dashboard.components import dissections
-from dashboard.components.interventions import pictures
-from dashboard.components.interventions.choice import Choice, proposal
-from dissection.causes import FILE, Causes
-from dissection.context import GRID, balanced, majority, threshold
+from dashboard.pages.interventions import pictures
+from dashboard.pages.interventions.choice import Choice, proposal
+from dashboard.shared import dissections
+from dissection.effects.context import GRID, balanced, majority, threshold
+from dissection.effects.measured_causes import FILE, Causes
+from dissection.effects.measurement import GONE, Plan
+from dissection.effects.proposals import ADD, REMOVE
 from dissection.interventions import Edit
-from dissection.measure_causes import GONE, Plan
-from dissection.proposals import ADD, REMOVE
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SEEDS = tuple(range(4_000_000, 4_000_024))  # no dissection's, no choice's, and no measurement's

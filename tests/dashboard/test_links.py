@@ -72,7 +72,7 @@ def open_page(dissected, monkeypatch):
         for name, value in query.items():
             app.query_params[name] = value
         if page != "growth":
-            app.switch_page(f"views/{page}.py")
+            app.switch_page(f"pages/{page}/page.py")
         app.run()
         assert not app.exception, app.exception
         return app

@@ -4,7 +4,8 @@ import gc
 import weakref
 
 from dashboard import memory, session
-from dashboard.components import growth_runs, model_check
+from dashboard.pages.growth import runs as growth_runs
+from dashboard.pages.models import check as model_check
 from pgan_core import Generator
 
 

@@ -10,18 +10,20 @@ import torch
 from PIL import Image
 
 from dashboard import session
-from dashboard.components import growth_runs, layer_runs, model_check
-from dashboard.components.interventions import pictures as interventions
-from dashboard.components.latents.runs import Look, points_pictures
-from dashboard.components.quality import sources
-from dashboard.components.quality.stddev import batch_of
-from dissection.causal import Stage
+from dashboard.pages.activations import layer_runs
+from dashboard.pages.growth import runs as growth_runs
+from dashboard.pages.interventions import pictures as interventions
+from dashboard.pages.latents.runs import Look, points_pictures
+from dashboard.pages.models import check as model_check
+from dashboard.pages.quality import sources
+from dashboard.pages.quality.stddev import batch_of
 from dissection.dissect import dissect
+from dissection.effects.causal_effects import Stage
 from dissection.interventions import insert, to_json
 from dissection.interventions_cli import run_edit
-from dissection.overlays import make_material
+from dissection.output.overlays import make_material
 from pgan_core.pictures import to_uint8
-from tests.dashboard.test_growth_formats import PUBLISHED
+from tests.dashboard.pages.growth.test_formats import PUBLISHED
 
 SEED = 7
 
@@ -135,7 +137,7 @@ def test_the_sidebar_offers_classes_where_there_are_any_and_a_link_chooses_one(f
     monkeypatch.setenv("PGGAN_LAB_MODELS", str(folder))
     app = open_app("models", model="conditional.pkl", **{"class": "1"})
     assert not app.exception and classes(app)[0].value == "1" and app.session_state["class"] == "1"
-    app.switch_page("views/latents.py").run()
+    app.switch_page("pages/latents/page.py").run()
     assert not app.exception and classes(app)[0].value == "1"
     app.sidebar.selectbox(key="model").select("plain").run()
     assert not app.exception and not classes(app)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from streamlit.web.server.app_discovery import discover_asgi_app
 
-from dashboard import session, warm
-from dashboard.components import growth_runs
+from dashboard import session
+from dashboard import startup as warm
+from dashboard.pages.growth import runs as growth_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,8 +30,8 @@ def test_the_server_answers_before_anything_heavy_is_imported():
 
 
 def test_the_first_page_needs_neither_scikit_learn_nor_matplotlib():
-    page = "import dashboard.frame, dashboard.components.growth_runs, dashboard.components.growth_view"
-    loaded = loaded_by(f"{page}, dashboard.figures.growth")
+    page = "import dashboard.frame, dashboard.pages.growth.runs, dashboard.pages.growth.view"
+    loaded = loaded_by(f"{page}, dashboard.pages.growth.figures")
     assert "torch" in loaded and not loaded & {"sklearn", "scipy", "matplotlib", "imageio_ffmpeg"}
 
 

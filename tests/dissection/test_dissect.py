@@ -14,10 +14,10 @@ import torch
 
 from dissection import Dissection, DissectionError, dissect, score_units
 from dissection.__main__ import main
-from dissection.job import make_batch, make_job
-from dissection.progress import Cancelled
 from dissection.result import ARRAYS, SETTINGS
-from dissection.spool import MemorySpool, Spool
+from dissection.scoring.job import make_batch, make_job
+from dissection.scoring.progress import Cancelled
+from dissection.scoring.spool import MemorySpool, Spool
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 

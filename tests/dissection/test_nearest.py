@@ -5,7 +5,7 @@ import pytest
 
 from dissection.__main__ import main
 from dissection.nearest import TownScenes, open_training
-from dissection.town import town
+from dissection.world.town import town
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.metrics import nearest_files

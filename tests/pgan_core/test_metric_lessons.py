@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissection.town import town
+from dissection.world.town import town
 from pgan_core import Discriminator, DiscriminatorConfig
 from pgan_core.layers import StddevConfig, group_stddev, minibatch_stddev
 from pgan_core.metrics import inception_score, ms_ssim_of_pairs, sliced_wasserstein

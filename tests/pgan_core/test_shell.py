@@ -81,12 +81,12 @@ MEANING = {
 }
 MODULES = {
     "pgan_core.training.export": ["--run", "run", "--out", FOLDER],
-    "dissection.rules": ["town", "--out", FILE],
+    "dissection.world.rules": ["town", "--out", FILE],
     "dissection.concept_directions": ["town", "--save", FILE],
     "dissection.segmenters.faults": ["town", "--out", FILE],
     "dissection.segmenters.sheet": ["town", "--out", FILE],
     "dissection.segmenters.train_toytown": ["--out", FILE],
-    "dissection.town": ["--out", FILE],
+    "dissection.world.town": ["--out", FILE],
 }
 
 

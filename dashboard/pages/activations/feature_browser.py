@@ -4,13 +4,13 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import layer_runs
-from dashboard.components.charts import chart
-from dashboard.components.images import image_wall
-from dashboard.components.layer_runs import Setting
-from dashboard.components.picture_grid import picture_grid
-from dashboard.figures import feature_maps as figures
-from dashboard.figures.ridgelines import histogram_bars
+from dashboard.pages.activations import figures_feature_maps as figures
+from dashboard.pages.activations import layer_runs
+from dashboard.pages.activations.layer_runs import Setting
+from dashboard.shared.charts import chart
+from dashboard.shared.images import image_wall
+from dashboard.shared.picture_grid import picture_grid
+from dashboard.shared.ridgelines import histogram_bars
 from pgan_core.inspection import PointStatistics
 from pgan_core.unit_inspection import UnitMaps
 
@@ -112,4 +112,4 @@ def _dissection_button(layer: str, unit: int) -> None:
     if st.button(f"What does unit {unit} mean?", icon=":material/biotech:", key="activations_meaning"):
         place = {"dissection_view": "One unit", "dissection_layer": layer, "dissection_unit": unit}
         st.session_state.update(place)
-        st.switch_page("views/dissection.py", query_params={name: str(value) for name, value in place.items()})
+        st.switch_page("pages/dissection/page.py", query_params={name: str(value) for name, value in place.items()})

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dashboard import session
-from dashboard.components.progress import with_progress
+from dashboard.shared.progress import with_progress
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
 from pgan_core.histograms import Bins

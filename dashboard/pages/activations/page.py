@@ -3,14 +3,14 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import layer_runs
-from dashboard.components.charts import chart
-from dashboard.components.export import export_bar
-from dashboard.components.feature_browser import feature_browser
-from dashboard.components.layer_runs import NORM_NAMES, Setting
-from dashboard.components.page import formula_box, header
-from dashboard.figures.activations import magnitudes, statistics_table
-from dashboard.figures.ridgelines import histogram_bars, ridgelines
+from dashboard.pages.activations import layer_runs
+from dashboard.pages.activations.feature_browser import feature_browser
+from dashboard.pages.activations.figures import magnitudes, statistics_table
+from dashboard.pages.activations.layer_runs import NORM_NAMES, Setting
+from dashboard.shared.charts import chart
+from dashboard.shared.export import export_bar
+from dashboard.shared.page import formula_box, header
+from dashboard.shared.ridgelines import histogram_bars, ridgelines
 from pgan_core.histograms import Bins
 from pgan_core.inspection import PointStatistics, WeightStatistics, weight_statistics
 

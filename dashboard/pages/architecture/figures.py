@@ -1,7 +1,7 @@
 """A network as blocks in order: what they are and where they stand; drawn by `architecture_paper` and, here, by plotly.
 
-    from dashboard.figures.architecture import network_drawing
-    from dashboard.figures.architecture_paper import draw
+    from dashboard.pages.architecture.figures import network_drawing
+    from dashboard.pages.architecture.figures_paper import draw
     draw(network_drawing(generator, fading=True), title="Generator").savefig("generator.pdf")
 
 A network that a visitor wrote down: see `your_network`.

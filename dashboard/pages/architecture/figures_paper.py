@@ -6,7 +6,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 
-from dashboard.figures.architecture import BAND, KINDS, Drawing, kinds_in
+from dashboard.pages.architecture.figures import BAND, KINDS, Drawing, kinds_in
 
 STYLE = {
     "font.family": "sans-serif",

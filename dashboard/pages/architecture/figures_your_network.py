@@ -7,10 +7,10 @@ import html
 import math
 from collections.abc import Sequence
 
-from dashboard.components.your_network.blocks import WEIGHTED, Layer, Operation
-from dashboard.components.your_network.parser import Network, Skip
-from dashboard.components.your_network.rows import operation_name
-from dashboard.figures.architecture import BAND, KINDS, Block, Drawing, Placed, chain_drawing, kinds_in
+from dashboard.pages.architecture.figures import BAND, KINDS, Block, Drawing, Placed, chain_drawing, kinds_in
+from dashboard.pages.architecture.your_network.blocks import WEIGHTED, Layer, Operation
+from dashboard.pages.architecture.your_network.parser import Network, Skip
+from dashboard.pages.architecture.your_network.rows import operation_name
 
 UNIT = 28  # pixels of a block's width
 TEXT = 13  # pixels

@@ -6,13 +6,13 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.components.charts import chart
-from dashboard.components.export import export_bar
-from dashboard.components.page import formula_box, header
-from dashboard.components.your_network.view import your_network
-from dashboard.figures import architecture as figures
-from dashboard.figures.architecture_paper import draw, save
-from dashboard.figures.ridgelines import histogram_bars
+from dashboard.pages.architecture import figures
+from dashboard.pages.architecture.figures_paper import draw, save
+from dashboard.pages.architecture.your_network.view import your_network
+from dashboard.shared.charts import chart
+from dashboard.shared.export import export_bar
+from dashboard.shared.page import formula_box, header
+from dashboard.shared.ridgelines import histogram_bars
 from pgan_core.histograms import Bins, histogram
 from pgan_core.inspection import LayerRow, WeightStatistics, layer_table, weight_statistics
 from pgan_core.tables import COLUMNS, short_count, table_cells, table_csv, table_latex, table_markdown

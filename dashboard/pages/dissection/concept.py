@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import dissections
-from dashboard.components.dissections import Found
-from dashboard.components.unit_pictures import strip, strip_html, unit_title
-from dissection.overlays import resize_nearest
+from dashboard.pages.dissection.unit_pictures import strip, strip_html, unit_title
+from dashboard.shared import dissections
+from dashboard.shared.dissections import Found
+from dissection.output.overlays import resize_nearest
 
 UNION_PICTURES, STRIPS, PICTURES = 128, 4, 3
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import dissections
-from dashboard.components.dissections import Found
+from dashboard.shared import dissections
+from dashboard.shared.dissections import Found
 from dissection import DissectionError
 
 SEGMENTERS = {"Toy Town": "toytown", "Clusters": "clusters"}

@@ -4,18 +4,18 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import dissections
-from dashboard.components.charts import chart
-from dashboard.components.dissection_concept import concept_view
-from dashboard.components.dissection_new import new_view, rename_regions
-from dashboard.components.dissection_stages import stages_view
-from dashboard.components.dissection_unit import unit_view
-from dashboard.components.dissections import Found
-from dashboard.components.export import export_bar
-from dashboard.components.page import formula_box, header
-from dashboard.components.unit_pictures import OVERLAYS, legend, strip, strip_html, unit_title
-from dashboard.figures import dissection as figures
-from dissection.report import to_csv, to_html, to_json
+from dashboard.pages.dissection import figures
+from dashboard.pages.dissection.concept import concept_view
+from dashboard.pages.dissection.new import new_view, rename_regions
+from dashboard.pages.dissection.stages import stages_view
+from dashboard.pages.dissection.unit import unit_view
+from dashboard.pages.dissection.unit_pictures import OVERLAYS, legend, strip, strip_html, unit_title
+from dashboard.shared import dissections
+from dashboard.shared.charts import chart
+from dashboard.shared.dissections import Found
+from dashboard.shared.export import export_bar
+from dashboard.shared.page import formula_box, header
+from dissection.output.report import to_csv, to_html, to_json
 from dissection.result import Dissection
 
 VIEWS = ["Concepts", "Units", "One unit", "One concept", "Training", "New"]

@@ -4,13 +4,13 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session
-from dashboard.components import dissections
-from dashboard.components.charts import chart
-from dashboard.components.unit_pictures import strip, strip_html, unit_title
-from dashboard.figures import dissection as figures
+from dashboard.pages.dissection import figures
+from dashboard.pages.dissection.unit_pictures import strip, strip_html, unit_title
+from dashboard.shared import dissections
+from dashboard.shared.charts import chart
 from dissection import Dissection
-from dissection.job import fingerprint
 from dissection.result import LayerDissection
+from dissection.scoring.job import fingerprint
 from pgan_core import Generator, load_checkpoint
 
 SAMPLES, PICTURES = 300, 3

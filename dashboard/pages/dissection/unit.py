@@ -4,14 +4,14 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import dissections
-from dashboard.components.charts import chart
-from dashboard.components.dissections import Found
-from dashboard.components.export import export_bar
-from dashboard.components.unit_pictures import OVERLAYS, legend, strip, strip_html
-from dashboard.figures import dissection as figures
+from dashboard.pages.dissection import figures
+from dashboard.pages.dissection.unit_pictures import OVERLAYS, legend, strip, strip_html
+from dashboard.shared import dissections
+from dashboard.shared.charts import chart
+from dashboard.shared.dissections import Found
+from dashboard.shared.export import export_bar
 from dissection.result import LayerDissection
-from dissection.tally import overlap_ceiling
+from dissection.scoring.tally import overlap_ceiling
 from pgan_core.pictures import encode
 
 TOP, RANDOM, CURVES = 8, 8, 4
@@ -59,7 +59,7 @@ def show_maps(name: str, unit: int) -> None:
         "activations_unit": unit,
     }
     st.session_state.update(place)
-    st.switch_page("views/activations.py", query_params={key: str(value) for key, value in place.items()})
+    st.switch_page("pages/activations/page.py", query_params={key: str(value) for key, value in place.items()})
 
 
 def facts(item: Found, layer: LayerDissection, unit: int) -> None:

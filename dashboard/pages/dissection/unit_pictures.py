@@ -5,8 +5,8 @@ import html
 import numpy as np
 import streamlit as st
 
-from dashboard.components.images import data_uri, whole
-from dissection.overlays import (
+from dashboard.shared.images import data_uri, whole
+from dissection.output.overlays import (
     AGREEMENT,
     Material,
     agreement,

@@ -5,9 +5,11 @@ Plotly's JavaScript takes the browser a second; sent along with the picture it w
 
 import streamlit as st
 
-from dashboard.components.browser import load
+from dashboard.shared.browser import load
 
-_later = st.components.v2.component("lab_later", html="<span></span>", js=load("later.js"), isolate_styles=False)
+_later = st.components.v2.component(
+    "lab_later", html="<span></span>", js=load("pages/growth/later.js"), isolate_styles=False
+)
 
 
 def shown(selector: str, key: str) -> bool:

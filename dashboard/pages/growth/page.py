@@ -3,9 +3,9 @@
 import streamlit as st
 
 from dashboard import library, session
-from dashboard.components.charts import chart
-from dashboard.components.export import export_bar
-from dashboard.components.growth_runs import (
+from dashboard.pages.growth import figures
+from dashboard.pages.growth.later import shown
+from dashboard.pages.growth.runs import (
     changing_rates,
     default_count,
     final_growth,
@@ -14,11 +14,11 @@ from dashboard.components.growth_runs import (
     run_schedule,
     snapshot_growth,
 )
-from dashboard.components.growth_track import Track
-from dashboard.components.growth_view import early_view, growth_view, schedules_view
-from dashboard.components.later import shown
-from dashboard.components.page import formula_box, header
-from dashboard.figures import growth as figures
+from dashboard.pages.growth.track import Track
+from dashboard.pages.growth.view import early_view, growth_view, schedules_view
+from dashboard.shared.charts import chart
+from dashboard.shared.export import export_bar
+from dashboard.shared.page import formula_box, header
 from pgan_core import CheckpointError
 from pgan_core.costs import cumulative_cost, pictures_that_fit, saving
 from pgan_core.growth import Schedule, official_schedule

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from dashboard import library, session
-from dashboard.components.growth_track import Track, final_track, sheet_address, snapshot_track, tile_size
-from dashboard.components.progress import with_progress
+from dashboard.pages.growth.track import Track, final_track, sheet_address, snapshot_track, tile_size
+from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
 from pgan_core.costs import Cost, image_cost
 from pgan_core.fade_frames import growth_frames, stored_frame

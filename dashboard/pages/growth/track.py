@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.components.images import EXACT, data_uri
+from dashboard.shared.images import EXACT, data_uri
 from pgan_core.fade_frames import FadeFrame
 from pgan_core.growth import Schedule
 from pgan_core.pictures import contact_sheet, enlarge

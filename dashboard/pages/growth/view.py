@@ -8,25 +8,27 @@ from dataclasses import asdict
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.components.browser import load
-from dashboard.components.growth_track import Phase, Track
+from dashboard.pages.growth.track import Phase, Track
+from dashboard.shared.browser import load
 from pgan_core.growth import Schedule
 
 SECONDS_PER_RESOLUTION = 3.0
 
 _growth = st.components.v2.component(
     "lab_growth",
-    html=load("growth.html"),
-    css=load("player.css", "growth.css"),
-    js=load("whole.js", "player.js", "figure2.js", "growth.js"),
+    html=load("pages/growth/growth.html"),
+    css=load("shared/player.css", "pages/growth/growth.css"),
+    js=load("shared/whole.js", "shared/player.js", "pages/growth/figure2.js", "pages/growth/growth.js"),
     isolate_styles=False,
 )
-_early = st.components.v2.component("lab_early", html="<span></span>", js=load("early.js"), isolate_styles=False)
+_early = st.components.v2.component(
+    "lab_early", html="<span></span>", js=load("pages/growth/early.js"), isolate_styles=False
+)
 _schedules = st.components.v2.component(
     "lab_schedules",
     html='<div class="lab-schedules" data-testid="schedules"></div>',
-    css=load("schedules.css"),
-    js=load("schedules.js"),
+    css=load("pages/growth/schedules.css"),
+    js=load("pages/growth/schedules.js"),
     isolate_styles=False,
 )
 

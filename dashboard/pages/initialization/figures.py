@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.figures.ridgelines import COLORS, log_axis
+from dashboard.shared.ridgelines import COLORS, log_axis
 from pgan_core.initialization import Propagation
 from pgan_core.learning_speed import METHODS, Step
 

@@ -9,12 +9,12 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.components.charts import chart
-from dashboard.components.images import image_wall
-from dashboard.components.page import formula_box, header
-from dashboard.components.progress import with_progress
-from dashboard.figures import initialization as figures
-from dashboard.figures.ridgelines import ridgelines
+from dashboard.pages.initialization import figures
+from dashboard.shared.charts import chart
+from dashboard.shared.images import image_wall
+from dashboard.shared.page import formula_box, header
+from dashboard.shared.progress import with_progress
+from dashboard.shared.ridgelines import ridgelines
 from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.histograms import Bins
 from pgan_core.initialization import (

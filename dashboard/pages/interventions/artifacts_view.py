@@ -7,16 +7,16 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.components.images import image_wall
-from dashboard.components.interventions.choice import Choice, parse_units, width_of
-from dashboard.components.picture_grid import picture_grid
-from dashboard.components.progress import with_progress
-from dissection.artifacts import ArtifactCosts, Comparison, artifact_costs, compare_without
-from dissection.causal import Stage
+from dashboard.pages.interventions.choice import Choice, parse_units, width_of
+from dashboard.shared.images import image_wall
+from dashboard.shared.picture_grid import picture_grid
+from dashboard.shared.progress import with_progress
+from dissection.effects.artifacts import ArtifactCosts, Comparison, artifact_costs, compare_without
+from dissection.effects.causal_effects import Stage
 from dissection.interventions import ablate
-from dissection.overlays import OUTLINE, outline, resize_nearest, resize_pictures
-from dissection.tally import upsample
-from dissection.town import CONCEPTS, SIZES, town
+from dissection.output.overlays import OUTLINE, outline, resize_nearest, resize_pictures
+from dissection.scoring.tally import upsample
+from dissection.world.town import CONCEPTS, SIZES, town
 from pgan_core.pictures import contact_sheet, to_uint8
 
 FIRST_SEED, PICTURES, SHOWN = 2_000_000, 64, 6

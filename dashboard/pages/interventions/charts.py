@@ -4,14 +4,13 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import dissections
-from dashboard.components.charts import chart
-from dashboard.components.interventions import shipped
-from dashboard.components.interventions.artifacts_view import artifacts_view
-from dashboard.components.interventions.choice import Choice, width_of
-from dashboard.components.progress import with_progress
-from dashboard.figures import interventions as figures
-from dissection.causal import (
+from dashboard.pages.interventions import figures, shipped
+from dashboard.pages.interventions.artifacts_view import artifacts_view
+from dashboard.pages.interventions.choice import Choice, width_of
+from dashboard.shared import dissections
+from dashboard.shared.charts import chart
+from dashboard.shared.progress import with_progress
+from dissection.effects.causal_effects import (
     Stage,
     ablation_curve,
     average_causal_effect,
@@ -20,12 +19,12 @@ from dissection.causal import (
     effect_table,
     high_levels,
 )
-from dissection.causes import ConceptEffect, ContextTable
-from dissection.context import stood_at
+from dissection.effects.context import stood_at
+from dissection.effects.measured_causes import ConceptEffect, ContextTable
+from dissection.effects.measurement import where_it_grows
+from dissection.effects.proposals import Proposal, related
+from dissection.effects.unit_search import Search, search_units
 from dissection.interventions import ablate
-from dissection.measure_causes import where_it_grows
-from dissection.proposals import Proposal, related
-from dissection.unit_search import Search, search_units
 
 VIEWS = ["Effect", "Curve", "Each unit", "Search", "Context", "Artifacts"]
 FIRST_SEED = 2_000_000  # of the pictures that effects are measured on: no dissection's

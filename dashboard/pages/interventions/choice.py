@@ -8,13 +8,13 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.components import dissections
-from dashboard.components.interventions import pictures, shipped
-from dashboard.components.progress import with_progress
-from dissection.causes import Causes, made_of
+from dashboard.pages.interventions import pictures, shipped
+from dashboard.shared import dissections
+from dashboard.shared.progress import with_progress
+from dissection.effects.measured_causes import Causes, made_of
+from dissection.effects.proposals import ADD, REMOVE, Chooser, Proposal, propose
 from dissection.interventions import Edit, EditError, ablate, copy, insert, scale
-from dissection.progress import Reporter
-from dissection.proposals import ADD, REMOVE, Chooser, Proposal, propose
+from dissection.scoring.progress import Reporter
 
 COPY = "Copy"
 VERBS = ["Remove", "Add", "More", "Less", COPY]

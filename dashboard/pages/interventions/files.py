@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.export import export_bar
-from dashboard.components.interventions import pictures
-from dashboard.components.interventions.history import History, checked
-from dashboard.components.page import plain
+from dashboard.pages.interventions import pictures
+from dashboard.pages.interventions.history import History, checked
+from dashboard.shared.export import export_bar
+from dashboard.shared.page import plain
 from dissection.interventions import EditError, from_json, to_json
 from pgan_core.pictures import encode_gif, encode_png, enlarge
 

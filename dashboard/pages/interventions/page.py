@@ -3,12 +3,12 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.interventions.charts import causal_view
-from dashboard.components.interventions.choice import choose
-from dashboard.components.interventions.files import files_view
-from dashboard.components.interventions.history import history
-from dashboard.components.interventions.painting import painting
-from dashboard.components.page import formula_box, header
+from dashboard.pages.interventions.charts import causal_view
+from dashboard.pages.interventions.choice import choose
+from dashboard.pages.interventions.files import files_view
+from dashboard.pages.interventions.history import history
+from dashboard.pages.interventions.painting import painting
+from dashboard.shared.page import formula_box, header
 
 EQUATION = (
     r"\begin{gathered} x_u \leftarrow (1 - a)\, x_u + a\, v_u \\[.6em] "

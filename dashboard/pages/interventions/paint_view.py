@@ -9,14 +9,18 @@ import numpy as np
 import streamlit as st
 import torch
 
-from dashboard.components.browser import load
-from dashboard.components.images import data_uri
+from dashboard.shared.browser import load
+from dashboard.shared.images import data_uri
 
 MAX_SIDE = 128  # pixels a side of what is drawn
 LOSSLESS_EDGE = 128  # pictures up to this size are sent as they are
 
 _component = st.components.v2.component(
-    "lab_paint", html=load("paint.html"), css=load("paint.css"), js=load("paint.js"), isolate_styles=False
+    "lab_paint",
+    html=load("pages/interventions/paint.html"),
+    css=load("pages/interventions/paint.css"),
+    js=load("pages/interventions/paint.js"),
+    isolate_styles=False,
 )
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import dissections
-from dashboard.components.images import data_uri
-from dashboard.components.interventions import pictures
-from dashboard.components.interventions.choice import COPY, SOURCE, Choice
-from dashboard.components.interventions.history import History, share, words
-from dashboard.components.interventions.paint_view import Canvas, paint_view, region_of
-from dashboard.components.picture_grid import picture_grid
+from dashboard.pages.interventions import pictures
+from dashboard.pages.interventions.choice import COPY, SOURCE, Choice
+from dashboard.pages.interventions.history import History, share, words
+from dashboard.pages.interventions.paint_view import Canvas, paint_view, region_of
+from dashboard.shared import dissections
+from dashboard.shared.images import data_uri
+from dashboard.shared.picture_grid import picture_grid
 from dissection.interventions import EditError
-from dissection.overlays import colourize
+from dissection.output.overlays import colourize
 from pgan_core.pictures import contact_sheet, enlarge
 
 CHANGES = 6  # concepts whose pixels are told

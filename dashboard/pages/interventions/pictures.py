@@ -7,9 +7,9 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dissection.causal import Stage, high_levels
+from dissection.effects.causal_effects import Stage, high_levels
 from dissection.interventions import Edit
-from dissection.job import latents_and_labels
+from dissection.scoring.job import latents_and_labels
 from pgan_core.latents import MAX_SEED
 from pgan_core.pictures import to_uint8
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard import library, session
-from dashboard.components import dissections
-from dissection.causes import FILE, Causes, CausesError
+from dashboard.shared import dissections
+from dissection.effects.measured_causes import FILE, Causes, CausesError
 
 
 def causes(model: session.Model) -> Causes | None:

@@ -5,14 +5,14 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.components.export import export_bar
-from dashboard.components.latents.directions_view import STEPS, Dial, directions_view, strip_latents
-from dashboard.components.latents.key_points import KeyPoints
-from dashboard.components.latents.points import keep
-from dashboard.components.latents.runs import Look, pictures
-from dashboard.components.page import formula_box
-from dashboard.components.progress import with_progress
-from dashboard.components.sprites import Sheet, sprite_sheet
+from dashboard.pages.latents.directions_view import STEPS, Dial, directions_view, strip_latents
+from dashboard.pages.latents.key_points import KeyPoints
+from dashboard.pages.latents.points import keep
+from dashboard.pages.latents.runs import Look, pictures
+from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.shared.export import export_bar
+from dashboard.shared.page import formula_box
+from dashboard.shared.progress import with_progress
 from dissection.concept_directions import concept_names, learn_direction, load_directions
 from dissection.segmenters.toytown import load_toytown
 from pgan_core.directions import Directions, principal_directions, sefa_directions

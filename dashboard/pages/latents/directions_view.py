@@ -8,8 +8,8 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from dashboard.components.browser import load
-from dashboard.components.sprites import Sheet, sprite_sheet
+from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.shared.browser import load
 from pgan_core.directions import Directions
 
 REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
@@ -17,9 +17,9 @@ EDGE = 192  # pixels of a picture at most
 
 _component = st.components.v2.component(
     "lab_directions",
-    html=load("directions.html"),
-    css=load("directions.css"),
-    js=load("whole.js", "directions.js"),
+    html=load("pages/latents/directions.html"),
+    css=load("pages/latents/directions.css"),
+    js=load("shared/whole.js", "pages/latents/directions.js"),
     isolate_styles=False,
 )
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.browser import load
-from dashboard.components.sprites import Sheet
+from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared.browser import load
 from pgan_core.latent_points import NUMBERS
 from pgan_core.latents import MAX_SEED
 
@@ -16,9 +16,9 @@ PIN = "!"
 
 _component = st.components.v2.component(
     "lab_latent_points",
-    html=load("latent_points.html"),
-    css=load("latent_points.css"),
-    js=load("latent_points.js"),
+    html=load("pages/latents/latent_points.html"),
+    css=load("pages/latents/latent_points.css"),
+    js=load("pages/latents/latent_points.js"),
     isolate_styles=False,
 )
 

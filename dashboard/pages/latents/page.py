@@ -3,11 +3,11 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.latents.directions import directions_section
-from dashboard.components.latents.plane import plane_section
-from dashboard.components.latents.points import points_section
-from dashboard.components.latents.walk import walk_section
-from dashboard.components.page import header
+from dashboard.pages.latents.directions import directions_section
+from dashboard.pages.latents.plane import plane_section
+from dashboard.pages.latents.points import points_section
+from dashboard.pages.latents.walk import walk_section
+from dashboard.shared.page import header
 
 VIEWS = ["Walk", "Directions", "Plane"]
 

@@ -4,13 +4,13 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.latents.key_points import KeyPoints
-from dashboard.components.latents.plane_view import EDGE, corner, map_places, plane_view
-from dashboard.components.latents.points import keep
-from dashboard.components.latents.runs import Look, pictures
-from dashboard.components.page import formula_box
-from dashboard.components.progress import with_progress
-from dashboard.components.sprites import Sheet, sprite_sheet
+from dashboard.pages.latents.key_points import KeyPoints
+from dashboard.pages.latents.plane_view import EDGE, corner, map_places, plane_view
+from dashboard.pages.latents.points import keep
+from dashboard.pages.latents.runs import Look, pictures
+from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.shared.page import formula_box
+from dashboard.shared.progress import with_progress
 from pgan_core.latents import PLANE_STRIDE, classes_from_seeds, seed_plane, seed_plane_classes, truncate
 
 EQUATION = (

@@ -6,14 +6,18 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from dashboard.components.browser import load
-from dashboard.components.sprites import Sheet
+from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared.browser import load
 
 SPAN, SIDE = 2, 13  # seeds along an edge of the map; pictures along it
 EDGE = 256  # pixels of a picture at most
 
 _component = st.components.v2.component(
-    "lab_plane", html=load("plane.html"), css=load("plane.css"), js=load("whole.js", "plane.js"), isolate_styles=False
+    "lab_plane",
+    html=load("pages/latents/plane.html"),
+    css=load("pages/latents/plane.css"),
+    js=load("shared/whole.js", "pages/latents/plane.js"),
+    isolate_styles=False,
 )
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.latents.key_points import MOST, KeyPoint, KeyPoints, key_points_row
-from dashboard.components.latents.runs import Look, candidate_wall, thumbnails
-from dashboard.components.picture_grid import picture_grid
+from dashboard.pages.latents.key_points import MOST, KeyPoint, KeyPoints, key_points_row
+from dashboard.pages.latents.runs import Look, candidate_wall, thumbnails
+from dashboard.shared.picture_grid import picture_grid
 from pgan_core.latent_points import from_file, latent_text, points_latents, settings_in
 from pgan_core.walk_recipe import WalkRecipe
 

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dashboard import session
-from dashboard.components.progress import with_progress
-from dashboard.components.sprites import Sheet, sprite_sheet
+from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.shared.progress import with_progress
 from pgan_core.generator import Generator
 from pgan_core.latent_points import points_classes, points_latents
 from pgan_core.latents import truncate

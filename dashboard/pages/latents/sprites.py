@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.components.images import data_uri
+from dashboard.shared.images import data_uri
 from pgan_core.pictures import contact_sheet
 
 MAX_PIXELS = 2**24  # of a sheet: 64 MiB where it is decoded

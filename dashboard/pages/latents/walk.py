@@ -4,11 +4,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.charts import chart
-from dashboard.components.export import export_bar
-from dashboard.components.latents.key_points import KeyPoints
-from dashboard.components.latents.points import KINDS
-from dashboard.components.latents.runs import (
+from dashboard.pages.latents import figures
+from dashboard.pages.latents.key_points import KeyPoints
+from dashboard.pages.latents.points import KINDS
+from dashboard.pages.latents.runs import (
     Film,
     Look,
     cost_of_100,
@@ -19,9 +18,10 @@ from dashboard.components.latents.runs import (
     travel,
     walk_film,
 )
-from dashboard.components.latents.walk_view import FPS, Curve, Place, walk_view
-from dashboard.components.page import formula_box
-from dashboard.figures import latents as figures
+from dashboard.pages.latents.walk_view import FPS, Curve, Place, walk_view
+from dashboard.shared.charts import chart
+from dashboard.shared.export import export_bar
+from dashboard.shared.page import formula_box
 from pgan_core.latents import norms_and_angles
 from pgan_core.walk_recipe import WalkRecipe, walk_file
 from pgan_core.walks import path_length

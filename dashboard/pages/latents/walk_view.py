@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import streamlit as st
 
-from dashboard.components.browser import load
-from dashboard.components.sprites import Sheet
+from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared.browser import load
 
 FPS = 30
 SPEEDS, MODES = ("0.125", "0.25", "0.5", "1", "2", "4"), ("once", "loop", "ping-pong")
@@ -15,9 +15,9 @@ COLOURS = ("#2f7dd1", "#e07b1a")  # of the theme's chart colours
 
 _component = st.components.v2.component(
     "lab_walk",
-    html=load("walk.html"),
-    css=load("player.css", "walk.css"),
-    js=load("whole.js", "player.js", "walk.js"),
+    html=load("pages/latents/walk.html"),
+    css=load("shared/player.css", "pages/latents/walk.css"),
+    js=load("shared/whole.js", "shared/player.js", "pages/latents/walk.js"),
     isolate_styles=False,
 )
 

@@ -9,9 +9,9 @@ import streamlit as st
 import torch
 
 from dashboard import library, session
-from dashboard.components.images import image_wall
-from dashboard.components.page import plain
-from dashboard.components.progress import with_progress
+from dashboard.shared.images import image_wall
+from dashboard.shared.page import plain
+from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError
 from pgan_core.checkpoints.selfcheck import (
     Agreement,

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.page import plain
+from dashboard.shared.page import plain
 from pgan_core import DiscriminatorConfig, GeneratorConfig
 
 SIZE_FIELDS = {  # what every network has its own of: no departure from the paper

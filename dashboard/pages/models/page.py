@@ -5,10 +5,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import catalogue, library, session
-from dashboard.components import model_facts
-from dashboard.components.model_check import self_check
-from dashboard.components.page import header, plain
+from dashboard import library, session
+from dashboard.pages.models import catalogue
+from dashboard.pages.models import facts as model_facts
+from dashboard.pages.models.check import self_check
+from dashboard.shared.page import header, plain
 from pgan_core import CheckpointError
 from pgan_core.checkpoints.conversion import convert
 

@@ -14,15 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.ablations.measures import variation
+from benchmarks.ablations.plan import FULL, Plan
+from benchmarks.ablations.runs import SHOWN, folder_of, read_sheet, records_of, sheet_of
 from pgan_core.checkpoints.native import write_atomically
 from pgan_core.metrics import sliced_wasserstein
 from pgan_core.pictures import contact_sheet, encode
 from pgan_core.training.data import RealImages
 from pgan_core.training.loop import LICENCE
-
-from .measures import variation
-from .plan import FULL, Plan
-from .runs import SHOWN, folder_of, read_sheet, records_of, sheet_of
 
 FORMAT = "pggan-lab-ablations/1"
 FILE = "ablations.json"

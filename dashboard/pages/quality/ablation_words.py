@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .plan import FULL, RECIPES
-from .results import MEASURES, Results, mean_curve, separated
+from benchmarks.ablations.plan import FULL, RECIPES
+from dashboard.pages.quality.ablation_results import MEASURES, Results, mean_curve, separated
 
 COLUMNS = ("swd", "pair_distance", "ms_ssim", "passed_on", "discriminator")
 COLLAPSED = 0.5  # MS-SSIM between random pairs, mean over seeds

@@ -6,14 +6,22 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from benchmarks.ablations.plan import FULL, RECIPES
 from dashboard import library, session
-from dashboard.components.charts import chart
-from dashboard.components.images import image_wall
-from dashboard.components.page import formula_box
-from dashboard.figures import ablations as figures
-from pgan_core.ablations.plan import FULL, RECIPES
-from pgan_core.ablations.results import FILE, MEASURES, REAL, Results, chance_apart, read_pictures, read_results
-from pgan_core.ablations.words import lesson, table
+from dashboard.pages.quality import figures_ablations as figures
+from dashboard.pages.quality.ablation_results import (
+    FILE,
+    MEASURES,
+    REAL,
+    Results,
+    chance_apart,
+    read_pictures,
+    read_results,
+)
+from dashboard.pages.quality.ablation_words import lesson, table
+from dashboard.shared.charts import chart
+from dashboard.shared.images import image_wall
+from dashboard.shared.page import formula_box
 
 FOLDER = library.ASSETS / "ablations"
 SHOWN = 4  # pictures of each seed

@@ -7,11 +7,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.charts import chart
-from dashboard.components.images import image_wall
-from dashboard.components.progress import with_progress
-from dashboard.components.quality import sources
-from dashboard.figures import quality as figures
+from dashboard.pages.quality import figures, sources
+from dashboard.shared.charts import chart
+from dashboard.shared.images import image_wall
+from dashboard.shared.progress import with_progress
 from pgan_core.metrics import inception_score, ms_ssim_of_pairs, sliced_wasserstein
 from pgan_core.metrics.damage import add_noise, blur, collapse, shift_colours
 from pgan_core.metrics.inception import thumbnail_classifier

@@ -6,13 +6,12 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.charts import chart
-from dashboard.components.images import image_wall
-from dashboard.components.page import formula_box
-from dashboard.components.progress import with_progress
-from dashboard.components.quality import sources
-from dashboard.components.quality.counts import ENOUGH, STORED, count_control
-from dashboard.figures import quality as figures
+from dashboard.pages.quality import figures, sources
+from dashboard.pages.quality.counts import ENOUGH, STORED, count_control
+from dashboard.shared.charts import chart
+from dashboard.shared.images import image_wall
+from dashboard.shared.page import formula_box
+from dashboard.shared.progress import with_progress
 from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
 from pgan_core.metrics.slices import one_slice, pyramid_pictures
 from pgan_core.metrics.stored import read_stored

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.figures.quality import FAKE, FLOOR, MARGIN, REAL, TEXT_SIZE
+from dashboard.pages.quality.figures import FAKE, FLOOR, MARGIN, REAL, TEXT_SIZE
 
 BINS = 48
 

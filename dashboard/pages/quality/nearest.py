@@ -7,10 +7,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.charts import chart
-from dashboard.components.images import data_uri, whole
-from dashboard.components.page import formula_box
-from dashboard.figures import nearest as figures
+from dashboard.pages.quality import figures_nearest as figures
+from dashboard.shared.charts import chart
+from dashboard.shared.images import data_uri, whole
+from dashboard.shared.page import formula_box
 from pgan_core.metrics import nearest_files
 from pgan_core.pictures import enlarge
 

@@ -5,10 +5,10 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.components.charts import chart
-from dashboard.components.images import image_wall
-from dashboard.components.page import formula_box
-from dashboard.figures import variation as figures
+from dashboard.pages.quality import figures_variation as figures
+from dashboard.shared.charts import chart
+from dashboard.shared.images import image_wall
+from dashboard.shared.page import formula_box
 from pgan_core.layers import local_response_norm, pixel_norm
 from pgan_core.pictures import enlarge, to_uint8
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.components.page import header
-from dashboard.components.quality import ablations, damages, distance, nearest, norms, stages, stddev
+from dashboard.pages.quality import ablations, damages, distance, nearest, norms, stages, stddev
+from dashboard.shared.page import header
 
 PARTS = {
     "Distance": distance,

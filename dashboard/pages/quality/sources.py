@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dissection.town import SIZES, town
+from dissection.world.town import SIZES, town
 from pgan_core.latents import MAX_SEED
 from pgan_core.metrics.sliced import COARSEST
 from pgan_core.metrics.sources import PICTURE_SUFFIXES, generated_pictures, read_picture, to_size

@@ -5,11 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import library, session
-from dashboard.components.charts import chart
-from dashboard.components.progress import with_progress
-from dashboard.components.quality import sources
-from dashboard.components.quality.counts import STORED, count_control
-from dashboard.figures import quality as figures
+from dashboard.pages.quality import figures, sources
+from dashboard.pages.quality.counts import STORED, count_control
+from dashboard.shared.charts import chart
+from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, load_checkpoint
 from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
 from pgan_core.metrics.sources import generated_pictures

@@ -1,10 +1,10 @@
-"""The guide to writing a page, in `dashboard/views`, is a page that runs."""
+"""The guide to writing a page, in `dashboard/pages`, is a page that runs."""
 
 import textwrap
 
 from streamlit.testing.v1 import AppTest
 
-from dashboard import views
+from dashboard import pages as views
 
 
 def test_the_guides_page_runs(model_folder, monkeypatch):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.components import layer_runs
-from dashboard.components.layer_runs import Setting
-from dashboard.components.progress import Results
+from dashboard.pages.activations import layer_runs
+from dashboard.pages.activations.layer_runs import Setting
+from dashboard.shared.progress import Results
 from pgan_core.histograms import Bins
 from pgan_core.initialization import PRESETS
 

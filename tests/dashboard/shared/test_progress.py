@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dashboard.components import progress
+from dashboard.shared import progress
 
 
 @pytest.mark.parametrize(("patience", "appears"), [(60.0, 0), (0.0, 1)])

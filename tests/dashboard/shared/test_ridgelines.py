@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from dashboard.figures.ridgelines import OVERLAP, axis_of, histogram_bars, log_axis, ridgelines
+from dashboard.shared.ridgelines import OVERLAP, axis_of, histogram_bars, log_axis, ridgelines
 from pgan_core.histograms import Bins, histogram
 
 BINS = Bins(-2, 2, 8)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from dissection.artifacts import artifact_costs, compare_without
-from dissection.causal import Stage
+from dissection.effects.artifacts import artifact_costs, compare_without
+from dissection.effects.causal_effects import Stage
 from dissection.interventions import ablate
 from pgan_core import Generator, GeneratorConfig
-from tests.dissection.painters import LAYER, RED_UNIT, Colours, painter
+from tests.dissection.effects.painters import LAYER, RED_UNIT, Colours, painter
 
 
 @pytest.fixture(scope="module")

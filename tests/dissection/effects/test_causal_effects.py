@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dissection.causal import (
+from dissection.effects.causal_effects import (
     Stage,
     ablation_curve,
     average_causal_effect,
@@ -18,10 +18,10 @@ from dissection.causal import (
     shares,
     single_effects,
 )
-from dissection.context import balanced, context, growth, majority, stood_at, threshold
+from dissection.effects.context import balanced, context, growth, majority, stood_at, threshold
+from dissection.effects.unit_search import search_units
 from dissection.interventions import ablate, insert
-from dissection.unit_search import search_units
-from tests.dissection.painters import CONCEPTS, GREEN, LAYER, RED, RED_UNIT, Colours, painter
+from tests.dissection.effects.painters import CONCEPTS, GREEN, LAYER, RED, RED_UNIT, Colours, painter
 
 GREEN_UNIT = 2
 

@@ -9,15 +9,15 @@ from PIL import Image
 
 from dissection import dissect
 from dissection.__main__ import main
-from dissection.attribution import first_order_effects
-from dissection.causal import Stage
-from dissection.causes import FILE, Causes, CausesError, ConceptEffect
+from dissection.effects.attribution import first_order_effects
+from dissection.effects.causal_effects import Stage
+from dissection.effects.measured_causes import FILE, Causes, CausesError, ConceptEffect
+from dissection.effects.measurement import Plan, measure_causes
+from dissection.effects.proposals import ADD, REMOVE, SELECTION, Chooser, propose
 from dissection.interventions import ablate, to_json
 from dissection.interventions_cli import markdown
-from dissection.measure_causes import Plan, measure_causes
-from dissection.proposals import ADD, REMOVE, SELECTION, Chooser, propose
 from pgan_core.pictures import to_uint8
-from tests.dissection.painters import GREEN, LAYER, RED, RED_UNIT, Colours, painter
+from tests.dissection.effects.painters import GREEN, LAYER, RED, RED_UNIT, Colours, painter
 from tests.small_run import write_run
 
 PLAN = Plan(

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dissection.model_card import (
+from dissection.output.model_card import (
     BEGIN,
     END,
     PAGE,
@@ -19,13 +19,13 @@ from dissection.model_card import (
     shares,
     short,
 )
-from dissection.model_recipe import gaps, logged_gammas, recipe, table
+from dissection.output.model_recipe import gaps, logged_gammas, recipe, table
 
 
 @pytest.mark.parametrize(("path", "made"), [(PAGE, card), (README, short)], ids=["page", "readme"])
 def test_the_texts_say_what_the_files_say(path, made):
     text = path.read_text()
-    assert into(text, made()) == text, "run: python -m dissection.model_card --write"
+    assert into(text, made()) == text, "run: python -m dissection.output.model_card --write"
 
 
 def test_a_text_without_the_markers_is_refused():

@@ -13,7 +13,7 @@ from PIL import Image
 
 from dissection import dissect
 from dissection.__main__ import main
-from dissection.overlays import (
+from dissection.output.overlays import (
     AGREEMENT,
     DIM,
     OUTLINE,
@@ -25,7 +25,7 @@ from dissection.overlays import (
     palette,
     resize_nearest,
 )
-from dissection.report import to_csv, to_html, to_json, write_report
+from dissection.output.report import to_csv, to_html, to_json, write_report
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 

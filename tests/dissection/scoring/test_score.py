@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissection import levels
-from dissection.levels import FRACTIONS, fraction_level, level_curves
-from dissection.score import score_units
-from dissection.tally import (
+from dissection.scoring import levels
+from dissection.scoring.levels import FRACTIONS, fraction_level, level_curves
+from dissection.scoring.score import score_units
+from dissection.scoring.tally import (
     bootstrap_iou,
     concept_columns,
     image_counts,
@@ -22,7 +22,7 @@ from dissection.tally import (
     upsample,
 )
 
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "numeric" / "netdissect"
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "numeric" / "netdissect"
 LAYERS = ("layer3", "layer5")
 CONSTANT = 9  # the constant-1.25 unit: all of its pixels are within rounding of its threshold
 

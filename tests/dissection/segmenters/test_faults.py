@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dissection.segmenters.faults import FAULTS, PICTURE_FAULTS, count_faults, halved_sky, markdown, segmented
-from dissection.town import CONCEPTS, town
+from dissection.world.town import CONCEPTS, town
 
 
 def scene() -> np.ndarray:

@@ -12,7 +12,7 @@ from dissection.segmenters import Segmenter, SegmenterError, train_toytown
 from dissection.segmenters.degrade import degrade
 from dissection.segmenters.toytown import WEIGHTS, UNet, load_toytown
 from dissection.segmenters.train_toytown import TEST_SEED, folded, intersection_over_union, loss_of, to_float, train
-from dissection.town import CONCEPTS, town
+from dissection.world.town import CONCEPTS, town
 
 
 @pytest.fixture(scope="module")

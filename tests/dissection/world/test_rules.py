@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dissection.rules import RULES, Count, count_rules, lies_in_sky, stands, touches_wall
-from dissection.town import CONCEPTS, town
+from dissection.world.rules import RULES, Count, count_rules, lies_in_sky, stands, touches_wall
+from dissection.world.town import CONCEPTS, town
 
 
 def drawn(*rows: str) -> np.ndarray:

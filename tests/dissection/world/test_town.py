@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from dissection import town as town_module
-from dissection.town import CONCEPTS, PALETTE, colourize, main, scene, town, write_town
-from dissection.town_canvas import Canvas
-from dissection.town_scenes import HOURS
+from dissection.world import town as town_module
+from dissection.world.canvas import Canvas
+from dissection.world.scenes import HOURS
+from dissection.world.town import CONCEPTS, PALETTE, colourize, main, scene, town, write_town
 
 COUNT = 300
 NUMBER = {name: number for number, name in enumerate(CONCEPTS)}

@@ -4,7 +4,7 @@ import base64
 import binascii
 import zlib
 
-from dashboard.components.your_network.parser import MAX_TEXT
+from dashboard.pages.architecture.your_network.parser import MAX_TEXT
 
 MAX_LINK = 6000  # characters in a link; browsers and servers take about 8000 in all
 

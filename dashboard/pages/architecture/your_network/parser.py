@@ -10,7 +10,7 @@ import difflib
 import re
 from dataclasses import dataclass, replace
 
-from dashboard.components.your_network.blocks import (
+from dashboard.pages.architecture.your_network.blocks import (
     ACTIVATIONS,
     NORMS,
     WEIGHTED,

@@ -1,7 +1,7 @@
 """The layers of a network as rows of the table that `pgan_core.tables` writes, and their names."""
 
-from dashboard.components.your_network.blocks import ACTIVATIONS, NORMS, WEIGHTED, Layer, Operation
-from dashboard.components.your_network.parser import Network, activation_name
+from dashboard.pages.architecture.your_network.blocks import ACTIVATIONS, NORMS, WEIGHTED, Layer, Operation
+from dashboard.pages.architecture.your_network.parser import Network, activation_name
 from pgan_core.inspection import LayerRow
 
 NAMES = {"conv": "Conv", "deconv": "Deconv", "flatten": "Flatten", "stddev": "Minibatch stddev", "dropout": "Dropout"}

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.components.export import export_bar
-from dashboard.components.your_network.link import LinkError, pack, unpack
-from dashboard.components.your_network.parser import MAX_TEXT, Network, read
-from dashboard.components.your_network.presets import PRESETS
-from dashboard.components.your_network.rows import rows
-from dashboard.figures import your_network as figures
-from dashboard.figures.architecture_paper import draw, save
+from dashboard.pages.architecture import figures_your_network as figures
+from dashboard.pages.architecture.figures_paper import draw, save
+from dashboard.pages.architecture.your_network.link import LinkError, pack, unpack
+from dashboard.pages.architecture.your_network.parser import MAX_TEXT, Network, read
+from dashboard.pages.architecture.your_network.presets import PRESETS
+from dashboard.pages.architecture.your_network.rows import rows
+from dashboard.shared.export import export_bar
 from pgan_core.tables import short_count, table_cells, table_csv, table_latex, table_markdown
 
 PRESET, LINK, TEXTS = "architecture_preset", "architecture_text", "architecture_texts"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.figures.feature_maps import diverging, map_wall, overlay, scale_limits, unit_order
+from dashboard.pages.activations.figures_feature_maps import diverging, map_wall, overlay, scale_limits, unit_order
 from pgan_core.unit_inspection import unit_maps
 
 

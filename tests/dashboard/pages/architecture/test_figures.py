@@ -2,8 +2,8 @@
 
 import pytest
 
-from dashboard.figures.architecture import KINDS, Block, chain_drawing, figure, kinds_in, network_drawing
-from dashboard.figures.architecture_paper import draw, save
+from dashboard.pages.architecture.figures import KINDS, Block, chain_drawing, figure, kinds_in, network_drawing
+from dashboard.pages.architecture.figures_paper import draw, save
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.inspection import layer_table

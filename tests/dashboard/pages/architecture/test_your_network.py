@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from dashboard.components.your_network.blocks import ACTIVATIONS, NORMS, deconv_padding, padding
-from dashboard.components.your_network.link import MAX_LINK, LinkError, pack, unpack
-from dashboard.components.your_network.parser import FLAGS, MAX_TEXT, OPTIONS, WORDS, read
-from dashboard.components.your_network.presets import PRESETS
-from dashboard.components.your_network.rows import rows
-from dashboard.components.your_network.view import contents, files
-from dashboard.figures.architecture import KINDS
-from dashboard.figures.your_network import network_drawing, svg
+from dashboard.pages.architecture.figures import KINDS
+from dashboard.pages.architecture.figures_your_network import network_drawing, svg
+from dashboard.pages.architecture.your_network.blocks import ACTIVATIONS, NORMS, deconv_padding, padding
+from dashboard.pages.architecture.your_network.link import MAX_LINK, LinkError, pack, unpack
+from dashboard.pages.architecture.your_network.parser import FLAGS, MAX_TEXT, OPTIONS, WORDS, read
+from dashboard.pages.architecture.your_network.presets import PRESETS
+from dashboard.pages.architecture.your_network.rows import rows
+from dashboard.pages.architecture.your_network.view import contents, files
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.network import feature_maps

@@ -5,12 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
-from dashboard.components import dissections
-from dashboard.figures import dissection as figures
+from dashboard.pages.dissection import figures
+from dashboard.shared import dissections
 from dissection import DissectionError, dissect
-from dissection.overlays import palette
+from dissection.output.overlays import palette
 from dissection.segmenters.toytown import load_toytown
-from dissection.town import CONCEPTS
+from dissection.world.town import CONCEPTS
 from pgan_core import load_checkpoint
 from tests.small_run import write_run
 

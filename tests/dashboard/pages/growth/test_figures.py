@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.figures.growth import picture_costs, run_cost
+from dashboard.pages.growth.figures import picture_costs, run_cost
 from pgan_core.costs import Cost, cumulative_cost, saving
 from tests.small_run import SCHEDULE
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboard.test_growth_page import find
+from tests.dashboard.pages.growth.test_page import find
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "fixtures" / "checkpoints"
+PUBLISHED = Path(__file__).resolve().parents[3] / "fixtures" / "checkpoints"
 
 
 @pytest.mark.parametrize(

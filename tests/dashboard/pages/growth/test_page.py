@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dashboard.components.growth_view import _curves
+from dashboard.pages.growth.view import _curves
 from pgan_core.growth import official_schedule
 
 
@@ -49,7 +49,7 @@ def test_model_and_seed_change_the_pictures(open_app):
 def test_charts_wait_until_the_browser_shows_the_picture(open_app, monkeypatch):
     waiting = open_app()
     assert not waiting.get("plotly_chart")
-    monkeypatch.setattr("dashboard.components.later.shown", lambda *_, **__: True)
+    monkeypatch.setattr("dashboard.pages.growth.later.shown", lambda *_, **__: True)
     complete = open_app()
     assert not complete.exception and len(complete.get("plotly_chart")) == 2
     assert any("less" in text.value and "times" in text.value for text in complete.markdown)

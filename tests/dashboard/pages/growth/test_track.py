@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.components.growth_track import final_track, phases, place, snapshot_track, tile_size
+from dashboard.pages.growth.track import final_track, phases, place, snapshot_track, tile_size
 from pgan_core.fade_frames import FadeFrame
 from tests.small_run import SCHEDULE
 

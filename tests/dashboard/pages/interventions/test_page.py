@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.components.interventions.choice import parse_units
-from dashboard.components.interventions.history import History, pack, unpack, words
-from dashboard.components.interventions.paint_view import region_of
-from dashboard.figures import interventions as figures
+from dashboard.pages.interventions import figures
+from dashboard.pages.interventions.choice import parse_units
+from dashboard.pages.interventions.history import History, pack, unpack, words
+from dashboard.pages.interventions.paint_view import region_of
 from dissection import dissect
 from dissection.interventions import EditError, ablate, copy, insert, scale
 from dissection.segmenters.toytown import load_toytown
@@ -188,8 +188,8 @@ def test_copied_maps_of_another_size_are_told(open_page):
 
 def test_all_units_copied_everywhere_give_the_other_picture(open_page, dissected):
     from dashboard import session
-    from dashboard.components.interventions import pictures
-    from dashboard.components.interventions.choice import Choice
+    from dashboard.pages.interventions import pictures
+    from dashboard.pages.interventions.choice import Choice
 
     model = session.open_model("run/16x16-end", dissected / "run" / "16x16-end.safetensors")
     every = tuple(range(next(spec.out_features for spec in model.generator.specs if spec.name == "8x8/conv1")))
@@ -224,7 +224,7 @@ def test_artifact_units_are_ranked_and_compared(open_page):
 
 def test_files_carry_what_makes_them_again(open_page, dissected):
     from dashboard import session
-    from dashboard.components.interventions import files
+    from dashboard.pages.interventions import files
 
     model = session.open_model("run/16x16-end", dissected / "run" / "16x16-end.safetensors")
     kept = History(model.identity)

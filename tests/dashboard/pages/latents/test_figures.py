@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dashboard.figures.latents import layer_distances
+from dashboard.pages.latents.figures import layer_distances
 
 
 def test_distances_have_a_row_a_layer_the_latent_on_top_and_their_sums_beside():

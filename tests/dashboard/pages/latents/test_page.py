@@ -10,17 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from dashboard.components.latents.directions_view import STEPS, Dial, strip_latents
-from dashboard.components.latents.key_points import LEAST, MOST, KeyPoint, KeyPoints
-from dashboard.components.latents.plane_view import SIDE, corner, map_places
-from dashboard.components.sprites import sprite_sheet
+from dashboard.pages.latents.directions_view import STEPS, Dial, strip_latents
+from dashboard.pages.latents.key_points import LEAST, MOST, KeyPoint, KeyPoints
+from dashboard.pages.latents.plane_view import SIDE, corner, map_places
+from dashboard.pages.latents.sprites import sprite_sheet
 from dissection.concept_directions import save_directions
 from pgan_core.directions import Directions
 from pgan_core.latent_points import to_json, to_npz
 from pgan_core.latents import latents_from_seeds
 from pgan_core.walk_recipe import WalkRecipe
-from tests.dashboard.test_growth_formats import PUBLISHED
-from tests.dashboard.test_growth_page import find
+from tests.dashboard.pages.growth.test_formats import PUBLISHED
+from tests.dashboard.pages.growth.test_page import find
 from tests.small_run import write_run
 
 # ---- pieces ------------------------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from dashboard import catalogue, session
-from dashboard.components import model_facts
-from dashboard.components.page import plain
+from dashboard import session
+from dashboard.pages.models import catalogue
+from dashboard.pages.models import facts as model_facts
+from dashboard.shared.page import plain
 from pgan_core import CheckpointError, load_checkpoint
 
-FIXTURES = Path(__file__).parents[1] / "fixtures/checkpoints"
+FIXTURES = Path(__file__).parents[3] / "fixtures/checkpoints"
 NAMES = ("ganzoo_fade", "genforce_train_tanh_fade", "akanimax_v1")
 
 

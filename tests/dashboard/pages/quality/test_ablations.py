@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from dashboard.components.quality import ablations
-from dashboard.figures import ablations as figures
-from pgan_core.ablations.plan import FULL, RECIPES
-from pgan_core.ablations.results import read_results
-from pgan_core.ablations.words import lesson, table
+from benchmarks.ablations.plan import FULL, RECIPES
+from dashboard.pages.quality import ablations
+from dashboard.pages.quality import figures_ablations as figures
+from dashboard.pages.quality.ablation_results import read_results
+from dashboard.pages.quality.ablation_words import lesson, table
 
 
 def figure(app, key):

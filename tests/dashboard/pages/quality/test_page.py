@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.components.images import data_uri
-from dashboard.components.quality import sources
-from dashboard.figures import quality as figures
-from dashboard.figures import variation
+from dashboard.pages.quality import figures, sources
+from dashboard.pages.quality import figures_variation as variation
+from dashboard.shared.images import data_uri
 from pgan_core.metrics import nearest_files
 from pgan_core.pictures import enlarge
 
@@ -57,7 +56,7 @@ def test_stages_begin_where_the_measure_can(open_app):
 
 
 def test_every_damage_has_its_answers(open_app, monkeypatch):
-    from dashboard.components.quality import damages
+    from dashboard.pages.quality import damages
 
     monkeypatch.setattr(damages, "SIZE", 16)
     monkeypatch.setattr(damages, "COUNT", 64)

@@ -1,0 +1,1 @@
+"""What units cause: effects of switching them, search, attribution, context, artifacts."""

@@ -1,0 +1,1 @@
+"""What a dissection gives people: overlays, reports, the model card."""

@@ -1,0 +1,1 @@
+"""Exact streaming statistics of units: levels, counts, scores; jobs that resume and spread."""
