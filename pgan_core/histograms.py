@@ -40,10 +40,6 @@ class Bins:
         edges = np.linspace(*self.limits, self.count + 1)
         return edges if self.scale == "linear" else np.sinh(edges)
 
-    def to_scale(self, values):
-        """Values in the units of x, on the scale that is binned."""
-        return values if self.scale == "linear" else np.arcsinh(values)
-
 
 @dataclass(frozen=True)
 class Histogram:

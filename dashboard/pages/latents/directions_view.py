@@ -8,12 +8,11 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.pages.latents.sprites import Sheet
 from dashboard.shared.browser import load
 from pgan_core.directions import Directions
 
 REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
-EDGE = 192  # pixels of a picture at most
 
 _component = st.components.v2.component(
     "lab_directions",
@@ -41,10 +40,6 @@ def strip_latents(dial: Dial, z: Tensor, sigmas: Sequence[float]) -> Tensor:
         for place in places:
             rows.append(dial.directions.move(z, [*sigmas[:k], float(place), *sigmas[k + 1 :]]))
     return torch.cat([*rows, z, dial.directions.move(z, sigmas)])
-
-
-def strip_sheet(pictures: np.ndarray) -> Sheet:
-    return sprite_sheet(pictures, EDGE)
 
 
 def directions_view(
