@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dissection.scoring.spool import DissectionError
 from dissection.scoring.tally import UnitScores, overlap_ceiling
 
 FORMAT = "pggan-lab dissection 1"
@@ -29,10 +30,6 @@ MAX_BYTES = 4 << 30  # of a file's arrays when unpacked; a larger claim is not b
 
 # What json, zipfile, zlib and numpy raise for files that are broken, encrypted, nested too deep or too large.
 UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, MemoryError, struct.error, zlib.error, zipfile.BadZipFile)
-
-
-class DissectionError(ValueError):
-    """A dissection's files can't be read or do not fit; the message is one sentence."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dissection.scoring.score import Rule, checked_categories, threshold_rule
-from dissection.segmenters import Segmenter
+from dissection.scoring.segmenter import Segmenter
 from pgan_core import Generator
 from pgan_core.latents import classes_from_seeds, inputs_from_seeds
 from pgan_core.network import one_hot

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dissection.result import DissectionError
+
+class DissectionError(ValueError):
+    """A dissection's files can't be read or do not fit; the message is one sentence."""
 
 
 class Spool:
