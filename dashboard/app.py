@@ -21,6 +21,6 @@ if __name__ == "__main__":
 else:
     # torch, once imported, takes large tensors in large pages, whose first use costs less (see docs/SPEED.md)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from dashboard import startup as warm
+    from dashboard import startup
 
-    app = st.App(__file__, lifespan=warm.lifespan)
+    app = st.App(__file__, lifespan=startup.lifespan)

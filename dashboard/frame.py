@@ -3,13 +3,12 @@
 A page is a folder of `pages/` named in `PAGES`; how to write one stands in `dashboard/pages/__init__.py`.
 """
 
-import importlib
 from pathlib import Path
 
 import pandas  # noqa: F401  (before plotly: imported after it, in another thread, pandas may be seen half-made)
 import streamlit as st
 
-from dashboard import links, sidebar
+from dashboard import links, sidebar, startup
 
 # section -> (name of the folder in pages/ and in the address, title, icon)
 PAGES = {
@@ -69,7 +68,7 @@ def draw() -> None:
     page = st.navigation(pages(), expanded=True)
     sidebar.draw()
     if page.url_path not in ("", FIRST):
-        importlib.import_module("dashboard.heavy")
+        startup.import_heavy()
     above = st.empty()
     try:
         page.run()

@@ -27,8 +27,8 @@ import streamlit as st
 import torch
 
 from dashboard import library, links
-from dashboard.memory import give_back_soon, returned_when_gone
 from dashboard.shared.page import plain
+from dashboard.startup import give_back_soon, returned_when_gone
 from dashboard.upload_folders import new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
 from pgan_core.latents import following_seeds, inputs_from_seeds

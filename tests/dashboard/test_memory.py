@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from dashboard import memory, session
+from dashboard import session, startup
 from dashboard.pages.growth import runs as growth_runs
 from dashboard.pages.models import check as model_check
 from pgan_core import Generator
@@ -15,8 +15,8 @@ class Network:
 
 def test_memory_is_given_back_once_the_last_reference_is_gone(monkeypatch):
     calls = []
-    monkeypatch.setattr(memory, "give_back_soon", lambda: calls.append(1))
-    network = memory.returned_when_gone(Network())
+    monkeypatch.setattr(startup, "give_back_soon", lambda: calls.append(1))
+    network = startup.returned_when_gone(Network())
     assert not calls
     del network
     gc.collect()
@@ -24,7 +24,7 @@ def test_memory_is_given_back_once_the_last_reference_is_gone(monkeypatch):
 
 
 def test_giving_back_is_harmless():
-    memory.give_back()
+    startup.give_back()
 
 
 def test_nothing_holds_a_network_after_unloading(model_folder):

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from streamlit.web.server.app_discovery import discover_asgi_app
 
-from dashboard import session
-from dashboard import startup as warm
+from dashboard import session, startup
 from dashboard.pages.growth import runs as growth_runs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,12 +34,12 @@ def test_the_first_page_needs_neither_scikit_learn_nor_matplotlib():
     assert "torch" in loaded and not loaded & {"sklearn", "scipy", "matplotlib", "imageio_ffmpeg"}
 
 
-def test_other_pages_begin_with_what_the_server_imports_last(open_app):
-    heavy = sys.modules.pop("dashboard.heavy", None)
+def test_other_pages_begin_with_what_the_server_imports_last(open_app, monkeypatch):
+    asked = []
+    monkeypatch.setattr(startup, "import_heavy", lambda: asked.append(1))
     open_app()
-    assert "dashboard.heavy" not in sys.modules
-    assert not open_app("models").exception and "dashboard.heavy" in sys.modules
-    sys.modules["dashboard.heavy"] = heavy or sys.modules["dashboard.heavy"]
+    assert not asked
+    assert not open_app("models").exception and asked
 
 
 def test_the_first_visitor_finds_the_pictures_made(model_folder, monkeypatch, open_app):
@@ -62,7 +61,7 @@ def test_what_cannot_be_read_is_left_to_the_page(tmp_path, monkeypatch):
 def test_no_outside_host_is_asked_for_the_address():
     config = tomllib.loads((ROOT / "dashboard/.streamlit/config.toml").read_text())
     assert config["logger"]["hideWelcomeMessage"] and not config["browser"]["gatherUsageStats"]
-    assert warm.addresses().startswith("http://localhost:")
+    assert startup.addresses().startswith("http://localhost:")
 
 
 def test_two_browsers_share_one_model_and_one_computation(open_app, monkeypatch):
