@@ -7,6 +7,7 @@ figures. A run that was killed goes on: the same command does what is missing.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from benchmarks.ablations.plan import FULL, RECIPES, Plan
@@ -15,11 +16,11 @@ from pgan_core.training.cli import whole_numbers
 from pgan_core.training.settings import LOSSES
 
 
-def add_arguments(subparsers: argparse._SubParsersAction) -> None:
-    """Adds `ablations` to the commands of `python -m pgan_core`."""
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line; what is not said is as in `Plan`."""
     plan = Plan()
-    parser = subparsers.add_parser(
-        "ablations",
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ablations",
         description="Train the full recipe and the recipe without each of its parts, several seeds each, at a small "
         "size; write curves (JSON), pictures and figures. The same command resumes what was stopped.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -39,16 +40,17 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--probes", type=int, default=plan.probes, help="how often a run is measured")
     parser.add_argument("--pictures", type=int, default=plan.pictures, help="in a set whose distance is measured")
     parser.add_argument("--data-note", default="", help="where the images come from; kept in the results")
-    parser.set_defaults(run=run)
+    return parser.parse_args(arguments)
 
 
-def run(args: argparse.Namespace) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Trains, writes, prints the table; a wrong file or setting ends it with one sentence."""
     from benchmarks.ablations.figures import write_figures
     from benchmarks.ablations.runs import open_data, train_all
-    from dashboard.pages.quality.ablation_results import write_results
-    from dashboard.pages.quality.ablation_words import table
+    from benchmarks.ablations.writing import write_results
+    from dashboard.pages.quality.ablation_results import table
 
+    args = parse(arguments)
     names = ("resolution", "feature_maps", "kimg", "minibatch", "learning_rate", "loss", "seeds", "probes", "pictures")
     try:
         check_folder(args.out)
@@ -59,7 +61,11 @@ def run(args: argparse.Namespace) -> int:
         train_all(plan, args.data, args.runs, args.workers)
         results = write_results(plan, reals, held, args.runs, args.out, args.data_note)
     except ValueError as error:
-        raise SystemExit(f"pgan_core ablations: {error}") from error
+        raise SystemExit(f"benchmarks.ablations: {error}") from error
     write_figures(results, args.out)
     print(table(results))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

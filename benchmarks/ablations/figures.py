@@ -8,8 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.ablations.plan import RECIPES
-from dashboard.pages.quality.ablation_results import MEASURES, REAL, Results, mean_curve, read_pictures
+from dashboard.pages.quality.ablation_results import MEASURES, REAL, RECIPES, Results, mean_curve, read_pictures
 
 COLOURS = {"full": "#2f7dd1", "no-pixel-norm": "#e07b1a", "no-minibatch-stddev": "#2a9d6f", "no-growing": "#b4529b"}
 STYLE = {
@@ -24,14 +23,14 @@ def write_figures(results: Results, out: Path) -> None:
     with matplotlib.rc_context(STYLE):
         options = {"dpi": 130, "bbox_inches": "tight", "metadata": {"Software": None}}
         curves(results).savefig(out / "curves.png", **options)
-        samples(out, results.plan.recipes).savefig(out / "samples.png", **options)
+        samples(out, results.plan["recipes"]).savefig(out / "samples.png", **options)
 
 
 def curves(results: Results) -> Figure:
     """Four panels over the images seen: each seed a thin line, the mean of the seeds a thick one."""
     figure = Figure(figsize=(7.4, 4.6), layout="constrained")
     for axes, measure in zip(figure.subplots(2, 2).flat, CURVES, strict=True):
-        for recipe in results.plan.recipes:
+        for recipe in results.plan["recipes"]:
             runs = results.curve(recipe, measure)
             for kimg, values in runs:
                 axes.plot(kimg, values, color=COLOURS[recipe], linewidth=0.8, alpha=0.45)

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
+from dashboard.pages.quality.ablation_results import FULL, RECIPES
 from pgan_core.growth import Schedule, make_schedule
 from pgan_core.training.settings import Settings
 
-FULL = "full"
-RECIPES = {  # recipe: how it is called
-    FULL: "full recipe",
-    "no-pixel-norm": "without pixel norm",
-    "no-minibatch-stddev": "without minibatch stddev",
-    "no-growing": "without growing",
-}
 _CHANGES = {"no-pixel-norm": {"pixel_norm": "off"}, "no-minibatch-stddev": {"minibatch_stddev": False}}
 
 

@@ -15,11 +15,11 @@ from threading import Event
 
 import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.ablations.measures import pictures_of, quality, signal_magnitudes, weight_magnitudes
 from benchmarks.ablations.plan import Plan
+from dashboard.pages.quality.ablation_results import SHOWN
 from pgan_core.checkpoints.native import write_atomically
 from pgan_core.pictures import contact_sheet, encode
 from pgan_core.training.data import RealImages, box_average, load_images
@@ -29,7 +29,6 @@ from pgan_core.training.settings import TrainingError
 from pgan_core.training.streams import stream
 
 PROBED = 64  # latents and real pictures that magnitudes are measured on, the same at every probe
-SHOWN = 12  # pictures of each run that are kept, those of the first seeds
 LOSSES = ("discriminator_loss", "generator_loss", "penalty", "real_score", "fake_score")
 
 
@@ -106,15 +105,6 @@ def moment_of(trainer: Trainer):
 def sheet_of(pictures: np.ndarray) -> bytes:
     """uint8 N x 3 x R x R in one row, as PNG."""
     return encode(contact_sheet(pictures.transpose(0, 2, 3, 1), len(pictures)))
-
-
-def read_sheet(path: Path) -> np.ndarray:
-    """Pictures of a sheet that has SHOWN square ones in every row, uint8 N x R x R x 3."""
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
-    size = pixels.shape[1] // SHOWN
-    cut = pixels.reshape(-1, size, SHOWN, size, 3)
-    return cut.swapaxes(1, 2).reshape(-1, size, size, 3)
 
 
 def measure(trainer: Trainer, held: np.ndarray | None, spent: float) -> dict:

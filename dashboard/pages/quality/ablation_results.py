@@ -1,31 +1,28 @@
-"""What the runs gave, as one file: every curve of every seed, the plan, the machine; read again for page and tables."""
+"""The stored results of the ablations: every curve of every seed. `benchmarks.ablations` makes and writes them."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import torch
+from PIL import Image
 
-from benchmarks.ablations.measures import variation
-from benchmarks.ablations.plan import FULL, Plan
-from benchmarks.ablations.runs import SHOWN, folder_of, read_sheet, records_of, sheet_of
-from pgan_core.checkpoints.native import write_atomically
-from pgan_core.metrics import sliced_wasserstein
-from pgan_core.pictures import contact_sheet, encode
-from pgan_core.training.data import RealImages
-from pgan_core.training.loop import LICENCE
-
+FULL = "full"
+RECIPES = {  # recipe: how it is called
+    FULL: "full recipe",
+    "no-pixel-norm": "without pixel norm",
+    "no-minibatch-stddev": "without minibatch stddev",
+    "no-growing": "without growing",
+}
 FORMAT = "pggan-lab-ablations/1"
 FILE = "ablations.json"
 REAL = "real"  # of the sheet of real pictures
+SHOWN = 12  # pictures of each run that are kept, those of the first seeds
+COLUMNS = ("swd", "pair_distance", "ms_ssim", "passed_on", "discriminator")  # of the table
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,9 @@ class Results:
     content: dict
 
     @property
-    def plan(self) -> Plan:
-        return Plan.from_dict(self.content["plan"])
+    def plan(self) -> dict:
+        """The budget that all runs shared, as `benchmarks.ablations.plan.Plan` says it; lists, numbers and strings."""
+        return self.content["plan"]
 
     @property
     def real(self) -> dict[str, float]:
@@ -164,70 +162,51 @@ def chance_apart(seeds: int) -> float:
     return 2 / math.comb(2 * seeds, seeds)
 
 
-def collect(plan: Plan, reals: RealImages, held: np.ndarray, runs: Path, note: str) -> dict:
-    """Everything that a results file holds, numbers cut to four digits. All runs must be finished."""
-    halves = held[: plan.pictures], held[plan.pictures :]
-    records = {recipe: [records_of(folder_of(runs, recipe, seed)) for seed in plan.seeds] for recipe in plan.recipes}
-    spent = [record.get("train_seconds", 0) for found in records.values() for run in found for record in run]
-    return {
-        "format": FORMAT,
-        "made": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "train_seconds": round(sum(spent)),
-        "plan": plan.as_dict(),
-        "recipe": plan.settings(FULL, plan.seeds[0]).as_dict(),
-        "data": {"note": note, "fingerprint": reals.fingerprint(), "images": len(reals), "held_out": len(held)},
-        "licence": LICENCE,
-        "measured": {name: f"{measure.name}: {measure.explanation}" for name, measure in MEASURES.items()},
-        "real": _short({"swd": sliced_wasserstein(*halves)["average"], **variation(halves[1])}),
-        "runs": {
-            recipe: [{"seed": seed, "records": _short(run)} for seed, run in zip(plan.seeds, found, strict=True)]
-            for recipe, found in records.items()
-        },
-    }
+def mean_and_spread(values: np.ndarray) -> str:
+    """`12.3 ± 0.4`: mean and sample standard deviation over seeds; the mean alone of one seed."""
+    if broken := int(np.isnan(values).sum()):
+        return f"{broken} of {len(values)} broke down"
+    mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    digits = 0 if abs(mean) >= 100 else 1 if abs(mean) >= 10 else 2
+    return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if len(values) > 1 else "")
 
 
-def machine() -> str:
-    """Processor, threads and torch's version, in words."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores, one thread a run, torch {torch.__version__}"
+def table(results: Results) -> str:
+    """The last values as markdown, a row a recipe and one for real pictures; bold: all seeds apart from the full's."""
+    names = [MEASURES[measure].name for measure in COLUMNS]
+    lines = [
+        "| Recipe | " + " | ".join(name[0].upper() + name[1:] for name in names) + " | Seconds a run |",
+        "|---|" + "--:|" * (len(COLUMNS) + 1),
+    ]
+    for recipe in results.plan["recipes"]:
+        cells = [_cell(results, recipe, measure) for measure in COLUMNS]
+        lines.append(f"| {RECIPES[recipe]} | {' | '.join(cells)} | {results.seconds(recipe).mean():.0f} |")
+    real = [f"{results.real[measure]:.3g}" if measure in results.real else "" for measure in COLUMNS]
+    return "\n".join([*lines, f"| real pictures | {' | '.join(real)} | |"])
 
 
-def _short(value):
-    """Every float in a tree cut to four significant digits."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, dict):
-        return {name: _short(part) for name, part in value.items()}
-    return [_short(part) for part in value] if isinstance(value, list) else value
-
-
-def write_results(plan: Plan, reals: RealImages, held: np.ndarray, runs: Path, out: Path, note: str) -> Results:
-    """The results file and the sheets of pictures (a row a seed), into the folder `out`."""
-    content = collect(plan, reals, held, runs, note)
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, separators=(",", ":")).replace('{"step"', '\n{"step"')  # a line a record, for diffs
-    write_atomically(out / FILE, (text + "\n").encode())
-    write_atomically(out / f"{REAL}.png", sheet_of(held[:SHOWN]))
-    for recipe in plan.recipes:
-        sheets = [folder_of(runs, recipe, seed) / "samples.png" for seed in plan.seeds]
-        rows = [read_sheet(path) for path in sheets if path.exists()]  # a run that broke down has none
-        if rows:
-            write_atomically(out / f"{recipe}.png", encode(contact_sheet(np.concatenate(rows), SHOWN)))
-    return Results(content)
+def _cell(results: Results, recipe: str, measure: str) -> str:
+    text, values = mean_and_spread(results.final(recipe, measure)), results.final(recipe, measure)
+    return f"**{text}**" if separated(values, results.final(FULL, measure)) else text
 
 
 def read_results(folder: Path) -> Results | None:
-    """What `write_results` wrote; None where there is no such file, or another one."""
+    """What `benchmarks.ablations` wrote; None where there is no such file, or another one."""
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        whole = content["format"] == FORMAT and tuple(content["runs"]) == Results(content).plan.recipes
+        whole = content["format"] == FORMAT and list(content["runs"]) == content["plan"]["recipes"]
         return Results(content) if whole else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def read_sheet(path: Path) -> np.ndarray:
+    """Pictures of a sheet that has SHOWN square ones in every row, uint8 N x R x R x 3."""
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    size = pixels.shape[1] // SHOWN
+    cut = pixels.reshape(-1, size, SHOWN, size, 3)
+    return cut.swapaxes(1, 2).reshape(-1, size, size, 3)
 
 
 def read_pictures(folder: Path, name: str) -> np.ndarray | None:

@@ -2,23 +2,25 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import streamlit as st
 
-from benchmarks.ablations.plan import FULL, RECIPES
 from dashboard import library, session
 from dashboard.pages.quality import figures_ablations as figures
 from dashboard.pages.quality.ablation_results import (
     FILE,
+    FULL,
     MEASURES,
     REAL,
+    RECIPES,
     Results,
     chance_apart,
     read_pictures,
     read_results,
+    table,
 )
-from dashboard.pages.quality.ablation_words import lesson, table
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box
@@ -39,6 +41,7 @@ class Part:
     latex: str
     words: str
     where: str
+    seen: str  # what the stored runs show
     folder: str = "."  # of the results, below FOLDER
 
 
@@ -51,11 +54,20 @@ PIXEL_NORM = Part(
     "changes little, and prevents escalation when needed. Without it the first layer also starts four times weaker: "
     "its constant counts on the norm. The latent stays normalised here.",
     "Karras et al. 2018, section 4.2",
+    "Signals do **not escalate** in so short a run: what the generator's strongest layer passes on goes from 0.25 to "
+    "0.97 (pixel norm makes it 1), and the discriminator's signals are the same with and without. At the end the "
+    "distances lie within the spread of the seeds.",
 )
 PARTS = {
     "Pixel norm": PIXEL_NORM,
     "Pixel norm, with WGAN-GP": replace(
-        PIXEL_NORM, panels=("passed_on", "discriminator", "ms_ssim"), folder="wgan-gp"
+        PIXEL_NORM,
+        panels=("passed_on", "discriminator", "ms_ssim"),
+        seen="The **discriminator's signals grow, with pixel norm and without**: 2.7-fold and 2.1-fold between the "
+        "last fade and the end. The generator's do not. For this loss the budget is too short: on the way the full "
+        "recipe's own pictures **collapsed** with every seed (MS-SSIM 0.64 to 0.72 at 12 thousand images) and "
+        "recovered only in part.",
+        folder="wgan-gp",
     ),
     "Minibatch stddev": Part(
         "no-minibatch-stddev",
@@ -64,6 +76,8 @@ PARTS = {
         "The discriminator is shown how different the pictures of a batch are, as one more feature map of the constant "
         "s. A generator that makes too similar pictures gives itself away.",
         "Karras et al. 2018, section 3",
+        "Without it pictures were **less varied on the way**: at 6, 12, 18 and 24 thousand images, with every seed. At "
+        "the end no difference is left.",
     ),
     "Growing": Part(
         "no-growing",
@@ -72,6 +86,9 @@ PARTS = {
         "Training begins at 4×4, where a picture is cheap and simple, and every doubling is faded in. Without growing "
         "all layers train at full size from the first picture on, for as many pictures.",
         "Karras et al. 2018, section 2",
+        "Contrary to the paper, training at 16×16 from the start is **no worse here**, neither after as many images "
+        "(distance 40.2 ± 4.8 against 51.0 ± 15.9) nor after as much processor time (44.6 ± 2.8 after the 93 seconds "
+        "of a growing run). Between 4×4 and 16×16 there is little to save.",
     ),
 }  # fmt: skip
 
@@ -94,7 +111,7 @@ def draw(model: session.Model, seed: int) -> None:
     if results is None:
         st.info(f"There are no such results in {folder}. This makes them: `{COMMAND}`")
         return
-    st.markdown(lesson(results, recipe))
+    st.markdown(part.seen)
     chart(figures.curves([panel(results, recipe, measure) for measure in part.panels]), key="quality_ablation_curves")
     pictures(folder, recipe)
     formula_box(part.latex, part.words, part.where)
@@ -148,7 +165,7 @@ def layers(results: Results, recipe: str) -> None:
 
 def setting(results: Results) -> str:
     """What was trained, measured and left open, in small print."""
-    plan, content = results.plan, results.content
+    plan, content = SimpleNamespace(**results.plan), results.content
     maps = ", ".join(map(str, plan.feature_maps))
     return (
         f"{plan.kimg:g} thousand Toy Town pictures of {plan.resolution}×{plan.resolution}, feature maps {maps}, "

@@ -6,11 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks.ablations.plan import FULL, RECIPES
 from dashboard.pages.quality import ablations
 from dashboard.pages.quality import figures_ablations as figures
-from dashboard.pages.quality.ablation_results import read_results
-from dashboard.pages.quality.ablation_words import lesson, table
+from dashboard.pages.quality.ablation_results import FULL, RECIPES, mean_and_spread, read_results, table
 
 
 def figure(app, key):
@@ -26,13 +24,22 @@ def test_every_part_shows_the_stored_curves(open_app, label):
     recipe, results = part.recipe, read_results(ablations.FOLDER / part.folder)
     drawn = figure(app, "quality_ablation_curves")
     means = {trace["name"] for trace in drawn["data"] if trace.get("showlegend") and trace.get("name")}
-    count = len(results.plan.seeds)
+    count = len(results.plan["seeds"])
     assert {f"{RECIPES[name]} (mean of {count})" for name in (FULL, recipe)} <= means
     assert len(drawn["data"]) == 3 * 2 * (count + 1) + 1  # panels, recipes, seeds and their mean; and what is real
     said = " ".join(text.value for text in app.markdown)
-    assert lesson(results, recipe) in said and table(results) in said
+    assert part.seen in said and table(results) in said
     walls = re.findall(r'data-testid="(quality-ablation-[^"]+)"', " ".join(html.proto.body for html in app.get("html")))
     assert walls == ["quality-ablation-real", "quality-ablation-full", f"quality-ablation-{recipe}"]
+
+
+def test_the_sentences_numbers_are_those_of_the_stored_runs():
+    results = read_results(ablations.FOLDER)
+    here, full = (mean_and_spread(results.final(name, "swd")) for name in ("no-growing", FULL))
+    assert f"{here} against {full}" in ablations.PARTS["Growing"].seen
+    curves = results.curve("no-pixel-norm", "passed_on")
+    first, last = (np.mean([values[i] for _, values in curves]) for i in (0, -1))
+    assert f"from {first:.2f} to {last:.2f}" in ablations.PARTS["Pixel norm"].seen
 
 
 def test_layers_are_drawn_for_pixel_norm_only(open_app):
