@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pgan_core.checkpoints.cli import add_file_options, open_files
+from pgan_core.checkpoints.file_options import add_file_options, open_files
 from pgan_core.generator import Generator
 from pgan_core.latent_points import from_file, latent_text, seed_list
 from pgan_core.latents import METHODS, classes_from_seeds, inputs_from_seeds, truncate

@@ -21,8 +21,9 @@ from benchmarks.ablations.measures import pictures_of, quality, signal_magnitude
 from benchmarks.ablations.plan import Plan
 from dashboard.pages.quality.ablation_results import SHOWN
 from pgan_core.checkpoints.native import write_atomically
+from pgan_core.picture_data import box_average, load_images
 from pgan_core.pictures import contact_sheet, encode
-from pgan_core.training.data import RealImages, box_average, load_images
+from pgan_core.training.data import RealImages
 from pgan_core.training.loop import Trainer
 from pgan_core.training.records import Log
 from pgan_core.training.settings import TrainingError

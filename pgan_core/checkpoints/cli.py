@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 from pgan_core.checkpoints.conversion import convert
-from pgan_core.checkpoints.loading import Checkpoint, load_checkpoint
-from pgan_core.shell import check_file, model_file
+from pgan_core.checkpoints.file_options import add_file_options, said, source
+from pgan_core.shell import check_file
 
 FILES = "a checkpoint or a model's name such as toytown128, or a generator's and a discriminator's files"
-OPTIONS = ("output", "score", "normalize_latents", "fused", "stddev_group", "alpha")  # as load_checkpoint calls them
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
@@ -30,33 +29,6 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
         add_file_options(parser)
 
 
-def add_file_options(parser: argparse.ArgumentParser, *, alpha: bool = True) -> None:
-    """Arguments for what a file may leave open, by the names that load_checkpoint gives them."""
-    parser.set_defaults(alpha=None)
-    group = parser.add_argument_group("what a file may leave open")
-    group.add_argument("--output", choices=("linear", "tanh", "clamp"), help="how the generator ends")
-    group.add_argument("--score", choices=("linear", "sigmoid"), help="how the discriminator ends")
-    group.add_argument("--normalize-latents", action=argparse.BooleanOptionalAction, help="pixel norm of the latents")
-    group.add_argument("--fused", action=argparse.BooleanOptionalAction, help="kernels are stored for fused layers")
-    group.add_argument("--stddev-group", type=int, help="samples a minibatch-stddev group, 0 for the whole minibatch")
-    if alpha:
-        group.add_argument("--alpha", type=float, help="weight of the newer resolution in a fade, 0 to 1")
-
-
-def open_files(args: argparse.Namespace, weights: str = "ema") -> Checkpoint:
-    """The checkpoint that a shell's arguments name. Raises CheckpointError, and ValueError for a bad option."""
-    return load_checkpoint(_source(args), weights=weights, **_said(args))
-
-
-def _source(args: argparse.Namespace) -> Path | list[Path]:
-    files = [model_file(name) for name in args.files]
-    return files[0] if len(files) == 1 else files
-
-
-def _said(args: argparse.Namespace) -> dict:
-    return {name: getattr(args, name) for name in OPTIONS}
-
-
 def run_info(args: argparse.Namespace) -> int:
     """Prints what the file is. 1 if it cannot be opened."""
     try:
@@ -72,7 +44,7 @@ def run_convert(args: argparse.Namespace) -> int:
     """Writes all networks of the file, raw weights beside the averaged ones. 1 if it cannot be opened or written."""
     try:
         check_file(args.out)
-        written = convert(_source(args), args.out, **_said(args))
+        written = convert(source(args), args.out, **said(args))
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,8 +9,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from pgan_core.latents import following_seeds, inputs_from_seeds
+from pgan_core.picture_data import box_average, load_images
 from pgan_core.pictures import to_uint8
-from pgan_core.training.data import box_average, load_images
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 _IN_MEMORY = 2**31  # bytes; larger sets go to a temporary file

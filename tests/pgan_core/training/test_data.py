@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pgan_core.training.data import DataError, RealImages, box_average, fade, load_images
+from pgan_core.picture_data import DataError, box_average, load_images
+from pgan_core.training.data import RealImages, fade
 
 OFFICIAL = Path(__file__).parents[2] / "fixtures" / "growth" / "tf_losses.npz"
 
