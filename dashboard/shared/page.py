@@ -25,6 +25,12 @@ def formula_box(latex: str, words: str, where: str = "") -> None:
         text.markdown(words + (f"  \n:small[:gray[{where}]]" if where else ""))
 
 
+def open_page(name: str, state: dict) -> None:
+    """Go to another page; `state` is what its controls, by key, begin with."""
+    st.session_state.update(state)
+    st.switch_page(f"pages/{name}/page.py", query_params={key: str(value) for key, value in state.items()})
+
+
 def plain(text: object) -> str:
     """Text from outside (a file's keys, an error about them) as markdown shows it: no link, picture or formula."""
     marks = {ord(mark): f"\\{mark}" for mark in "*[]<>$#~|"}

@@ -9,6 +9,7 @@ from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.layer_runs import Setting
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
+from dashboard.shared.page import open_page
 from dashboard.shared.picture_grid import picture_grid
 from dashboard.shared.ridgelines import histogram_bars
 from pgan_core.inspection import PointStatistics
@@ -111,5 +112,4 @@ def _dissection_button(layer: str, unit: int) -> None:
     """The way to the unit's place on the dissection page."""
     if st.button(f"What does unit {unit} mean?", icon=":material/biotech:", key="activations_meaning"):
         place = {"dissection_view": "One unit", "dissection_layer": layer, "dissection_unit": unit}
-        st.session_state.update(place)
-        st.switch_page("pages/dissection/page.py", query_params={name: str(value) for name, value in place.items()})
+        open_page("dissection", place)

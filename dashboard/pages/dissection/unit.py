@@ -10,6 +10,7 @@ from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dashboard.shared.dissections import Found
 from dashboard.shared.export import export_bar
+from dashboard.shared.page import open_page
 from dissection.result import LayerDissection
 from dissection.scoring.tally import overlap_ceiling
 from pgan_core.pictures import encode
@@ -58,8 +59,7 @@ def show_maps(name: str, unit: int) -> None:
         "activations_point_generator": name,
         "activations_unit": unit,
     }
-    st.session_state.update(place)
-    st.switch_page("pages/activations/page.py", query_params={key: str(value) for key, value in place.items()})
+    open_page("activations", place)
 
 
 def facts(item: Found, layer: LayerDissection, unit: int) -> None:
