@@ -16,7 +16,6 @@ Section 2 and table 2 of Karras et al. 2018.
 """
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,43 +23,18 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from pgan_core.generator_config import GeneratorConfig, LayerSpec, layer_specs
 from pgan_core.layers import (
     LayerWeights,
     batch_norm,
-    he_constant,
     local_response_norm,
     pixel_norm,
     upsample,
 )
-from pgan_core.network import Network, NetworkConfig, as_tensor, split_labels
+from pgan_core.network import Network, as_tensor, split_labels
+from pgan_core.prepared import PreparedForm, folded_layers
 
 Edit = Callable[[Tensor], Tensor]  # an activation N x C x H x W to its edited form; see dissection.interventions
-
-
-@dataclass(frozen=True)
-class GeneratorConfig(NetworkConfig):
-    """Everything that makes one generator another function than the next, beside its weights.
-
-    The defaults are the paper's; what published variants do otherwise is an option here, never another class.
-    """
-
-    latent_dim: int = 512
-    label_dim: int = 0  # labels are one-hot and concatenated to the latent
-    pixel_norm: str = "after"  # "after" the non-linearity, "before" it (rosinality), or "off"
-    pixel_norm_eps: float = 1e-8
-    pixel_norm_eps_outside: bool = False  # MMGeneration adds eps outside the root
-    pixel_norm_skip: tuple[str, ...] = ()  # layers without it (pro_gan_pytorch: "4x4/dense")
-    latent_norm: str = "joint"  # of "joint" latent and labels, "latent" alone, "both" in turn (genforce), or "off"
-    latent_norm_eps: float = 1e-8
-    label_embedding: bool = False  # labels pass a stored matrix first (rosinality)
-    output: str = "linear"  # or "tanh", "clamp" (to [-1, 1])
-    output_first: bool = False  # the output function acts on each picture before blending (pengge), not after
-
-    CHOICES = NetworkConfig.CHOICES | {
-        "pixel_norm": ("after", "before", "off"),
-        "latent_norm": ("joint", "latent", "both", "off"),
-        "output": ("linear", "tanh", "clamp"),
-    }
 
 
 @dataclass
@@ -69,48 +43,6 @@ class Run:
 
     images: Tensor | None = None
     activations: dict[str, Tensor] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class LayerSpec:
-    """One layer of the list: its name, what it is, and the shape of its stored weight."""
-
-    name: str  # "8x8/conv0"
-    kind: str  # "dense", "conv" or "rgb"
-    resolution: int  # of its output
-    in_features: int
-    out_features: int
-    upsamples: bool = False
-
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        if self.kind == "dense":
-            return (self.out_features * 16, self.in_features)
-        k = 1 if self.kind == "rgb" else 3
-        return (self.out_features, self.in_features, k, k)
-
-    @property
-    def constant(self) -> float:
-        """The paper's c: gain sqrt(2), in the first dense layer sqrt(2)/4 (its fan-in counts 16 places), to-RGB 1."""
-        gain = {"dense": math.sqrt(2) / 4, "conv": math.sqrt(2), "rgb": 1.0}[self.kind]
-        return he_constant(math.prod(self.weight_shape[1:]), gain)
-
-
-def layer_specs(config: GeneratorConfig) -> tuple[LayerSpec, ...]:
-    """The generator's layers in order, each size's to-RGB after its convolutions (table 2 of the paper)."""
-    specs, below = [], None
-    for r, width in config.width.items():
-        size = f"{r}x{r}"
-        if below is None:
-            specs.append(LayerSpec(f"{size}/dense", "dense", r, config.latent_dim + config.label_dim, width))
-            specs.append(LayerSpec(f"{size}/conv", "conv", r, width, width))
-        else:
-            specs.append(LayerSpec(f"{size}/conv0", "conv", r, below, width, upsamples=True))
-            specs.append(LayerSpec(f"{size}/conv1", "conv", r, width, width))
-        if r in config.rgb_sizes:
-            specs.append(LayerSpec(f"{size}/rgb", "rgb", r, width, config.image_channels))
-        below = width
-    return tuple(specs)
 
 
 class Generator(Network):
@@ -129,6 +61,7 @@ class Generator(Network):
         """weights by layer name as a checkpoint stores them, or None for a fresh N(0, 1) network from ``seed``."""
         super().__init__(config, layer_specs(config), weights, seed)
         self.norm_kind, self.fused = "on", False  # changed only in a variant
+        self.form: PreparedForm | None = None  # of a prepared generator
         if config.label_embedding and label_embedding is None:
             label_embedding = torch.eye(config.label_dim)
         self.label_embedding = nn.Parameter(label_embedding) if label_embedding is not None else None
@@ -211,6 +144,11 @@ class Generator(Network):
         result.images = self.blend(pictures.get(old), pictures[new], alpha)
         return result
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """float32 at least where the layers are prepared: latents are normalised before they are shortened."""
+        return super().input_dtype if self.form is None else torch.promote_types(self.form.dtype, torch.float32)
+
     def variant(self, pixel_norm: str = "on", equalized: bool = True, fused: bool = False) -> "Generator":
         """A changed network that shares this one's weights and mutates nothing.
 
@@ -220,15 +158,30 @@ class Generator(Network):
         """
         if pixel_norm not in ("on", "off", "lrn", "batch"):
             raise ValueError(f"pixel_norm is one of on, off, lrn, batch, not {pixel_norm!r}")
+        if self.form is not None:  # its constants are folded
+            raise ValueError("a prepared generator has no variants: prepare the generator's variant instead")
         twin = copy.copy(self)  # shallow: the layers are the same objects
         twin.norm_kind, twin.equalized, twin.fused = pixel_norm, equalized, fused
         return twin
 
     def prepared(self, dtype: torch.dtype = torch.float32) -> "Generator":
-        """The inference form of this generator (see pgan_core.prepared): faster, the same pictures to rounding."""
-        from pgan_core.prepared import PreparedGenerator  # it builds on this module
+        """The inference form of this generator (see pgan_core.prepared): faster, the same pictures to rounding.
 
-        return PreparedGenerator(self, dtype).to(self.device).eval()
+        Itself where it is prepared; raises ValueError if that is for another dtype.
+        """
+        if self.form is not None:
+            if dtype != self.form.dtype:
+                found = self.form.dtype
+                raise ValueError(f"this generator is prepared for {found}: prepare the generator itself for {dtype}")
+            return self
+        fast = Generator.__new__(Generator)
+        nn.Module.__init__(fast)  # not Generator's: the layers are made from this one's
+        fast.config, fast.specs, fast.form = self.config, self.specs, PreparedForm(self.config, dtype)
+        fast.norm_kind, fast.equalized, fast.fused = self.norm_kind, self.equalized, False
+        fast.layers = folded_layers(self.specs, self.layers, self.equalized, dtype)
+        embedding = self.label_embedding
+        fast.register_buffer("label_embedding", None if embedding is None else embedding.detach())
+        return fast.to(self.device).eval()
 
     # ---- the steps of a walk -------------------------------------------------------------------------------------
 
@@ -251,6 +204,8 @@ class Generator(Network):
                 yield f"{spec.name}:norm", partial(self._norm, spec)
 
     def _linear(self, spec: LayerSpec, x: Tensor) -> Tensor:
+        if self.form is not None:
+            return self.layers[spec.name](x)
         resize = ("fused up" if self.fused else "up") if spec.upsamples else None
         return self.layers[spec.name](x, resize, equalized=self.equalized)
 
@@ -263,16 +218,21 @@ class Generator(Network):
             return x
         return self._pixel_norm(x)
 
+    def _nonlinearity(self, x: Tensor) -> Tensor:
+        return super()._nonlinearity(x) if self.form is None else self.form.nonlinearity(x)
+
     def _pixel_norm(self, x: Tensor) -> Tensor:
+        if self.form is not None:
+            return self.form.pixel_norm(x)
         return pixel_norm(x, self.config.pixel_norm_eps, self.config.pixel_norm_eps_outside)
 
     def _enter(self, x: Tensor) -> Tensor:
-        """A walk's first tensor, in the form that the layers take (another one in the prepared form)."""
-        return x
+        """A walk's first tensor, in the form that the layers take."""
+        return x if self.form is None else self.form.enter(x)
 
     def _kept(self, x: Tensor) -> Tensor:
         """A kept activation, in the form that callers get."""
-        return x
+        return x if self.form is None else self.form.kept(x)
 
     def _input(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Latent and labels to what enters the first layer: concatenated and normalised as the configuration says."""

@@ -9,12 +9,17 @@ fewer products still (`pgan_core.fewer_products`: 9, and 9 where a plain 3x3 spe
 non-linearity and pixel norm write in place. A prepared generator is a copy of the weights: it does not train.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgan_core.fewer_products import DifferenceUpsampling, WinogradConvolution
-from pgan_core.generator import Generator, LayerSpec
+from pgan_core.generator_config import GeneratorConfig, LayerSpec
 from pgan_core.layers import EqualizedLayer, upsample_kernel
 
 WIDE_UPSAMPLING = 512  # input features from which fewer products beat the processor's own convolution (benchmarks/)
@@ -54,54 +59,34 @@ class FoldedLayer(nn.Module):
         return F.conv2d(x, self.weight, self.bias, padding=self.weight.shape[-1] // 2)
 
 
-class PreparedGenerator(Generator):
-    """A Generator whose layers are folded; made by `Generator.prepared`."""
+def folded_layers(
+    specs: Sequence[LayerSpec], layers: Mapping[str, EqualizedLayer], equalized: bool, dtype: torch.dtype
+) -> nn.ModuleDict:
+    """A generator's layers by name, each with its constant folded in."""
+    return nn.ModuleDict({spec.name: FoldedLayer(spec, layers[spec.name], equalized, dtype) for spec in specs})
 
-    def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32):
-        nn.Module.__init__(self)  # not Generator's: the layers are made from the given one's
-        self.config, self.specs = generator.config, generator.specs
-        self.norm_kind, self.equalized = generator.norm_kind, generator.equalized
-        self.dtype = dtype
-        self.layers = nn.ModuleDict(
-            {s.name: FoldedLayer(s, generator.layers[s.name], self.equalized, dtype) for s in self.specs}
-        )
-        embedding = generator.label_embedding
-        self.register_buffer("label_embedding", None if embedding is None else embedding.detach())
 
-    @property
-    def device(self) -> torch.device:
-        return next(self.buffers()).device
+@dataclass(frozen=True)
+class PreparedForm:
+    """What a walk through folded layers does otherwise than one through stored ones; holds no tensors."""
 
-    @property
-    def input_dtype(self) -> torch.dtype:
-        return torch.promote_types(self.dtype, torch.float32)  # latents are normalised before they are shortened
+    config: GeneratorConfig
+    dtype: torch.dtype = torch.float32
 
-    def variant(self, *_, **__) -> Generator:
-        """Not of a prepared form, whose constants are folded: take the generator's variant and prepare that."""
-        raise ValueError("a prepared generator has no variants: prepare the generator's variant instead")
-
-    def prepared(self, dtype: torch.dtype = torch.float32) -> Generator:
-        """Itself. Raises ValueError for another dtype: prepare the generator instead."""
-        if dtype != self.dtype:
-            raise ValueError(f"this generator is prepared for {self.dtype}: prepare the generator itself for {dtype}")
-        return self
-
-    def _enter(self, x: Tensor) -> Tensor:
+    def enter(self, x: Tensor) -> Tensor:
         """A copy, for what follows writes in place."""
         layout = torch.channels_last if x.dim() == 4 else torch.preserve_format
         return x.to(self.dtype, copy=True, memory_format=layout)
 
-    def _kept(self, x: Tensor) -> Tensor:
+    def kept(self, x: Tensor) -> Tensor:
         """A copy, for what follows writes in place; in float32, which holds every number of the shorter kinds."""
         return x.to(torch.float32, copy=True)
 
-    def _linear(self, spec: LayerSpec, x: Tensor) -> Tensor:
-        return self.layers[spec.name](x)
-
-    def _nonlinearity(self, x: Tensor) -> Tensor:
+    def nonlinearity(self, x: Tensor) -> Tensor:
+        """In place."""
         return x.relu_() if self.config.activation == "relu" else F.leaky_relu_(x, self.config.slope)
 
-    def _pixel_norm(self, x: Tensor) -> Tensor:
+    def pixel_norm(self, x: Tensor) -> Tensor:
         """As layers.pixel_norm: one pass that reads, one that scales."""
         norm = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)  # sqrt(C mean_c(x^2))
         root_c, eps = x.shape[1] ** 0.5, self.config.pixel_norm_eps

@@ -14,7 +14,6 @@ from dissection.scoring.segmenter import Segmenter
 from pgan_core import Generator
 from pgan_core.latents import classes_from_seeds, inputs_from_seeds
 from pgan_core.network import one_hot
-from pgan_core.prepared import PreparedGenerator
 
 BATCH_PIXELS = 1 << 17  # of the pictures of one batch: 32 pictures of 64 x 64
 
@@ -23,7 +22,7 @@ BATCH_PIXELS = 1 << 17  # of the pictures of one batch: 32 pictures of 64 x 64
 class Job:
     """Everything that decides the result, and how far the sample's parts reach."""
 
-    generator: PreparedGenerator
+    generator: Generator  # prepared
     layers: tuple[str, ...]
     segmenter: Segmenter
     samples: int
@@ -111,9 +110,9 @@ def segmenter_name(segmenter: Segmenter) -> str:
     return str(getattr(segmenter, "name", type(segmenter).__name__))
 
 
-def prepared(generator: Generator) -> PreparedGenerator:
+def prepared(generator: Generator) -> Generator:
     """The generator's fast form."""
-    return generator if isinstance(generator, PreparedGenerator) else generator.prepared()
+    return generator.prepared() if generator.form is None else generator
 
 
 def fingerprint(generator: Generator) -> str:
