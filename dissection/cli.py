@@ -22,7 +22,7 @@ from dissection.result import ARRAYS, SETTINGS, Dissection, LayerDissection
 from dissection.scoring.progress import Cancelled, Progress
 from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core import Generator, load_checkpoint
+from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.shell import check_folder, model_file
 
 WORK = "unfinished"  # below the output folder
@@ -104,14 +104,6 @@ def run_dissection(args: argparse.Namespace, progress, cancelled) -> Dissection:
         progress=progress,
         cancelled=cancelled,
     )
-
-
-def load_generator(name: str | Path, device: str = "cpu", weights: str = "ema") -> Generator:
-    """The generator of a checkpoint or a model by its name; ValueError where there is none."""
-    generator = load_checkpoint(model_file(name), device=device, weights=weights).generator
-    if generator is None:
-        raise ValueError(f"{name} has no generator")
-    return generator
 
 
 def parse_threshold(text: str) -> str | float:

@@ -20,10 +20,10 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from tqdm import tqdm
 
-from dissection.cli import load_generator
 from dissection.segmenters import Segmenter
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core import Generator
+from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.directions import FIRST_SEED, Directions, concept_direction, consistent_direction
 from pgan_core.latents import check_latents, inputs_from_seeds
 from pgan_core.shell import check_file, model_file

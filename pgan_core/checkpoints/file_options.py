@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pgan_core.checkpoints.loading import Checkpoint, load_checkpoint
+from pgan_core.generator import Generator
 from pgan_core.shell import model_file
 
 OPTIONS = ("output", "score", "normalize_latents", "fused", "stddev_group", "alpha")  # as load_checkpoint calls them
@@ -29,8 +30,16 @@ def open_files(args: argparse.Namespace, weights: str = "ema") -> Checkpoint:
     return load_checkpoint(source(args), weights=weights, **said(args))
 
 
+def load_generator(name: str | Path, device: str = "cpu", weights: str = "ema") -> Generator:
+    """The generator of a file, or of a model by its name. Raises ValueError where there is none."""
+    generator = load_checkpoint(model_file(name), device=device, weights=weights).generator
+    if generator is None:
+        raise ValueError(f"{name} has no generator")
+    return generator
+
+
 def source(args: argparse.Namespace) -> Path | list[Path]:
-    """One file, or a generator's and a discriminator's, as load_checkpoint takes them; models go by their names, too."""
+    """One file, or a generator's and a discriminator's; models go by their names, too."""
     files = [model_file(name) for name in args.files]
     return files[0] if len(files) == 1 else files
 
