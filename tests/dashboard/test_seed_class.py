@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,8 +24,12 @@ from dissection.interventions import insert, to_json
 from dissection.interventions_cli import run_edit
 from dissection.output.overlays import make_material
 from pgan_core.pictures import to_uint8
+<<<<<<< HEAD
 from tests.dashboard.pages.growth.test_formats import PUBLISHED
+=======
+>>>>>>> core
 
+CONDITIONAL = Path(__file__).resolve().parents[1] / "fixtures" / "checkpoints" / "tf_official_cond" / "checkpoint.pkl"
 SEED = 7
 
 
@@ -32,7 +37,7 @@ SEED = 7
 def folder(tmp_path_factory, model_folder):
     """A conditional model and one without classes."""
     path = tmp_path_factory.mktemp("conditional")
-    shutil.copy(PUBLISHED / "tf_official_cond" / "checkpoint.pkl", path / "conditional.pkl")
+    shutil.copy(CONDITIONAL, path / "conditional.pkl")
     shutil.copy(model_folder / "first" / "16x16-end.safetensors", path / "plain.safetensors")
     return path
 
@@ -116,15 +121,6 @@ def test_a_model_in_another_class_is_another_key_of_caches_and_the_same_network(
     assert [model.label for model in models] == [None, 0, 1, None]
     assert len({model.identity for model in models}) == 3
     assert len({id(session.prepared(model)) for model in models}) == 1
-
-
-@pytest.fixture
-def open_conditional(folder, open_app, monkeypatch):
-    def run(page: str, **query: str):
-        monkeypatch.setenv("PGGAN_LAB_MODELS", str(folder))
-        return open_app(page, **query)
-
-    return run
 
 
 def classes(app) -> list:

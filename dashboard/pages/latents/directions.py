@@ -65,10 +65,8 @@ def found_directions(model: session.Model, source: str, layer: str, look: Look) 
 
 def found_concepts(model: session.Model, names: list[str], look: Look) -> dict[str, Directions]:
     """The directions of concepts by name, from memory or each under a bar."""
-    segmenter, saved = (
-        load_toytown(device=model.generator.device),
-        {} if look.label is not None else saved_concepts(model),
-    )
+    segmenter = load_toytown(device=model.generator.device)
+    saved = {} if look.label is not None else saved_concepts(model)
     return {
         name: saved.get(name)
         or with_progress(

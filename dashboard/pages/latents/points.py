@@ -164,7 +164,7 @@ def edit(points: KeyPoints, latent_dim: int) -> None:
     st.text_input(
         "Points", key="latents_typed", on_change=typed, args=(latent_dim,),
         help="With commas: a seed `17`, its third neighbour `17~3`, a sum `3-7+12`, a place in the plane of seeds "
-        "`@2.5:0.5`. `!` pins a point.",
+        "`@2.5:0.5`. `17#2` is seed 17 as class 2, where the model has classes. `!` pins a point.",
     )  # fmt: skip
     st.file_uploader(
         "Import latents", ["npz", "npy", "json"], key="latents_import", on_change=imported, args=(latent_dim,)
