@@ -24,10 +24,6 @@ from dissection.interventions import insert, to_json
 from dissection.interventions_cli import run_edit
 from dissection.output.overlays import make_material
 from pgan_core.pictures import to_uint8
-<<<<<<< HEAD
-from tests.dashboard.pages.growth.test_formats import PUBLISHED
-=======
->>>>>>> core
 
 CONDITIONAL = Path(__file__).resolve().parents[1] / "fixtures" / "checkpoints" / "tf_official_cond" / "checkpoint.pkl"
 SEED = 7
