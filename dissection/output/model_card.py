@@ -27,23 +27,23 @@ BEGIN, END = (
 )
 MODEL, LIGHT = "toytown128", "toytown64"
 SECOND_RELEASE = 0.04  # the IoU above which the second release of GAN Dissection calls a unit interpretable
-PREVIOUS = {  # held-out IoU of the segmenter that worked at 64x64: clean and degraded scenes
-    "mean": (0.9804, 0.9163),
-    "sky": (0.9943, 0.9792),
-    "sun": (0.9916, 0.9307),
-    "moon": (0.9937, 0.9341),
-    "cloud": (0.9894, 0.9285),
-    "mountain": (0.9573, 0.9040),
-    "grass": (0.9930, 0.9668),
-    "road": (0.9963, 0.9707),
-    "wall": (0.9866, 0.9211),
-    "roof": (0.9800, 0.9253),
-    "window": (0.9831, 0.8780),
-    "door": (0.9980, 0.9155),
-    "chimney": (0.9507, 0.8406),
-    "trunk": (0.9795, 0.8564),
-    "foliage": (0.9694, 0.9228),
-    "fence": (0.9428, 0.8702),
+PREVIOUS = {  # held-out IoU of the segmenter that worked at 64x64: on scenes of 64x64, and of 128x128
+    "mean": (0.9804, 0.9397),
+    "sky": (0.9943, 0.9882),
+    "sun": (0.9916, 0.9642),
+    "moon": (0.9937, 0.9592),
+    "cloud": (0.9894, 0.9590),
+    "mountain": (0.9573, 0.9417),
+    "grass": (0.9930, 0.9710),
+    "road": (0.9963, 0.9615),
+    "wall": (0.9866, 0.9372),
+    "roof": (0.9800, 0.9482),
+    "window": (0.9831, 0.8951),
+    "door": (0.9980, 0.9262),
+    "chimney": (0.9507, 0.8948),
+    "trunk": (0.9795, 0.8882),
+    "foliage": (0.9694, 0.9549),
+    "fence": (0.9428, 0.9060),
 }
 
 
@@ -155,10 +155,11 @@ def segmenter(found: dict) -> str:
         [name, *(f"{kinds[kind][name]:.3f}" for kind in kinds), *(f"{value:.3f}" for value in previous)]
         for name, previous in PREVIOUS.items()
     ]
-    head = ["IoU on held-out scenes", f"{size}x{size}", "degraded", "made at 64x64", "previous", "previous, degraded"]
+    head = ["IoU on held-out scenes", f"{size}x{size}", "degraded", "made at 64x64"]
+    head += ["previous at 64x64", "previous at 128x128"]
     return (
         f"{table(head, rows)}\n\n{found['test_scenes']:,} scenes that it never trained on. The previous segmenter "
-        "worked at 64x64 and was measured there, on its own kind of degradation: compare its columns with care."
+        "worked at 64x64: its maps are enlarged for scenes of 128x128, 500 of them."
     )
 
 
