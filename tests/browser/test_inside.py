@@ -126,7 +126,7 @@ def test_the_channel_browser(visit):
     page = open_page(visit, "activations", activations_view="Feature+maps", activations_count=4)
     press(page, "activations_order")
     press(page, "activations_scale")
-    pick(page, "activations_shown", "48")
+    pick(page, "activations_shown", "96")
     unit = page.get_by_role("spinbutton", name="Unit")
     first = unit.input_value()
     grid = page.locator(".lab-picture-grid img")

@@ -1,11 +1,14 @@
 """Which files the app offers, and in which order."""
 
 import os
+import shutil
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from dashboard import library
+from pgan_core import load_checkpoint
+from pgan_core.checkpoints.native import save_checkpoint
 
 
 def test_models_are_the_checkpoints_of_the_allowed_folders(model_folder, tmp_path, monkeypatch):
@@ -50,3 +53,12 @@ def test_a_foreign_file_is_its_own_only_stage(tmp_path):
 def test_without_a_named_folder_the_assets_are_offered(monkeypatch):
     monkeypatch.delenv("PGGAN_LAB_MODELS", raising=False)
     assert library.folders() == [library.ASSETS]
+
+
+def test_weights_before_averaging_come_after_the_models(model_folder, tmp_path, monkeypatch):
+    part = load_checkpoint(model_folder / "first" / "16x16-end.safetensors")
+    save_checkpoint(tmp_path / "raw.safetensors", part.generator, metadata={"kimg": 9e9, "of": "final.safetensors"})
+    shutil.copy(model_folder / "first" / "4x4-end.safetensors", tmp_path / "final.safetensors")
+    monkeypatch.setenv("PGGAN_LAB_MODELS", str(tmp_path))
+    assert list(library.models()) == ["final", "raw"]
+    assert library.stages(tmp_path / "raw.safetensors") == [tmp_path / "raw.safetensors"]

@@ -158,7 +158,7 @@ def test_what_a_link_asks_in_vain_is_one_sentence(open_page):
     app = open_page("growth", model="gone", seed="-1", growth_pictures="7", growth_at="late", read="alpha:much")
     for words in (
         "model “gone” (shown: run/16x16-end)",
-        "seed “-1” (shown: 0)",
+        f"seed “-1” (shown: {session.DEFAULT_SEED})",
         "pictures “7”",
         "at “late”",
         "alpha “much”",

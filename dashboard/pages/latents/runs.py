@@ -99,7 +99,7 @@ def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
     A network that normalises its latents sees the same pictures on both ways: each frame is the one of the walk whose
     latent has the nearest direction, and nothing is rendered.
     """
-    if model.generator.config.latent_norm == "off":
+    if not sees_directions_only(model.generator):
         return walk_film(model, on_lerp(recipe), look)
 
     def work(_progress) -> Film:
@@ -109,6 +109,12 @@ def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
 
     key = ("lerp", model.identity, recipe, look)
     return with_progress(key, work, "The straight way", entries=ENTRIES, patience=0.5)
+
+
+def sees_directions_only(generator: Generator) -> bool:
+    """Whether a latent's length is lost on the network's way in; normed jointly with labels it is not."""
+    config = generator.config
+    return config.latent_norm in ("latent", "both") or (config.latent_norm == "joint" and not config.label_dim)
 
 
 def nearest_directions(z: Tensor, among: Tensor) -> np.ndarray:

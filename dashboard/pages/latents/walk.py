@@ -15,6 +15,7 @@ from dashboard.pages.latents.runs import (
     lerp_film,
     on_lerp,
     perceptual,
+    sees_directions_only,
     travel,
     walk_film,
 )
@@ -149,7 +150,7 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) 
         return
     play(shown, recipe, latent_dim, f"{model.identity}/{recipe}/{look}/{beside}")
     exports(model, recipe, look, film)
-    normalises = model.generator.config.latent_norm != "off"
+    normalises = sees_directions_only(model.generator)
     words = WHY.format(dim=latent_dim) + (NORMALISED if normalises else NOT_NORMALISED)
     formula_box(EQUATION, words, "Shoemake 1985; White 2016. PGGAN's official videos use a smoothed random walk.")
     if recipe.frames > 1:

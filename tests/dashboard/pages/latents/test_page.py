@@ -13,11 +13,12 @@ from PIL import Image
 from dashboard.pages.latents.directions_view import STEPS, Dial, strip_latents
 from dashboard.pages.latents.key_points import LEAST, MOST, KeyPoint, KeyPoints
 from dashboard.pages.latents.plane_view import SIDE, corner, map_places
+from dashboard.pages.latents.runs import nearest_directions, on_lerp
 from dashboard.pages.latents.sprites import sprite_sheet
 from dissection.concept_directions import save_directions
 from pgan_core.directions import Directions
 from pgan_core.latent_points import to_json, to_npz
-from pgan_core.latents import latents_from_seeds
+from pgan_core.latents import angle_between, latents_from_seeds
 from pgan_core.walk_recipe import WalkRecipe
 from tests.dashboard.pages.growth.test_formats import PUBLISHED
 from tests.dashboard.pages.growth.test_page import find
@@ -272,3 +273,12 @@ def test_the_plane_shows_its_map_and_gives_a_key_point(open_app):
     assert clean(app) and (sent["x0"], sent["y0"]) == (2, 1)
     app.button(key="latents_take_place").click().run()
     assert clean(app) and texts(app)[0] == "@3.200:1.900"
+
+
+def test_lerp_is_made_of_the_frames_with_the_nearest_directions():
+    recipe = WalkRecipe("points", ("0", "1"), 41, False)
+    slerp, lerp = recipe.latents(16), on_lerp(recipe).latents(16)
+    nearest = nearest_directions(lerp, slerp)
+    assert nearest[0] == 0 and nearest[-1] == 40 and (np.diff(nearest) >= 0).all()
+    step = angle_between(slerp[:-1], slerp[1:]).max()
+    assert angle_between(lerp, slerp[nearest]).max() <= step / 2 + 1e-4  # as near as frames allow

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.pages.quality import figures, sources
+from dashboard.pages.quality import distance, figures, sources
 from dashboard.pages.quality import figures_variation as variation
 from dashboard.shared.images import data_uri
 from pgan_core.metrics import nearest_files
@@ -40,6 +40,21 @@ def test_toy_town_against_itself_lies_at_the_floor(open_app):
     app.selectbox(key=box).select(sources.TOWN).run()
     assert not app.exception
     assert 0.7 < float(app.metric[0].delta.split()[0]) < 1.3 < 0.3 * times
+
+
+@pytest.mark.parametrize(
+    ("few", "asked", "counts"), [(17.9, "enough", [256, 1024]), (48.1, "enough", [256]), (17.9, 64, [64])]
+)
+def test_more_pictures_where_few_cannot_tell_the_sets_apart(monkeypatch, few, asked, counts):
+    seen = []
+
+    def compare(_real, _fake, _size, count, _seed):
+        seen.append(count)
+        return {"distance": {"average": few}, "floor": {"average": 17.7}, "count": count}
+
+    monkeypatch.setattr(distance, "compare", compare)
+    monkeypatch.setattr(sources, "most", lambda _source: None)
+    assert distance.measured("real", "fake", 16, asked, 0)["count"] == counts[-1] and seen == counts
 
 
 def test_another_direction_is_another_slice(open_app):
