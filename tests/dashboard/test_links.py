@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import session
 from dissection import dissect
 from dissection.segmenters.toytown import load_toytown
 from pgan_core import load_checkpoint

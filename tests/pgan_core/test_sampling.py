@@ -68,7 +68,7 @@ def test_walk_writes_every_form_and_its_latents_can_be_sampled(checkpoint, tmp_p
         (["sample", "--seeds", "9-3"], "go backwards"),
         (["sample", "--resolution", "32"], "4, 8, 16 pixels, not 32"),
         (["sample", "--alpha", "2"], "0 to 1, not 2"),
-        (["sample", "--label", "1"], "0 classes"),
+        (["sample", "--label", "1"], "no classes"),
         (["sample", "--columns", "0"], "one column"),
         (["sample", "--device", "nowhere"], "device 'nowhere'"),
         (["sample", "--latents", "missing.npz"], "missing.npz"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dashboard import session
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.layer_runs import Setting
 from dashboard.shared.progress import Results
@@ -100,27 +101,13 @@ def test_the_speed_experiment_runs_and_keeps_what_it_reached(open_app):
     assert not experiment.running
 
 
-class _Model:
-    """What layer_runs needs of a session.Model."""
-
-    identity = "test"
-    device = "cpu"
-
-    def __init__(self, generator, discriminator):
-        self.generator, self.discriminator = generator, discriminator
-        self.info = {"latent_dim": generator.config.latent_dim, "label_dim": 0}
-
-
 def test_saved_activations_are_those_of_a_whole_run(model_folder):
-    from pgan_core import load_checkpoint
-
-    checkpoint = load_checkpoint(model_folder / "first" / "16x16-end.safetensors")
-    model = _Model(checkpoint.generator, checkpoint.discriminator)
+    model = session.open_model("16x16-end", model_folder / "first" / "16x16-end.safetensors")
     setting = Setting("generator", seed=3, count=4, norm="batch")
     found = np.load(io.BytesIO(layer_runs.activations_file(model, setting, ["8x8/conv1", "16x16/conv0:pre"])))
     z, _ = layer_runs.sample(model, setting)
     with torch.inference_mode():
-        kept = checkpoint.generator.variant(pixel_norm="batch").run(z, keep=list(found)).activations
+        kept = model.generator.variant(pixel_norm="batch").run(z, keep=list(found)).activations
     for point in found:
         assert np.allclose(found[point], kept[point].numpy(), atol=1e-5)
 
