@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_md5
+from streamlit.util import calc_hash
 
 from dashboard import session
 from dissection import dissect
@@ -74,7 +74,7 @@ def open_page(dissected, monkeypatch):
         for name, value in query.items():
             app.query_params[name] = value
         if page != "growth":
-            app._page_hash = calc_md5(page)  # before the first run switch_page knows pages by their files' names only
+            app._page_hash = calc_hash(page)  # before the first run switch_page knows pages by their files' names only
         app.run()
         assert not app.exception, app.exception
         return app
