@@ -80,15 +80,19 @@ def test_the_page_takes_what_is_stored(hand, causes):
         assert proposal(hand.item, hand.model, "door", verb) == causes.proposal("door", aim)
 
 
-@pytest.mark.parametrize(("concept", "ground"), [("door", "wall"), ("window", "wall"), ("chimney", "roof")])
-def test_painting_grows_what_is_stored_there_and_not_in_the_sky(hand, causes, concept, ground):
+@pytest.mark.parametrize(
+    ("concept", "ground", "not_in_the_sky"),
+    [("door", "wall", True), ("window", "wall", True), ("chimney", "roof", False)],  # chimneys do grow in the sky
+)
+def test_painting_grows_what_is_stored_there(hand, causes, concept, ground, not_in_the_sky):
     table, shares = causes.contexts[concept], {}
     for place in (ground, "sky"):
         grew = hand.grew(concept, place)
         shares[place] = np.mean(grew)
         assert len(grew) >= 20
         assert abs(shares[place] - table.grew[place]) < 3 * error(table.grew[place], table.places[place], len(grew))
-    assert shares[ground] > shares["sky"]
+    if not_in_the_sky:
+        assert shares["sky"] < 0.1 < shares[ground]
 
 
 def test_trees_that_are_painted_over_go_as_often_as_is_stored(hand, causes):
