@@ -181,13 +181,20 @@ def card(assets: Path = ASSETS) -> str:
         "How it was made": recipe(metadata, counts, logged_gammas(assets / MODEL / "log.jsonl", metadata["phases"])),
         "How good its pictures are": "\n\n".join(_quality(assets, name) for name in models),
         "Does it know the world?": f"{shares(world['pixels'])}\n\n{rules(world['rules'])}",
-        "Did it learn scenes by heart?": _json(assets / MODEL / "final.nearest/nearest.json")["sentence"],
+        "Did it learn scenes by heart?": copies(assets / MODEL / "final.nearest/nearest.json"),
         "Faults": faults(_json(assets / "segmenter_faults.json")),
         "What its units mean": units(last, stages(assets) | {"128x128": last}),
         "What its units cause": (assets / "interventions/causes.md").read_text().strip(),
         "The segmenter": segmenter(_json(assets / "segmenter_toytown.json")),
     }
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+
+
+def copies(path: Path) -> str:
+    """Whether pictures are copies of scenes, in a sentence; or that it was not measured."""
+    if path.is_file():
+        return _json(path)["sentence"]
+    return "Not measured for this model yet: `assets/remake.sh nearest` compares with all scenes that it learned from."
 
 
 def short(assets: Path = ASSETS) -> str:
