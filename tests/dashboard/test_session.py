@@ -63,7 +63,7 @@ def remembering_page():
     ("link", "shown"), [(None, "float 1.5"), ("2", "float 2.0"), ("nonsense", "float 1.5"), ("nan", "float 1.5")]
 )
 def test_values_of_no_widget_come_from_the_link_and_go_back_into_it(link, shown):
-    app = AppTest.from_function(remembering_page)
+    app = AppTest.from_function(remembering_page, default_timeout=120)
     if link:
         app.query_params["page_at"] = link
     app.run()
@@ -83,14 +83,17 @@ def options_page():
 
 
 def test_a_link_carries_known_options_and_only_for_the_model_it_names():
-    app = AppTest.from_function(options_page)
+    app = AppTest.from_function(options_page, default_timeout=120)
     app.query_params["read"] = "output:tanh,alpha:0.25,path:/etc/passwd,stddev_group:many"
     app.run()
     assert app.markdown[0].value == str((("alpha", 0.25), ("output", "tanh")))
     assert app.markdown[1].value == "()"
 
 
-@pytest.mark.parametrize(("link", "seed"), [("4294967295", 2**32 - 1), ("4294967296", 0), ("-1", 0), ("text", 0)])
+@pytest.mark.parametrize(
+    ("link", "seed"),
+    [("4294967295", 2**32 - 1), *((link, session.DEFAULT_SEED) for link in ("4294967296", "-1", "text"))],
+)
 def test_a_link_carries_every_seed_and_nothing_else(open_app, link, seed):
     app = open_app("models", seed=link)
     assert not app.exception and app.sidebar.number_input[0].value == seed

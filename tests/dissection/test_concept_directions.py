@@ -106,7 +106,7 @@ def test_night_instead_of_day_is_offered_where_both_are_known(segmenter):
 
 def test_the_command_prints_its_check_as_json(generator, segmenter, tmp_path, monkeypatch, capsys):
     save_checkpoint(tmp_path / "small.safetensors", generator)
-    monkeypatch.setattr(module, "load_segmenter", lambda spec: segmenter)
+    monkeypatch.setattr(module, "load_segmenter", lambda spec, generator: segmenter)
     arguments = [str(tmp_path / "small.safetensors"), "--samples", "300", "--seeds", "5", "--concept"]
     assert module.main([*arguments, "light"]) == 0
     report = json.loads(capsys.readouterr().out)["more light"]

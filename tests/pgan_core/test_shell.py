@@ -72,7 +72,6 @@ CORE = {
     "evaluate": ["town", "--real", "town.npz", "--out", FILE],
     "nearest": ["town", "--real", "town.npz", "--out", FOLDER],
     "train": ["--data", "town.npz", "--out", FOLDER],
-    "ablations": ["--data", "town.npz", "--out", FOLDER],
 }
 MEANING = {
     "run": ["town", "--all-layers", "--out", FOLDER],
@@ -80,6 +79,7 @@ MEANING = {
     "causes": ["town", "--dissection", "dissection", "--out", FOLDER],
 }
 MODULES = {
+    "benchmarks.ablations.__main__": ["--data", "town.npz", "--out", FOLDER],
     "pgan_core.training.export": ["--run", "run", "--out", FOLDER],
     "dissection.world.rules": ["town", "--out", FILE],
     "dissection.concept_directions": ["town", "--save", FILE],
