@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -19,6 +20,8 @@ if __name__ == "__main__":
 
     frame.draw()
 else:
+    # Streamlit takes a folder of this name for its own list of page scripts, and then misses the first visitor's page
+    PagesManager.uses_pages_directory = False
     # torch, once imported, takes large tensors in large pages, whose first use costs less (see docs/SPEED.md)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from dashboard import startup

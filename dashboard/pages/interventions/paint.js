@@ -128,6 +128,7 @@ class Painting {
     if (this.wanted !== data.version) return; // a newer one came meanwhile
     Object.assign(this, {data, images: Object.fromEntries(images)});
     if (!this.points) this.mask.width = this.mask.height = data.side;
+    this.root.style.setProperty("--edge", `${data.edge / (window.devicePixelRatio || 1)}px`); // shown at whole multiples of it
     for (const kind of ["undo", "redo", "reset"]) this.find(`[data-action="${kind}"]`).disabled = !data[kind === "reset" ? "undo" : kind];
     this.draw();
     this.beside();
