@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pgan_core.generator import Generator, rgb_name
-from pgan_core.generator_config import LayerSpec
+from pgan_core.generator_config import GeneratorConfig, LayerSpec
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -51,7 +51,8 @@ class _Writer:
     def __init__(self, generator: Generator, half: bool):
         from onnx import TensorProto, helper, numpy_helper  # a command that needs no ONNX does not wait for it
 
-        self.generator, self.config, self.half = generator, generator.config, half
+        self.generator, self.half = generator, half
+        self.config: GeneratorConfig = generator.config
         self.helper, self.to_tensor = helper, numpy_helper.from_array
         self.FLOAT, self.INT64 = TensorProto.FLOAT, TensorProto.INT64
         self.nodes: list = []
@@ -64,7 +65,7 @@ class _Writer:
         self.nodes.append(self.helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
 
-    def constant(self, name: str, values, dtype=np.float32) -> str:
+    def constant(self, name: str, values, dtype: type = np.float32) -> str:
         self.constants.setdefault(name, np.asarray(values, dtype))
         return name
 
@@ -131,7 +132,7 @@ class _Writer:
         return self.norm("latent:norm", x, config.latent_norm_eps) if config.latent_norm in ("joint", "both") else x
 
     def block_if_reached(self, size: int, specs: Sequence[LayerSpec], x: str, old: str, new: str) -> tuple:
-        """A size's layers, computed only where the walk comes so far; else everything stays and its outputs are empty."""
+        """A size's layers, computed only where the walk comes so far; else its outputs are empty."""
         reached = self.op(f"{size}:reached", "LessOrEqual", [self.constant(f"{size}", size, np.int64), "resolution"])
         main, self.nodes = self.nodes, []
         deeper, picture = self.block(specs, x, ":inner")
@@ -195,8 +196,8 @@ class _Writer:
         return self.op(f"{name}/weight:effective", "Mul", [weight, self.constant(f"{name}/c", layer.c)])
 
     def upsampling(self, spec: LayerSpec, x: str, weight: str, bias: np.ndarray, name: str) -> str:
-        """Nearest-neighbour 2x and a 3x3 convolution, as one convolution of 2x2 taps that gives four features a feature,
-        one for each place of a doubled pixel: 16 multiply-adds where the plain form spends 36.
+        """Nearest-neighbour 2x and a 3x3 convolution, as one convolution of 2x2 taps with four outputs a feature, one
+        for each place of a doubled pixel: 16 multiply-adds where the plain form spends 36.
         """
         layer, (out, into) = spec.name, (spec.out_features, spec.in_features)
         taps = np.stack(
