@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ from pgan_core import Generator
 UNIT_BLOCK = 8  # units whose levels are found together
 BLOCK_BYTES = 1 << 28  # of their maps at most
 MEMORY_BYTES = 1 << 30  # of activations at most are held in memory
+T = TypeVar("T")
 
 
 def dissect(
@@ -112,19 +114,21 @@ def open_spool(job: Job, work: str | Path | None, info: dict) -> Iterator[Spool 
 
 def sample(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
     """Generate and segment the images that levels are chosen from; keep their activations."""
-    batches = job.batches(0, job.level_stop)
-    with reporter.phase("pictures", len(mine(batches))) as step:
-        for index in mine(batches):
-            group = f"sample-{index:05d}"
-            if not spool.has(group):
-                maps, labels = make_batch(job, batches[index])
-                kept = {f"maps-{k}": values.numpy() for k, values in enumerate(maps)}
-                spool.write(group, labels=labels, **kept, **maxima_and_moments(maps))
-            step()
-    barrier()
-    missing = [index for index in range(len(batches)) if not spool.has(f"sample-{index:05d}")]
-    if missing:
+
+    def make(_: str, images: range) -> dict[str, np.ndarray]:
+        maps, labels = make_batch(job, images)
+        kept = {f"maps-{k}": values.numpy() for k, values in enumerate(maps)}
+        return {"labels": labels, **kept, **maxima_and_moments(maps)}
+
+    groups = sample_groups(job)
+    write_groups(spool, reporter, "pictures", groups, make)
+    if not all(map(spool.has, groups)):
         raise DissectionError("The work folder is not shared: this process does not see what the others wrote there.")
+
+
+def sample_groups(job: Job) -> dict[str, range]:
+    """The images of each batch that levels are chosen from, by the group that holds it."""
+    return {f"sample-{index:05d}": images for index, images in enumerate(job.batches(0, job.level_stop))}
 
 
 # ---- step 2: levels -----------------------------------------------------------------------------------------------
@@ -132,22 +136,37 @@ def sample(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
 
 def find_levels(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
     """Find every unit's level and candidate levels, a block of units at a time."""
-    groups = [f"sample-{index:05d}" for index in range(len(job.batches(0, job.level_stop)))]
-    labels = [spool.read(group, "labels", mapped=True) for group in groups]
-    label_pixels = sum(tally.label_counts(part, job.num_concepts).sum(axis=0) for part in labels)
-    blocks = [(k, block) for k in range(len(job.layers)) for block in unit_blocks(job, spool, k)]
-    with (
-        ThreadPoolExecutor(torch.get_num_threads()) as pool,
-        reporter.phase("levels", len(mine(blocks))) as step,
-    ):
-        for index in mine(blocks):
-            layer, block = blocks[index]
-            if not spool.has(levels_group(layer, block)):
-                maps = [spool.read_columns(name, f"maps-{layer}", block) for name in groups]
-                arrays = block_levels(job, list(zip(maps, labels, strict=True)), label_pixels, pool.map)
-                spool.write(levels_group(layer, block), **arrays)
-            step()
-    barrier()
+    label_pixels = sample_label_pixels(job, spool)
+    blocks = {
+        levels_group(k, block): (k, block) for k in range(len(job.layers)) for block in unit_blocks(job, spool, k)
+    }
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+
+        def make(_: str, layer_block: tuple[int, range]) -> dict[str, np.ndarray]:
+            return block_levels(job, UnitBlock(job, spool, *layer_block), label_pixels, pool.map)
+
+        write_groups(spool, reporter, "levels", blocks, make)
+
+
+def sample_label_pixels(job: Job, spool: Spool | MemorySpool) -> np.ndarray:
+    """Pixels of each concept in the images that levels are chosen from, C."""
+    labels = (spool.read(group, "labels") for group in sample_groups(job))
+    return reduce(add, (tally.label_counts(part, job.num_concepts).sum(axis=0) for part in labels))
+
+
+class UnitBlock:
+    """The maps of a few units, batch by batch, each with its label maps; it can be iterated over several times.
+
+    Label maps are opened one batch after another: a process may have only so many files open (often 1,024).
+    """
+
+    def __init__(self, job: Job, spool: Spool | MemorySpool, layer: int, block: range):
+        self.spool, self.groups = spool, list(sample_groups(job))
+        self.maps = [spool.read_columns(group, f"maps-{layer}", block) for group in self.groups]
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for maps, group in zip(self.maps, self.groups, strict=True):
+            yield maps, self.spool.read(group, "labels", mapped=True)
 
 
 def unit_blocks(job: Job, spool: Spool | MemorySpool, layer: int) -> list[range]:
@@ -161,14 +180,14 @@ def levels_group(layer: int, block: range) -> str:
     return f"levels-{layer}-{block.start:05d}-{block.stop:05d}"
 
 
-def block_levels(job: Job, batches: list, label_pixels: np.ndarray, parallel: levels.Map) -> dict[str, np.ndarray]:
+def block_levels(job: Job, batches: UnitBlock, label_pixels: np.ndarray, parallel: levels.Map) -> dict[str, np.ndarray]:
     """Thresholds and level curves of a few units."""
     rule = job.rule
     curves = levels.level_curves(
         batches, job.num_concepts, fraction=rule.fraction, border=rule.border, parallel=parallel
     )
     if rule.raw:
-        values = np.concatenate([maps for maps, _ in batches]).swapaxes(0, 1)
+        values = np.concatenate(batches.maps).swapaxes(0, 1)
         thresholds = [levels.fraction_level(unit, rule.fraction) for unit in values]
     elif rule.fraction is not None:
         thresholds = [curve.level for curve in curves]
@@ -196,18 +215,20 @@ def read_levels(job: Job, spool: Spool | MemorySpool, layer: int, name: str) -> 
 def count_scores(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
     """Count the score images at the chosen levels; those of the second half are generated here."""
     thresholds = [read_levels(job, spool, k, "thresholds") for k in range(len(job.layers))]
-    batches = job.batches(job.score_start, job.samples)
-    with reporter.phase("scores", len(mine(batches))) as step:
-        for index in mine(batches):
-            group = f"scores-{index:05d}"
-            if not spool.has(group):
-                spool.write(group, **batch_scores(job, spool, index, batches[index], thresholds))
-            step()
-    barrier()
+
+    def make(group: str, images: range) -> dict[str, np.ndarray]:
+        return batch_scores(job, spool, group, images, thresholds)
+
+    write_groups(spool, reporter, "scores", score_groups(job), make)
+
+
+def score_groups(job: Job) -> dict[str, range]:
+    """The images of each batch that scores are counted on, by the group that holds its counts."""
+    return {f"scores-{index:05d}": images for index, images in enumerate(job.batches(job.score_start, job.samples))}
 
 
 def batch_scores(
-    job: Job, spool: Spool | MemorySpool, index: int, images: range, thresholds: list[np.ndarray]
+    job: Job, spool: Spool | MemorySpool, group: str, images: range, thresholds: list[np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Counts of one batch: N x U x C for each layer, N x C of labels; with its summary if it is new."""
     arrays = {}
@@ -215,9 +236,9 @@ def batch_scores(
         maps, labels = make_batch(job, images)
         arrays |= maxima_and_moments(maps)
     else:
-        group = f"sample-{index:05d}"
-        labels = spool.read(group, "labels")
-        maps = [torch.from_numpy(spool.read(group, f"maps-{k}")) for k in range(len(job.layers))]
+        sampled = group.replace("scores", "sample")  # the same images
+        labels = spool.read(sampled, "labels")
+        maps = [torch.from_numpy(spool.read(sampled, f"maps-{k}")) for k in range(len(job.layers))]
     size, columns = labels.shape[-2:], tally.concept_columns(labels, job.num_concepts)
     for k, (values, level) in enumerate(zip(maps, thresholds, strict=True)):
         arrays[f"counts-{k}"] = tally.image_counts(values, columns, size, level, job.num_concepts, job.rule.border)
@@ -229,13 +250,11 @@ def batch_scores(
 
 def assemble(job: Job, spool: Spool | MemorySpool, info: dict, top: int, bootstrap: int) -> Dissection:
     """Sum everything up, in the order of the batches."""
-    samples = [f"sample-{i:05d}" for i in range(len(job.batches(0, job.level_stop)))]
-    scores = [f"scores-{i:05d}" for i in range(len(job.batches(job.score_start, job.samples)))]
+    samples, scores = list(sample_groups(job)), list(score_groups(job))
     everything = samples + scores if job.rule.halves else samples
     height, width = spool.read(scores[0], "size").tolist()
-    level_labels = [spool.read(group, "labels", mapped=True) for group in samples]
     shared = {
-        "level_label_pixels": sum(tally.label_counts(part, job.num_concepts).sum(axis=0) for part in level_labels),
+        "level_label_pixels": sample_label_pixels(job, spool),
         "level_pixels": job.level_stop * height * width,
     }
     layers = {}
@@ -278,11 +297,23 @@ def moments(job: Job, spool: Spool | MemorySpool, groups: list[str], layer: int)
 # ---- several processes --------------------------------------------------------------------------------------------
 
 
-def mine(items: Sequence) -> list[int]:
-    """The indexes that fall to this process."""
-    if not distributed.is_initialized():
-        return list(range(len(items)))
-    return list(range(distributed.get_rank(), len(items), distributed.get_world_size()))
+def write_groups(
+    spool: Spool | MemorySpool,
+    reporter: Reporter,
+    phase: str,
+    groups: Mapping[str, T],
+    make: Callable[[str, T], dict[str, np.ndarray]],
+) -> None:
+    """Make and write the groups that fall to this process and are not there yet, then wait for the other processes."""
+    mine = list(groups)
+    if distributed.is_initialized():
+        mine = mine[distributed.get_rank() :: distributed.get_world_size()]
+    with reporter.phase(phase, len(mine)) as step:
+        for group in mine:
+            if not spool.has(group):
+                spool.write(group, **make(group, groups[group]))
+            step()
+    barrier()
 
 
 def barrier() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from dissection.result import Dissection
-from dissection.scoring.job import BATCH_PIXELS, latents_and_labels, prepared
+from dissection.scoring.job import BATCH_PIXELS, label_maps, latents_and_labels, layers_of, prepared
 from dissection.scoring.score import RULES
 from dissection.scoring.tally import resize_maps
 from dissection.segmenters import Segmenter
@@ -53,20 +53,17 @@ def make_material(
     generator = prepared(generator)
     indexes = tuple(sorted({int(index) for index in images}))
     batch = max(1, BATCH_PIXELS // generator.resolution**2)
-    wanted = tuple(getattr(segmenter, "layers", ()))
+    kept = {layer, *(layers_of(segmenter) if segmenter is not None else ())}
     pictures, maps, labels = [], [], []
     for start in range(0, len(indexes), batch):
         seeds = [dissection.info["seed"] + index for index in indexes[start : start + batch]]
-        run = generator.run(
-            latents_and_labels(generator, seeds, dissection.info.get("label")), keep=tuple({layer, *wanted})
-        )
+        z = latents_and_labels(generator, seeds, dissection.info.get("label"))
+        run = generator.run(z, keep=tuple(kept))
         clamped = run.images.clamp(-1, 1)
         pictures.append(to_uint8(clamped))
         maps.append(run.activations[layer].float().cpu())
         if segmenter is not None:
-            extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
-            found = segmenter(clamped, *extra).cpu().numpy()
-            labels.append(found if found.ndim == 4 else found[:, None])
+            labels.append(label_maps(segmenter, clamped, run.activations))
     rule = RULES[dissection.info["rule"]]
     return Material(
         indexes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,25 +138,30 @@ def make_batch(job: Job, images: range, keep: Sequence[str] | None = None) -> tu
     """Activations N x U x h x w of the job's layers (or of those in `keep`), and label maps N x M x H x W."""
     keep = job.layers if keep is None else keep
     seeds = range(job.seed + images.start, job.seed + images.stop)
-    wanted = tuple(getattr(job.segmenter, "layers", ()))
-    run = job.generator.run(
-        latents_and_labels(job.generator, seeds, job.label), keep=tuple(dict.fromkeys((*keep, *wanted)))
-    )
-    pictures = run.images.clamp(-1, 1)
-    extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
-    labels = checked_labels(job.segmenter(pictures, *extra), len(images), job.num_concepts)
+    z = latents_and_labels(job.generator, seeds, job.label)
+    run = job.generator.run(z, keep=tuple(dict.fromkeys((*keep, *layers_of(job.segmenter)))))
     maps = [run.activations[name].float().cpu().contiguous() for name in keep]
-    return maps, labels
+    return maps, label_maps(job.segmenter, run.images.clamp(-1, 1), run.activations)
 
 
-def checked_labels(labels: torch.Tensor, images: int, num_concepts: int) -> np.ndarray:
-    """A segmenter's label maps as N x M x H x W of the smallest type, or ValueError in one sentence."""
-    labels = torch.as_tensor(labels).cpu()
+def layers_of(segmenter: Segmenter) -> tuple[str, ...]:
+    """The layers whose activations a segmenter asks for beside the pictures: its `layers`, usually none."""
+    return tuple(getattr(segmenter, "layers", ()))
+
+
+def label_maps(segmenter: Segmenter, images: torch.Tensor, activations: Mapping[str, torch.Tensor]) -> np.ndarray:
+    """A segmenter's label maps N x M x H x W of pictures in [-1, 1], in the smallest type that holds them.
+
+    activations: of the layers that the segmenter asks for, and maybe others. Raises ValueError for label maps of
+    another kind or shape, and for labels beyond the concepts.
+    """
+    extra = ({name: activations[name] for name in layers_of(segmenter)},) if layers_of(segmenter) else ()
+    labels, num_concepts = torch.as_tensor(segmenter(images, *extra)).cpu(), len(segmenter.concepts)
     if labels.ndim == 3:
         labels = labels[:, None]
-    if labels.ndim != 4 or len(labels) != images or labels.is_floating_point():
+    if labels.ndim != 4 or len(labels) != len(images) or labels.is_floating_point():
         raise ValueError(
-            f"A segmenter gives whole numbers N x H x W or N x M x H x W for N = {images} pictures; this one gave "
+            f"A segmenter gives whole numbers N x H x W or N x M x H x W for N = {len(images)} pictures; this one gave "
             f"{labels.dtype} of shape {tuple(labels.shape)}."
         )
     if labels.min() < 0 or labels.max() >= num_concepts:

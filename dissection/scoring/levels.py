@@ -11,7 +11,7 @@ stands at (i + 0.5) / n. A second pass collects the values of the one or two bin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ RANGE_VALUES = 1 << 15  # raw values of a unit from which that range is estimate
 CHUNK_PIXELS = 1 << 18  # pixels of one unit enlarged at a time: 1 MB
 HISTOGRAM_BINS = 64
 Map = Callable[..., Iterable]  # the built-in `map`, or that of a pool of threads
-Batches = Sequence[tuple[np.ndarray, np.ndarray]]
+Batches = Iterable[tuple[np.ndarray, np.ndarray]]  # maps and labels of some images; not an iterator: passes repeat
 
 
 @dataclass(frozen=True)
