@@ -198,7 +198,7 @@ def test_any_text_gives_blocks_or_words(text):
     ("reshape 4x4x4", "64 values", "192"),
     ("conv 3 as e0", '"e0" again', "another"),
     ("groupnorm 2", "2 groups", "divisor of 3"),
-    ("input 4x4x3", "below other blocks", "above them all"),
+    ("input 4x4x3", "below other blocks", "above all of them"),
 ])  # fmt: skip
 def test_the_wrong_line_is_named_and_the_others_go_on(line, found, expected):
     network = read(f"input 16x16x3\nrelu as e0\n\npool 2x  # half\n{line}\nconv 7 1x1")
