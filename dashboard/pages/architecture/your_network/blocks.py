@@ -133,7 +133,7 @@ def _shrunk(n: int, op: Operation, axis: int) -> int:
 def _reshaped(op: Operation, entering: Shape) -> Shape:
     if math.prod(op.shape) != math.prod(entering):
         raise ShapeError(
-            f"found {size(op.shape)} = {math.prod(op.shape):,} values; expected {math.prod(entering):,} as enter"
+            f"found {size(op.shape)}, that is {math.prod(op.shape):,} values; expected {math.prod(entering):,}"
         )
     return op.shape
 

@@ -25,11 +25,11 @@ One block per line; `#` begins a comment. Parts in brackets are optional.
 |---|---|
 | `input 256x256x3`, `input 512` | the input: height x width x channels, or a vector |
 | `conv 64 [5x5] [stride 2] [dilated 4] [pad 0]` | convolution; by default 3x3, padded to keep the size |
-| … `[gated] [sn] [equalized] [nobias]` | times a second one's sigmoid; spectral norm; equalized learning rate; no bias |
+| … `[gated] [sn] [equalized] [nobias]` | times a second one's sigmoid; spectral norm; equalized learning rate |
 | `deconv 64 4x4 stride 2` | transposed convolution, with the same options |
 | `dense 512 [sn] [equalized] [nobias]` | fully connected; flattens its input |
 | `up 2x [bilinear]`, `pool 2x [max]`, `pool global` | nearest neighbour and average by default |
-| `relu`, `lrelu 0.2`, `elu`, `selu`, `gelu`, `silu`, `tanh`, `sigmoid`, `softplus` | also after a block on the same line |
+| `relu`, `lrelu 0.2`, `elu`, `selu`, `gelu`, `silu`, `tanh`, `sigmoid`, `softplus` | also after a block, on its line |
 | `batchnorm`, `instancenorm`, `layernorm`, `groupnorm 32`, `pixelnorm`, `lrn` | likewise |
 | `conv 64 3x3 as e1` … `concat e1`, `add e1` | names an output, and joins it further down |
 | `reshape 4x4x512`, `flatten`, `dropout 0.5`, `stddev` | `stddev` is the minibatch standard deviation |
