@@ -13,7 +13,7 @@ COMMANDS = {
     "walk": Command("pgan_core.pictures_cli", "write a walk through the latent space"),
     "train": Command("pgan_core.training.cli", "grow a Progressive GAN on images"),
     "export": Command("pgan_core.training.export", "write the networks of a training run as files to ship"),
-    "evaluate": Command("pgan_core.metrics.cli", "measure a checkpoint's pictures against real ones"),
+    "evaluate": Command("pgan_core.metrics.evaluate", "measure a checkpoint's pictures against real ones"),
     "nearest": Command("pgan_core.metrics.nearest_cli", "find the training pictures nearest to generated ones"),
 }
 
