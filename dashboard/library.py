@@ -5,16 +5,13 @@ has to be uploaded on the Models page.
 """
 
 import functools
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
-from pgan_core.checkpoints.native import FORMAT, ROLES
+from pgan_core.checkpoints.native import read_metadata
+from pgan_core.models import model_folders as folders
 from pgan_core.paths import ASSETS  # noqa: F401
-from pgan_core.shell import model_folders as folders
 
 EXPECTED = "expected.npz"  # outputs of the published code, beside a checkpoint: see pgan_core/checkpoints/selfcheck.py
 PUBLISHED = {".pkl", ".pth", ".pt", ".bin", ".tar", ".model"}  # suffixes of other people's checkpoints
@@ -54,13 +51,8 @@ def facts(path: Path) -> dict | None:
 
 @functools.lru_cache(maxsize=512)  # Streamlit's caches would copy each result, and every run asks for every file
 def _facts(path: str, changed: int) -> dict | None:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            description = file.metadata() or {}
-        is_ours = description.get("format") == FORMAT and ROLES.keys() & description.keys()
-        return {"kimg": 0.0} | json.loads(description.get("metadata", "{}")) if is_ours else None
-    except (SafetensorError, ValueError, OSError):
-        return None
+    metadata = read_metadata(path)
+    return None if metadata is None else {"kimg": 0.0} | metadata
 
 
 def kimg(path: Path) -> float:

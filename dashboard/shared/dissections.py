@@ -14,7 +14,7 @@ from dissection import Dissection, DissectionError, dissect
 from dissection.output.overlays import Material, make_material, palette
 from dissection.result import ARRAYS, SETTINGS
 from dissection.scoring.job import fingerprint
-from dissection.scoring.progress import Progress
+from dissection.scoring.progress import PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters import SegmenterError
 from dissection.segmenters.registry import load_segmenter
@@ -129,7 +129,7 @@ def compute(
     return result
 
 
-def _tell(report: Progress, note, share) -> None:
+def _tell(report: PhaseReport, note, share) -> None:
     begin, weight = {"pictures": (0.0, 0.35), "levels": (0.35, 0.35), "scores": (0.7, 0.3)}[report.phase]
     note.caption(str(report))
     share(begin + weight * report.done / max(report.total, 1))

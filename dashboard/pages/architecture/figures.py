@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
-from pgan_core.inspection import LayerRow, layer_table
+from pgan_core.layer_table import LayerRow, layer_table
 
 # kind -> (legend, fill, edge); light fills, so that dark text can be read on them in both themes
 KINDS = {

@@ -14,8 +14,17 @@ from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars
 from pgan_core.histograms import Bins, histogram
-from pgan_core.inspection import LayerRow, WeightStatistics, layer_table, weight_statistics
-from pgan_core.tables import COLUMNS, short_count, table_cells, table_csv, table_latex, table_markdown
+from pgan_core.inspection import WeightStatistics, weight_statistics
+from pgan_core.layer_table import (
+    COLUMNS,
+    LayerRow,
+    layer_table,
+    short_count,
+    table_cells,
+    table_csv,
+    table_latex,
+    table_markdown,
+)
 
 LAYER = "architecture_layer"
 YOURS = "your network"

@@ -9,8 +9,8 @@ from dashboard.pages.growth.track import Track, final_track, sheet_address, snap
 from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
 from pgan_core.costs import Cost, image_cost
-from pgan_core.fade_frames import growth_frames, stored_frame
 from pgan_core.growth import Schedule, Stage
+from pgan_core.growth_frames import growth_frames, stored_frame
 from pgan_core.pictures import contact_sheet
 
 WALLS = 6  # grown walls in memory, all browsers together

@@ -26,7 +26,8 @@ from pgan_core.initialization import (
     initialized_generator,
     strategies,
 )
-from pgan_core.inspection import generator_statistics, layer_table
+from pgan_core.inspection import generator_statistics
+from pgan_core.layer_table import layer_table
 from pgan_core.learning_speed import Step, learning_speed
 from pgan_core.pictures import to_uint8
 

@@ -12,7 +12,7 @@ from dashboard.pages.architecture.your_network.parser import MAX_TEXT, Network, 
 from dashboard.pages.architecture.your_network.presets import PRESETS
 from dashboard.pages.architecture.your_network.rows import rows
 from dashboard.shared.export import export_bar
-from pgan_core.tables import short_count, table_cells, table_csv, table_latex, table_markdown
+from pgan_core.layer_table import short_count, table_cells, table_csv, table_latex, table_markdown
 
 PRESET, LINK, TEXTS = "architecture_preset", "architecture_text", "architecture_texts"
 WIDTHS = {"wide": 33.0, "narrow": 12.0}  # units of a row: the browser shows the one that there is room for

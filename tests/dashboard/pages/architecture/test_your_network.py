@@ -20,8 +20,8 @@ from dashboard.pages.architecture.your_network.rows import rows
 from dashboard.pages.architecture.your_network.view import contents, files
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
+from pgan_core.layer_table import table_cells
 from pgan_core.network import feature_maps
-from pgan_core.tables import table_cells
 
 SKIPS = """input 32x48x3
 conv 8 3x3 as e1
