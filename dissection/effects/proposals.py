@@ -18,8 +18,8 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d, max_pool2d
 
 from dissection.effects.attribution import BATCH, first_order_effects
-from dissection.effects.causal_effects import Stage, shares
 from dissection.effects.context import balanced, growth, stood_at, threshold
+from dissection.effects.trial import Trial, shares
 from dissection.interventions import Edit, ablate, insert
 from dissection.result import Dissection
 from dissection.scoring.progress import Reporter
@@ -132,16 +132,16 @@ class Chooser:
         self.concepts = tuple(concepts or dissection.concepts[1:])
         self.layers = candidate_layers(generator, dissection)
         self.seeds = list(seeds)[: max(8, PIXELS // generator.resolution**2)]
-        self._stages: dict[str, Stage] = {}
+        self._stages: dict[str, Trial] = {}
         self._effects: dict[str, np.ndarray] | None = None
         first = self.stage(self.layers[0])
         self.maps = torch.cat([first.label_maps(batch=batch).to(torch.uint8) for batch in first.batches()])
         self.before, self.stood = first.pixels(), stood_at(first)
 
-    def stage(self, layer: str) -> Stage:
+    def stage(self, layer: str) -> Trial:
         """The selection's pictures at a layer."""
         if layer not in self._stages:
-            self._stages[layer] = Stage(
+            self._stages[layer] = Trial(
                 self.generator, layer, self.segmenter, self.seeds, label=self.label, threads=self.threads
             )
         return self._stages[layer]
