@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 from dissection.effects.trial import Progress, Trial
 from dissection.interventions import ablate
 from pgan_core import Discriminator
-from pgan_core.metrics.sliced import distances_from
+from pgan_core.metrics.swd import distances_from
 
 
 @dataclass(frozen=True)

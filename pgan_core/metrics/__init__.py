@@ -3,7 +3,7 @@
 from pgan_core.metrics.inception import inception_score
 from pgan_core.metrics.pyramid import laplacian_pyramid
 from pgan_core.metrics.similarity import ms_ssim, ms_ssim_of_pairs
-from pgan_core.metrics.sliced import sliced_wasserstein, swd_with_floor
+from pgan_core.metrics.swd import sliced_wasserstein, swd_with_floor
 
 __all__ = [
     "inception_score",

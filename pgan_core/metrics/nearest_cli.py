@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pgan_core.metrics.cli import progress_bar
+from pgan_core.metrics.evaluate import progress_bar
 from pgan_core.metrics.nearest import Neighbours, moved
 from pgan_core.metrics.nearest_files import beside, sentence, write
 from pgan_core.metrics.nearest_resume import UNFINISHED, search
+from pgan_core.metrics.picture_sets import generated_pictures
 from pgan_core.metrics.picture_stream import PictureSource, PictureStream, some
-from pgan_core.metrics.sources import generated_pictures
-from pgan_core.shell import check_folder, model_file
+from pgan_core.models import model_file
+from pgan_core.shell import check_folder
 
 GENERATED, HELD_OUT, COPIES = "generated", "held out", "copies moved by a pixel"
 _COPIES = 4  # one moved copy for every so many generated pictures

@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
-from pgan_core.metrics.sources import new_picture_set, picture_files, read_picture, to_size
+from pgan_core.metrics.picture_sets import new_picture_set, picture_files, read_picture, to_size
 from pgan_core.picture_data import DataError, check_images
 
 _MEMBER = "images.npy"

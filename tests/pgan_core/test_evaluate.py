@@ -13,7 +13,7 @@ from pgan_core import Generator, GeneratorConfig
 from pgan_core.__main__ import main
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.latents import latents_from_seeds
-from pgan_core.metrics import sources, swd_with_floor
+from pgan_core.metrics import picture_sets, swd_with_floor
 from pgan_core.metrics.stored import beside, read_stored
 from pgan_core.pictures import to_uint8
 
@@ -28,7 +28,7 @@ def folder(tmp_path_factory, generator):
     """A checkpoint, its own pictures as data (twice as large), and pictures of noise."""
     path = tmp_path_factory.mktemp("evaluate")
     save_checkpoint(path / "model.safetensors", generator)
-    own = sources.generated_pictures(generator, 60, seed=1000)
+    own = picture_sets.generated_pictures(generator, 60, seed=1000)
     np.savez(path / "own.npz", images=own.repeat(2, 2).repeat(2, 3))
     noise = np.random.default_rng(0).integers(0, 256, (60, 3, 16, 16), dtype=np.uint8)
     (path / "noise").mkdir()
@@ -86,15 +86,15 @@ def test_bad_input_is_one_sentence(folder, capsys, checkpoint, real, sentence):
 
 
 def test_generated_pictures_are_those_of_their_seeds(generator):
-    many = sources.generated_pictures(generator, 70, seed=5)
-    alone = sources.generated_pictures(generator, 1, seed=70)
+    many = picture_sets.generated_pictures(generator, 70, seed=5)
+    alone = picture_sets.generated_pictures(generator, 1, seed=70)
     assert many.shape == (70, 3, 16, 16) and np.abs(many[65].astype(int) - alone[0]).max() <= 1
 
 
 def test_conditional_generators_show_their_classes_in_turn():
     config = GeneratorConfig(resolution=8, channels=(4, 4), latent_dim=6, label_dim=3)
     network = Generator(config, seed=0).eval()
-    found = sources.generated_pictures(network, 4)
+    found = picture_sets.generated_pictures(network, 4)
     z = latents_from_seeds(range(4), 6)
     labels = torch.tensor([0, 1, 2, 0])
     assert (found == to_uint8(network(z, labels=labels).detach()).transpose(0, 3, 1, 2)).all()
@@ -103,14 +103,14 @@ def test_conditional_generators_show_their_classes_in_turn():
 def test_real_pictures_are_shuffled_and_reduced(tmp_path):
     images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 3, 8, 8), np.uint8)
     np.savez(tmp_path / "data.npz", images=images)
-    found = sources.real_pictures(tmp_path / "data.npz", 4, at_most=30)
+    found = picture_sets.real_pictures(tmp_path / "data.npz", 4, at_most=30)
     assert found.shape == (30, 3, 4, 4) and len(np.unique(found)) == 30
     assert (np.diff(found[:, 0, 0, 0].astype(int)) < 0).any()
 
 
 def test_large_sets_lie_in_a_file(monkeypatch):
-    monkeypatch.setattr(sources, "_IN_MEMORY", 1000)
-    pictures = sources.new_picture_set(6, 16)
+    monkeypatch.setattr(picture_sets, "_IN_MEMORY", 1000)
+    pictures = picture_sets.new_picture_set(6, 16)
     assert isinstance(pictures, np.memmap)
     pictures[:] = np.random.default_rng(0).integers(0, 256, pictures.shape)
     found = swd_with_floor(pictures[:2], pictures[2:4], pictures[4:], patches_per_image=4, directions=8)

@@ -15,8 +15,8 @@ from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.metrics import nearest_files
 from pgan_core.metrics.nearest import MEASURES, NearestSearch, moved, nearest
 from pgan_core.metrics.nearest_resume import UNFINISHED, search
+from pgan_core.metrics.picture_sets import generated_pictures
 from pgan_core.metrics.picture_stream import PictureStream, some
-from pgan_core.metrics.sources import generated_pictures
 
 
 def _noise(count, size=16, seed=0):

@@ -8,11 +8,11 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.pages.quality import figures, sources
+from dashboard.pages.quality.spoil import add_noise, blur, collapse, shift_colours
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.progress import with_progress
 from pgan_core.metrics import inception_score, ms_ssim_of_pairs, sliced_wasserstein
-from pgan_core.metrics.damage import add_noise, blur, collapse, shift_colours
 from pgan_core.metrics.inception import thumbnail_classifier
 
 COUNT, SIZE = 128, 64  # real scenes; enough to see what moves, quick enough to play with

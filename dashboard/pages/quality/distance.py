@@ -8,12 +8,12 @@ import streamlit as st
 from dashboard import session
 from dashboard.pages.quality import figures, sources
 from dashboard.pages.quality.counts import ENOUGH, STORED, count_control
+from dashboard.pages.quality.slices import one_slice, pyramid_pictures
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box
 from dashboard.shared.progress import with_progress
 from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
-from pgan_core.metrics.slices import one_slice, pyramid_pictures
 from pgan_core.metrics.stored import read_stored
 from pgan_core.pictures import enlarge
 

@@ -11,7 +11,7 @@ from dashboard.shared.charts import chart
 from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, load_checkpoint
 from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
-from pgan_core.metrics.sources import generated_pictures
+from pgan_core.metrics.picture_sets import generated_pictures
 from pgan_core.metrics.stored import read_stored
 
 COUNTS = [64, 256, 1024]

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pgan_core.metrics.picture_sets import generated_pictures, real_pictures
 from pgan_core.metrics.similarity import ms_ssim_of_pairs
-from pgan_core.metrics.sliced import swd_with_floor
-from pgan_core.metrics.sources import generated_pictures, real_pictures
 from pgan_core.metrics.stored import beside
-from pgan_core.shell import check_file, model_file
+from pgan_core.metrics.swd import swd_with_floor
+from pgan_core.models import model_file
+from pgan_core.shell import check_file
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
