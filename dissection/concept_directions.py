@@ -11,7 +11,7 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from pgan_core import Generator
 from pgan_core.directions import FIRST_SEED, Directions, concept_direction, consistent_direction
 from pgan_core.latents import check_latents, inputs_from_seeds
 from pgan_core.models import load_generator, model_file
+from pgan_core.progress import Progress
 from pgan_core.shell import check_file
 from pgan_core.walks import runs
 
@@ -33,7 +34,6 @@ OPPOSITES = (("night instead of day", "moon", "sun"),)  # name, the concept to g
 REACH = 3.0  # sigma to both sides: how far a slider goes
 BATCH = 16
 FORMAT = "pggan-lab-concepts/1"
-Progress = Callable[[float], None]
 
 
 def concept_shares(

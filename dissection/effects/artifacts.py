@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from dissection.effects.trial import Progress, Trial
+from dissection.effects.trial import Trial
 from dissection.interventions import ablate
 from pgan_core import Discriminator
 from pgan_core.metrics.swd import distances_from
+from pgan_core.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def artifact_costs(
         scores[unit], without = _measure(trial, discriminator, real, [unit])
         distances[unit] = np.nan if without is None else without
         if progress:
-            progress(unit + 1, trial.units)
+            progress((unit + 1) / trial.units)
     return ArtifactCosts(scores - score, None if real is None else distance - distances, score, distance)
 
 

@@ -9,7 +9,7 @@ activation). One backward pass a concept replaces one forward pass for every uni
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from dissection.scoring.job import latents_and_labels
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
+from pgan_core.progress import Progress
 
 BATCH = 8
 
@@ -31,7 +32,7 @@ def first_order_effects(
     concepts: Sequence[int] | None = None,
     label: int | None = None,
     threads: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
     """By layer the mean change of each concept's probability mass (pixels) when a unit is ablated, U x C.
 
@@ -47,7 +48,7 @@ def first_order_effects(
         for done, part in enumerate(parts, start=1):
             totals = {name: totals.get(name, 0) + effect for name, effect in part.items()}
             if progress:
-                progress(done, len(batches))
+                progress(done / len(batches))
     return {name: total / len(seeds) for name, total in totals.items()}
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.effects.trial import Progress, Trial, count_pixels
+from dissection.effects.trial import Trial, count_pixels
 from dissection.interventions import Edit
+from pgan_core.progress import Progress
 
 GRID = 8, 8  # cells of a picture, rows and columns, that count as places: of Toy Town's doors, about the size
 GROWN = 1 / 1024  # share of a picture's area from which a concept has grown: 4 pixels of 64 x 64, 16 of 128 x 128

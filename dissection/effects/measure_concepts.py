@@ -21,6 +21,7 @@ from dissection.scoring.job import fingerprint
 from dissection.scoring.progress import PhaseReport, Reporter
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
+from pgan_core.progress import Progress
 
 GONE = 0.1  # share of a concept's pixels: with no more left it is gone
 
@@ -150,7 +151,7 @@ def where_it_grows(
     proposal: Proposal,
     stood: np.ndarray,
     places: np.ndarray | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ContextTable:
     """The growth of a proposal at places P x (picture, row, column), all without, by what stood there, N x h x w."""
     names = trial.segmenter.concepts

@@ -156,7 +156,7 @@ class Chooser:
                 with self.report.phase("first-order effects", -(-len(self.seeds) // BATCH)) as step:
                     self._effects = first_order_effects(
                         self.generator, self.layers, self.segmenter, self.seeds, concepts=numbers, label=self.label,
-                        threads=self.threads, progress=lambda done, total: step(),
+                        threads=self.threads, progress=lambda share: step(),
                     )  # fmt: skip
         return self._effects
 

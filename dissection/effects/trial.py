@@ -28,12 +28,11 @@ from dissection.scoring.job import latents_and_labels, prepared
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 from pgan_core.generator import Run
+from pgan_core.progress import Progress
 
 BATCH = 32  # pictures at a time: their maps stay in a CPU's cache
 RANDOM_DRAWS = 20  # sets of random units that a chosen set is compared with
 CURVE_UNITS = 30
-
-Progress = Callable[[int, int], None]  # (done, in all)
 
 
 class Trial:
@@ -138,7 +137,7 @@ def _told(results: Iterable, total: int, progress: Progress | None) -> Iterator:
     """The same results, each told when it is there."""
     for done, result in enumerate(results, start=1):
         if progress:
-            progress(done, total)
+            progress(done / total)
         yield result
 
 
@@ -191,7 +190,7 @@ def effect_table(
     for draw, others in enumerate(matched_units(trial.mean, units, draws, seed)):
         random.append(shares(before[: len(part)], part.pixels([edit(others)])))
         if progress:
-            progress(draw + 1, draws)
+            progress((draw + 1) / draws)
     low, high = bootstrap_shares(before, after, seed=seed)
     return EffectTable(
         before=before.mean(0),
@@ -251,7 +250,7 @@ def ablation_curve(
     for step, k in enumerate(counts, start=1):
         curve.append(shares(before, trial.pixels([ablate(order[:k])]) if k else before))
         if progress:
-            progress(step, len(counts))
+            progress(step / len(counts))
     return np.array(curve)
 
 
@@ -268,7 +267,7 @@ def average_causal_effect(trial: Trial, high: Tensor, *, progress: Progress | No
         inserted, ablated = trial.pixels([insert([unit], float(high[unit]))]), trial.pixels([ablate([unit])])
         effects[unit] = (inserted - ablated).mean(0)
         if progress:
-            progress(unit + 1, trial.units)
+            progress((unit + 1) / trial.units)
     return effects
 
 
@@ -278,7 +277,7 @@ def single_effects(trial: Trial, *, progress: Progress | None = None) -> np.ndar
     for unit in range(trial.units):
         left[unit] = shares(before, trial.pixels([ablate([unit])]))
         if progress:
-            progress(unit + 1, trial.units)
+            progress((unit + 1) / trial.units)
     return left
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.effects.trial import Progress, Trial, levels_at_concept
+from dissection.effects.trial import Trial, levels_at_concept
+from pgan_core.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def search_units(
                 alpha.clamp_(0, 1)
             losses.append(float(loss.detach()))
             if progress:
-                progress(len(losses), steps)
+                progress(len(losses) / steps)
     final = alpha.detach().cpu().numpy()
     return Search(final, np.argsort(-final, kind="stable"), np.array(losses))
 
