@@ -246,12 +246,7 @@ def _region(record: Mapping) -> Tensor:
     height, width = (int(side) for side in record["size"])
     if not (0 < height <= MAX_REGION and 0 < width <= MAX_REGION):
         raise EditError(f"a region has 1 to {MAX_REGION} pixels a side, not {height} x {width}")
-    try:
-        steps = base64.b64decode(record["steps"], validate=True)
-    except binascii.Error as error:
-        raise EditError("a region's pixels are not base64") from error
-    if len(steps) != height * width:
-        raise EditError(f"a region of {height} x {width} has {height * width} pixels, not {len(steps)}")
+    steps = _decoded(record["steps"], height * width, f"a region of {height} x {width} pixels")
     return torch.frombuffer(bytearray(steps), dtype=torch.uint8).reshape(height, width).float() / 255
 
 
@@ -264,10 +259,15 @@ def _maps(record: Mapping) -> Tensor:
     units, height, width = (int(side) for side in record["size"])
     if not (units > 0 and 0 < height <= MAX_REGION and 0 < width <= MAX_REGION):
         raise EditError(f"maps have 1 to {MAX_REGION} cells a side, not {height} x {width}")
-    try:
-        content = base64.b64decode(record["values"], validate=True)
-    except binascii.Error as error:
-        raise EditError("the values of maps are not base64") from error
-    if len(content) != 4 * units * height * width:
-        raise EditError(f"maps of {units} x {height} x {width} have other than {len(content)} bytes")
+    content = _decoded(record["values"], 4 * units * height * width, f"maps of {units} x {height} x {width} cells")
     return torch.from_numpy(np.frombuffer(content, "<f4").astype(np.float32).reshape(units, height, width))
+
+
+def _decoded(text: str, size: int, what: str) -> bytes:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise EditError(f"{what} are not stored as base64") from error
+    if len(content) != size:
+        raise EditError(f"{what} take {size} bytes, not {len(content)}")
+    return content

@@ -23,6 +23,7 @@ import numpy as np
 
 from dissection.scoring.spool import DissectionError
 from dissection.scoring.tally import UnitScores, overlap_ceiling
+from pgan_core.checkpoints.native import write_atomically
 
 FORMAT = "pggan-lab dissection 1"
 ARRAYS, SETTINGS = "dissection.npz", "dissection.json"
@@ -92,11 +93,8 @@ class Dissection:
             ],
             "info": self.info,
         }
-        temporary = folder / f".{ARRAYS}.{os.getpid()}"
-        temporary.write_bytes(self.npz_bytes())
-        os.replace(temporary, folder / ARRAYS)
-        temporary.write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, folder / SETTINGS)
+        write_atomically(folder / ARRAYS, self.npz_bytes())
+        write_atomically(folder / SETTINGS, (json.dumps(settings, indent=1, ensure_ascii=False) + "\n").encode())
 
     def npz_bytes(self) -> bytes:
         """Every array, as the content of an npz."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from dissection.effects.proposals import REMOVE, Proposal
 from dissection.result import Dissection
+from pgan_core.checkpoints.native import write_atomically
 
 FORMAT, FILE = "pggan-lab causes 2", "causes.json"
 
@@ -98,9 +99,7 @@ class CausalResults:
         """Write `causes.json` into a folder, whole or not at all."""
         path = Path(folder) / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{FILE}.{os.getpid()}")
-        temporary.write_text(json.dumps({"format": FORMAT} | _rounded(asdict(self)), indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_atomically(path, (json.dumps({"format": FORMAT} | _rounded(asdict(self)), indent=1) + "\n").encode())
         return path
 
     @classmethod

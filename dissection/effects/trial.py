@@ -25,6 +25,7 @@ from torch import Tensor
 
 from dissection.interventions import Edit, ablate, insert
 from dissection.scoring.job import latents_and_labels, prepared
+from dissection.scoring.segmenter import layers_of, segment
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 from pgan_core.generator import Run
@@ -106,8 +107,12 @@ class Trial:
         return self._walk(batch, start=start, edits={self.layer: list(edits)}).images.clamp(-1, 1)
 
     def label_maps(self, edits: Sequence[Edit] = (), batch: slice = slice(None)) -> Tensor:
-        """Segmentations of the pictures after edits, int N x H x W (or N x M x H x W)."""
-        return self.segmenter(self.images(edits, batch))
+        """Label maps of the pictures after edits, int N x H x W (or N x M x H x W)."""
+        if not (layers := layers_of(self.segmenter)):
+            return self.segmenter(self.images(edits, batch))
+        # A whole walk: the segmenter may ask for a layer before the edited one.
+        run = self._walk(batch, edits={self.layer: list(edits)}, keep=layers)
+        return segment(self.segmenter, run.images.clamp(-1, 1), run.activations)
 
     def pixels(self, edits: Sequence[Edit] = ()) -> np.ndarray:
         """Segmented pixels of every picture and concept after edits, int64 N x C (column 0: no label)."""
@@ -269,16 +274,6 @@ def average_causal_effect(trial: Trial, high: Tensor, *, progress: Progress | No
         if progress:
             progress((unit + 1) / trial.units)
     return effects
-
-
-def single_effects(trial: Trial, *, progress: Progress | None = None) -> np.ndarray:
-    """The share of every concept's pixels that is left without each unit alone, U x C; NaN where there were none."""
-    before, left = trial.pixels(), np.empty((trial.units, trial.concepts))
-    for unit in range(trial.units):
-        left[unit] = shares(before, trial.pixels([ablate([unit])]))
-        if progress:
-            progress((unit + 1) / trial.units)
-    return left
 
 
 def clustered(matrix: np.ndarray) -> np.ndarray:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from dissection.result import Dissection
-from dissection.scoring.job import BATCH_PIXELS, label_maps, latents_and_labels, layers_of, prepared
+from dissection.scoring.job import BATCH_PIXELS, label_maps, latents_and_labels, prepared
 from dissection.scoring.score import RULES
+from dissection.scoring.segmenter import layers_of
 from dissection.scoring.tally import resize_maps
 from dissection.segmenters import Segmenter
 from pgan_core import Generator

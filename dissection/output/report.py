@@ -16,6 +16,7 @@ import numpy as np
 from dissection.output.overlays import Material, lit_region, make_material
 from dissection.result import Dissection, LayerDissection
 from pgan_core import Generator
+from pgan_core.checkpoints.native import write_atomically
 from pgan_core.pictures import encode
 
 HTML_FILE, JSON_FILE, CSV_FILE = "report.html", "units.json", "units.csv"
@@ -92,9 +93,7 @@ def write_report(
         CSV_FILE: to_csv(dissection),
     }
     for name, text in contents.items():
-        temporary = folder / f".{name}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, folder / name)
+        write_atomically(folder / name, text.encode())
     return [folder / name for name in contents]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dissection.scoring.score import Rule, checked_categories, threshold_rule
-from dissection.scoring.segmenter import Segmenter
+from dissection.scoring.segmenter import Segmenter, layers_of, segment
 from pgan_core import Generator
 from pgan_core.latents import classes_from_seeds, inputs_from_seeds
 from pgan_core.network import one_hot
@@ -144,19 +144,13 @@ def make_batch(job: Job, images: range, keep: Sequence[str] | None = None) -> tu
     return maps, label_maps(job.segmenter, run.images.clamp(-1, 1), run.activations)
 
 
-def layers_of(segmenter: Segmenter) -> tuple[str, ...]:
-    """The layers whose activations a segmenter asks for beside the pictures: its `layers`, usually none."""
-    return tuple(getattr(segmenter, "layers", ()))
-
-
 def label_maps(segmenter: Segmenter, images: torch.Tensor, activations: Mapping[str, torch.Tensor]) -> np.ndarray:
     """A segmenter's label maps N x M x H x W of pictures in [-1, 1], in the smallest type that holds them.
 
     activations: of the layers that the segmenter asks for, and maybe others. Raises ValueError for label maps of
     another kind or shape, and for labels beyond the concepts.
     """
-    extra = ({name: activations[name] for name in layers_of(segmenter)},) if layers_of(segmenter) else ()
-    labels, num_concepts = torch.as_tensor(segmenter(images, *extra)).cpu(), len(segmenter.concepts)
+    labels, num_concepts = torch.as_tensor(segment(segmenter, images, activations)).cpu(), len(segmenter.concepts)
     if labels.ndim == 3:
         labels = labels[:, None]
     if labels.ndim != 4 or len(labels) != len(images) or labels.is_floating_point():

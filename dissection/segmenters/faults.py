@@ -18,12 +18,10 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from dissection.segmenters import Segmenter
-from dissection.segmenters.toytown import load_toytown
+from dissection.segmenters.town_command import begin
 from dissection.world.rules import BATCH, CROSS, UNSEEN_SCENES, generated_pictures, real_pictures
 from dissection.world.town import CONCEPTS, town
-from pgan_core.models import load_generator
 from pgan_core.pictures import to_uint8
-from pgan_core.shell import check_file, one_sentence
 
 # Numbers of pixels are those of a picture of 64 x 64; `pixels` and `side` scale them.
 SPECK = 4  # pixels: no thing is as small
@@ -168,16 +166,8 @@ def markdown(columns: dict[str, dict[str, float]]) -> str:
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.faults") -> None:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
-    parser.add_argument("--count", type=int, default=1000, help="pictures of each kind (default 1000)")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
-    args = parser.parse_args(arguments)
-    if args.count < 1:
-        parser.error(f"at least one picture is needed, not {args.count}")
-    with one_sentence():
-        if args.out:
-            check_file(args.out)
-        generator, segmenter = load_generator(args.checkpoint).prepared(), load_toytown()
+    args, generator, segmenter = begin(parser, arguments, count=1000)
     size = generator.resolution
     sources = {
         "true labels of scenes": town(args.count, size, UNSEEN_SCENES, batch=BATCH),

@@ -9,7 +9,6 @@ that is started again goes on from there with the same random streams. About 25 
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Generator, Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm, trange
@@ -27,6 +26,7 @@ from dissection.segmenters import SegmenterError
 from dissection.segmenters.degrade import degrade
 from dissection.segmenters.toytown import SIZE, ToyTownSegmenter, UNet, load_toytown
 from dissection.world.town import CONCEPTS, town
+from pgan_core.checkpoints.native import write_atomically
 from pgan_core.shell import check_file, one_sentence
 
 TRAIN_SEED, TEST_SEED = 60_001, 60_002  # towns of their own: the shipped model learned from others
@@ -108,9 +108,7 @@ def load_state(path: Path, network: UNet, optimizer: torch.optim.Optimizer, sett
 
 def write_whole(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """A safetensors file that is never half-written."""
-    partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    os.replace(partial, path)
+    write_atomically(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata))
 
 
 def train(out: Path, steps: int, count: int) -> UNet:

@@ -20,12 +20,10 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from dissection.segmenters import Segmenter
-from dissection.segmenters.toytown import load_toytown
+from dissection.segmenters.town_command import begin
 from dissection.world.town import CONCEPTS, town
 from pgan_core import Generator
 from pgan_core.latents import inputs_from_seeds
-from pgan_core.models import load_generator
-from pgan_core.shell import check_file, one_sentence
 
 MIN_PIXELS = 4  # smaller components are slivers that occlusion or the segmenter leaves
 BATCH = 256
@@ -140,16 +138,8 @@ def report(real: World, generated: World) -> dict:
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.world.rules") -> None:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
-    parser.add_argument("--count", type=int, default=8192, help="pictures of each kind (default 8192)")
     parser.add_argument("--out", type=Path, help="write the JSON here as well")
-    args = parser.parse_args(arguments)
-    if args.count < 1:
-        parser.error(f"at least one picture is needed, not {args.count}")
-    with one_sentence():
-        if args.out:
-            check_file(args.out)
-        generator, segmenter = load_generator(args.checkpoint).prepared(), load_toytown()
+    args, generator, segmenter = begin(parser, arguments, count=8192)
     real = measure(real_pictures(args.count, generator.resolution), segmenter, args.count, "real scenes")
     generated = measure(generated_pictures(generator, args.count), segmenter, args.count, "generated")
     text = json.dumps(report(real, generated), indent=1)
