@@ -8,6 +8,7 @@ from dissection.effects.context import balanced, context, growth, majority, stoo
 from dissection.effects.trial import (
     Trial,
     ablation_curve,
+    average_causal_effect,
     bootstrap_shares,
     clustered,
     count_pixels,
