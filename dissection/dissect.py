@@ -1,15 +1,15 @@
-"""A whole dissection: a generator's layers against a segmenter's concepts, over a sample of any size.
+"""A whole dissection: the units of a generator's layers compared with a segmenter's concepts.
 
     dissection = dissect(generator, ["8x8/conv1"], segmenter, 1000, seed=0, progress=print)
 
-Image i is the picture of seed `seed + i`. The sample is cut into batches, each a pure function of its number: it is
-generated, segmented, and what is needed of it written to disk whole or not at all. Levels and counts are then integers
-summed in order. So a killed run goes on where it was, and the work can be split over processes (torch.distributed)
-that see the same folder, with the same bytes in the end. Three steps:
+Image i is the picture of seed `seed + i`. The sample is cut into batches. Each batch depends on its number alone; it is
+generated and segmented, and what is needed of it is written to disk, whole or not at all. Counts are integers, summed
+in order. So a killed run continues where it was, and several processes (torch.distributed) that share a folder can
+split the work; the result has the same bytes. Three steps:
 
 1. sample   pictures, label maps and activations of the images that levels are chosen from
-2. levels   each unit's candidate levels, with the pixels above them in each concept (dissection.scoring.levels)
-3. scores   counts of every remaining image at the chosen levels (dissection.scoring.tally)
+2. levels   each unit's candidate levels, and the pixels above them in each concept (dissection.scoring.levels)
+3. scores   counts of the images that are scored, at the chosen levels (dissection.scoring.tally)
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from dissection.segmenters import Segmenter
 from pgan_core import Generator
 
 UNIT_BLOCK = 8  # units whose levels are found together
-BLOCK_BYTES = 1 << 28  # of their maps at most
-MEMORY_BYTES = 1 << 30  # of activations at most are held in memory
+BLOCK_BYTES = 1 << 28  # of their maps, at most
+MEMORY_BYTES = 1 << 30  # of activations, at most, that are held in memory
 T = TypeVar("T")
 
 
@@ -65,16 +65,17 @@ def dissect(
     layers: names, or "all". threshold: "iqr" (levels of maximal IQR on the first half of the sample, scores on the
     second), a fraction of each unit's values, or a published release, "gandissect" or "dissect" (see `score_units`).
     batch: pictures at a time, by default as many as make 2^17 pixels. source: a name for the record.
-    work: a folder for the unfinished work, which a later call with the same arguments continues; None: nothing is
-    kept if the run ends early. progress is told after each step; cancelled is asked and ends the run with `Cancelled`.
-    label: the class of all pictures of a conditional generator; each seed has its own if None (`inputs_from_seeds`).
+    work: a folder for unfinished work, which a later call with the same arguments continues; with None, nothing is
+    kept of a run that ends early. progress: called after each step. cancelled: asked after each step; if it answers
+    True the run raises `Cancelled`. label: one class for all pictures of a conditional generator; with None each seed
+    has its own (`inputs_from_seeds`).
 
-    Raises ValueError for layers that do not exist and samples that are too few, DissectionError for a `work` folder
-    of another run and for a disk that is too small, each in one sentence.
+    Raises, in one sentence, ValueError for unknown layers and too small samples, and DissectionError for a `work`
+    folder of another run and a disk that is too small.
     """
     job = make_job(generator, layers, segmenter, samples, seed, threshold, batch, label)
     if work is None and distributed.is_initialized():
-        raise ValueError("Several processes share their work through a folder: name one as `work`.")
+        raise ValueError("Several processes share their work in a folder; name it as `work`.")
     reporter = Reporter(progress, cancelled)
     info = {**job_info(job), "source": source, "bootstrap": bootstrap, "top": top}
     with open_spool(job, work, info) as spool:
@@ -88,7 +89,7 @@ def dissect(
 
 @contextmanager
 def open_spool(job: Job, work: str | Path | None, info: dict) -> Iterator[Spool | MemorySpool]:
-    """Where the unfinished work lies: the folder `work`, or memory, or a temporary folder if memory is too small.
+    """Where unfinished work is kept: in the folder `work`, else in memory, or in a temporary folder if it is large.
 
     Raises DissectionError if the disk is too small as well.
     """
@@ -103,7 +104,7 @@ def open_spool(job: Job, work: str | Path | None, info: dict) -> Iterator[Spool 
         free = shutil.disk_usage(spool.folder).free
         if needed > free:
             raise DissectionError(
-                f"The activations need {needed / 1e9:.1f} GB in {spool.folder}, where {free / 1e9:.1f} GB are free: "
+                f"The activations need {needed / 1e9:.1f} GB in {spool.folder}, and {free / 1e9:.1f} GB are free; "
                 "choose fewer pictures or layers, or another folder."
             )
         yield spool
@@ -123,7 +124,7 @@ def sample(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
     groups = sample_groups(job)
     write_groups(spool, reporter, "pictures", groups, make)
     if not all(map(spool.has, groups)):
-        raise DissectionError("The work folder is not shared: this process does not see what the others wrote there.")
+        raise DissectionError("The work folder is not shared: this process can't see what the others wrote there.")
 
 
 def sample_groups(job: Job) -> dict[str, range]:
@@ -213,7 +214,7 @@ def read_levels(job: Job, spool: Spool | MemorySpool, layer: int, name: str) -> 
 
 
 def count_scores(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
-    """Count the score images at the chosen levels; those of the second half are generated here."""
+    """Count the images that are scored, at the chosen levels; if they are the second half, they are generated here."""
     thresholds = [read_levels(job, spool, k, "thresholds") for k in range(len(job.layers))]
 
     def make(group: str, images: range) -> dict[str, np.ndarray]:
@@ -230,7 +231,7 @@ def score_groups(job: Job) -> dict[str, range]:
 def batch_scores(
     job: Job, spool: Spool | MemorySpool, group: str, images: range, thresholds: list[np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Counts of one batch: N x U x C for each layer, N x C of labels; with its summary if it is new."""
+    """Counts of one batch: N x U x C for each layer, N x C of labels; also its maxima and moments if it is new."""
     arrays = {}
     if job.rule.halves:
         maps, labels = make_batch(job, images)
@@ -287,7 +288,7 @@ def batch_totals(job: Job, spool: Spool | MemorySpool, group: str, layer: int, p
 
 
 def moments(job: Job, spool: Spool | MemorySpool, groups: list[str], layer: int) -> dict[str, np.ndarray]:
-    """Mean, standard deviation and share of values that are not positive, of each unit over the whole sample."""
+    """Each unit's mean, standard deviation and share of values that are 0 or less, over the whole sample."""
     sums = sum(spool.read(group, f"moments-{layer}") for group in groups)
     height, width = spool.read("sample-00000", f"maps-{layer}", mapped=True).shape[2:]
     mean, square, off = sums / (job.samples * height * width)

@@ -1,4 +1,4 @@
-"""Folders of arrays that appear whole or not at all: what makes a dissection resume after `kill -9`."""
+"""Groups of arrays on disk that appear whole or not at all, so that a dissection resumes even after `kill -9`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Spool:
     """Named groups of arrays below one folder. A group is written once and never changed."""
 
     def __init__(self, folder: Path, plan: dict):
-        """Open or create. `plan` says what is being computed; a folder with another plan raises DissectionError."""
+        """Open or create a folder. `plan` says what is computed; DissectionError if the folder has another plan."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(plan, indent=1, sort_keys=True)
