@@ -90,7 +90,7 @@ def test_a_share_that_never_changes_counts_as_no_correlation(generator, segmente
 def test_what_is_not_there_is_said(generator, segmenter):
     with pytest.raises(ValueError, match="no concept 'tree', only dark, light, never"):
         check_direction(generator, segmenter, Directions(torch.ones(1, 8), np.ones(1), "concept"), "tree")
-    with pytest.raises(ValueError, match="no direction 'tree', only more dark, more light, more never"):
+    with pytest.raises(ValueError, match="no direction 'tree'; there are more dark, more light, more never"):
         learn_direction(generator, segmenter, "tree")
     for kind in (Counts, Brightness):
         with pytest.raises(ValueError, match="nothing to learn from"):
