@@ -38,7 +38,8 @@ def concept_view(model: session.Model, item: Found, layer: str, open_unit: Calla
         best = max(layers, key=lambda name: read.layers[name].scores.iou[:, concept].max())
         iou = read.layers[best].scores.iou[:, concept]
         st.info(
-            f"No unit stands for {read.concepts[concept]}; closest is unit {iou.argmax()} of {best}, {iou.max():.3f}."
+            f"No unit stands for {read.concepts[concept]}. The closest is unit {iou.argmax()} of {best}, with IoU "
+            f"{iou.max():.3f}."
         )
         return
     ranked = sorted(owners[concept], key=lambda pair: -read.layers[pair[0]].scores.iou[pair[1], concept])
@@ -76,16 +77,18 @@ def facts(item: Found, concept: int, owners: list[tuple[str, int]]) -> None:
     scores = next(iter(read.layers.values())).scores
     share = scores.label_pixels[concept] / max(scores.pixels[concept], 1)
     own = read.info.get("segmenter_iou", {}).get(read.concepts[concept])
-    segmenter = "" if own is None else f" The segmenter's own IoU on it is {own:.2f}: no unit's is surer than that."
+    segmenter = (
+        "" if own is None else f" The segmenter itself has IoU {own:.2f}, so unit scores are no surer than that."
+    )
     st.markdown(
         f"**{read.concepts[concept]}** covers {100 * share:.2g}% of the pixels; {len(owners)} units stand for it. "
-        f"A mask of 1% of the pixels could reach IoU {min(0.01 / share, share / 0.01) if share else 0:.3f} at most."
+        f"A mask of 1% of the pixels reaches IoU {min(0.01 / share, share / 0.01) if share else 0:.3f} at most."
         + segmenter
     )
 
 
 def union(model: session.Model, item: Found, concept: int, ranked: list[tuple[str, int]]) -> None:
-    """IoU of the union of one layer's owners, on pictures made now; the layer is the one that has most of them."""
+    """IoU of the union of one layer's owners, on pictures made now; the layer with most owners is taken."""
     name = max({n for n, _ in ranked}, key=lambda n: sum(n == other for other, _ in ranked))
     units = [unit for n, unit in ranked if n == name]
     if len(units) < 2:
@@ -103,10 +106,10 @@ def union(model: session.Model, item: Found, concept: int, ranked: list[tuple[st
         mask = mask | (material.values(unit, list(range(len(images))), size) > levels[unit])
         steps.append((mask & present).sum() / max((mask | present).sum(), 1))
     most = int(np.argmax(steps))
-    together = f"the first {most + 1} together {steps[most]:.3f}" if most else "more units only add false alarms"
+    together = f"the best {most + 1} together {steps[most]:.3f}" if most else "and more units only add false positives"
     st.markdown(
-        f"The union of the {len(units)} units of {name} has IoU **{steps[-1]:.3f}** on {len(images)} pictures; the "
-        f"best alone has {steps[0]:.3f}, {together}."
+        f"The union of the {len(units)} units of {name} has IoU **{steps[-1]:.3f}** on {len(images)} pictures. The "
+        f"best unit alone has {steps[0]:.3f}, {together}."
     )
 
 

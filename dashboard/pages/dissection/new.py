@@ -1,4 +1,4 @@
-"""A new dissection: computed here, or brought as the two files of one made elsewhere; regions that get names."""
+"""A new dissection: computed here, or uploaded as the two files of one made elsewhere; and names for its regions."""
 
 import streamlit as st
 
@@ -8,22 +8,22 @@ from dashboard.shared.dissections import Found
 from dissection import DissectionError
 
 SEGMENTERS = {"Toy Town": "toytown", "Clusters": "clusters"}
-RULES = {"maximal IQR": "iqr", "a fraction": "fraction", "gandissect": "gandissect", "dissect": "dissect"}
+RULES = {"maximal IQR": "iqr", "fixed fraction": "fraction", "gandissect": "gandissect", "dissect": "dissect"}
 SAMPLES = [100, 300, 1000, 3000, 10000]
 
 
 def new_view(model: session.Model) -> None:
-    """Choose and compute, or bring files."""
+    """Choose settings and compute, or upload files."""
     st.subheader("Dissect this model")
     layers, segmenter, samples, threshold = settings(model)
     with st.container(horizontal=True, gap="small"):
         st.button("Dissect", type="primary", key="dissection_start", on_click=start, disabled=not layers)
-        st.button("Stop", key="dissection_stop", on_click=stop, help="What is done is kept; Dissect goes on from there")
+        st.button("Stop", key="dissection_stop", on_click=stop, help="Finished work is kept; Dissect resumes it")
     if st.session_state.get("dissection_running") and layers:
         run(model, layers, segmenter, samples, threshold)
     st.caption(
-        "Your own Python segmenter, Hugging Face models and samples of any size: `python -m dissection run CHECKPOINT "
-        "--segmenter hf:FOLDER --out assets/NAME`; the page then finds it."
+        "With your own Python segmenter, a Hugging Face model or a sample of any size: `pggan-lab dissect CHECKPOINT "
+        "--segmenter hf:FOLDER --out assets/NAME`. This page then finds the result."
     )
     st.subheader("Open a dissection made elsewhere")
     files = st.file_uploader(

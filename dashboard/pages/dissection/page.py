@@ -26,9 +26,10 @@ EQUATION = (
     r"\mathrm{IoU}_{u,c} = \frac{\sum_x |M_u(x) \cap L_c(x)|}{\sum_x |M_u(x) \cup L_c(x)|} \end{gathered}"
 )
 WORDS = (
-    "A unit's map $A_u$ is enlarged to the picture's size and cut at a level $t_u$. Over the whole sample, the pixels "
-    "that are lit and labelled $c$ are divided by those that are either. The level is the one of maximal **IQR** "
-    "(mutual information over joint entropy of lit and labelled) on the first half; scores come from the second."
+    "A unit's map $A_u$ is upsampled to the picture's size and thresholded at a level $t_u$. **IoU** divides the "
+    "pixels of the whole sample that are lit and labelled $c$ by those that are either. The level maximises **IQR** "
+    "(mutual information over joint entropy of lit and labelled) on the first half of the sample; scores come from the "
+    "second."
 )
 WHERE = "Bau et al. 2019, section 3.1"
 
@@ -68,10 +69,12 @@ def richest(dissection: Dissection) -> str:
 
 
 def describe(item: Found) -> None:
-    """What was measured, in a line."""
+    """One line about what was measured."""
     info = item.dissection.info
-    level = {"iqr": "levels of maximal IQR"}.get(info.get("rule"), f"levels that {info.get('fraction')} exceed")
-    made = "" if item.own else " **It was made of another network, so there are no pictures.**"
+    level = {"iqr": "levels of maximal IQR"}.get(
+        info.get("rule"), f"levels that a share of {info.get('fraction')} exceeds"
+    )
+    made = "" if item.own else " **It was made from another network, so there are no pictures.**"
     st.caption(
         f"{info.get('samples', 0):,} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}, {level}."
         + made
@@ -123,7 +126,7 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
     read, layer = item.dissection, item.dissection.layers[name]
     order, mode = wall_controls(read, name)
     if not len(order):
-        st.info("No unit fits this choice.")
+        st.info("No unit matches these filters.")
         return
     pages = -(-len(order) // PER_PAGE)
     number = (
@@ -145,7 +148,7 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
 
 
 def card(item: Found, name: str, unit: int, material, mode: str, palette: np.ndarray) -> None:
-    """One unit of the wall: its title, its strip, and the way to its own view."""
+    """One unit of the wall: its title, its strip, and a button to its own view."""
     read, layer = item.dissection, item.dissection.layers[name]
     content = unit_title(layer, unit, read.concepts)
     if material is not None:
@@ -208,7 +211,7 @@ def downloads(model: session.Model, item: Found) -> None:
         "dissection.html": lambda: to_html(read, model.generator if item.own else None).encode(),
     }
     export_bar(files, key="dissection")
-    st.caption("The HTML report carries its pictures and needs no server; with all layers it takes a while to make.")
+    st.caption("The HTML report contains its pictures and needs no server. With all layers it takes a while to make.")
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ def stages_view(model: session.Model, layer: str) -> None:
     """Interpretable units by concept at every stored stage of the model's run, in one layer or all."""
     paths = library.stages(model.path)
     if len(paths) < 2:
-        st.info("This model comes without the stages of its training.")
+        st.info("This model comes without snapshots of its training.")
         return
     generators = {stage_name(path): stage_generator(str(path), path.stat().st_mtime_ns, model.device) for path in paths}
     read = stage_dissections(generators, layer)
@@ -44,7 +44,7 @@ def count(dissection: Dissection, layer: str) -> np.ndarray:
 
 
 def first_units(counts: dict[str, np.ndarray], concepts) -> str:
-    """In which stage each concept's first unit appears, in a sentence for each stage."""
+    """In which stage each concept's first unit appears: one line per stage."""
     seen, lines = set(), []
     for stage, found in counts.items():
         new = [concepts[c] for c in np.flatnonzero(found) if c not in seen]
@@ -60,7 +60,7 @@ def stage_name(path) -> str:
 
 
 def stage_dissections(generators: dict[str, tuple[Generator, str]], layer: str) -> dict[str, Dissection]:
-    """The stored dissections of the stages; those that are missing are made here when the viewer says so."""
+    """The stored dissections of the stages; missing ones are made here if the viewer says so."""
     stored = {read.info.get("weights_sha256"): read for _, read, _ in dissections.stored()}
     wanted = {
         name: tuple(generator.layer_names) if layer == "all layers" else (layer,)

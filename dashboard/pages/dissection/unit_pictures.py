@@ -1,4 +1,4 @@
-"""Strips of pictures with what a unit does in them, and the wall of units made of such strips."""
+"""Strips of pictures that show where a unit is active, and the wall of units made of them."""
 
 import html
 
@@ -65,7 +65,7 @@ def strip_html(picture: np.ndarray, alt: str, testid: str = "unit-strip") -> str
 
 
 def unit_title(layer: LayerDissection, unit: int, concepts, place: str = "") -> str:
-    """Unit, concept and IoU with its interval, as HTML; `place` is the layer's name where it is not clear."""
+    """Unit, concept and IoU with its interval, as HTML; `place` is the layer's name where it is not obvious."""
     scores = layer.scores
     name = html.escape(concepts[scores.best_concept[unit]])
     faint = "" if scores.interpretable[unit] else "opacity:.65"

@@ -21,14 +21,14 @@ VERBS = ["Remove", "Add", "More", "Less", COPY]
 MORE, LESS = 2.5, 0.4  # factors at full strength
 COUNTS = ["best", 1, 2, 5, 10, 20, 30, "all"]
 SOURCE = "interventions_source"  # how many seeds further the picture is that is copied from
-GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and it is seen at once that they are gone
+GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and one sees at once that they are gone
 HAND = "units by hand"
 THREADS = 2
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a stroke does: units of a layer, a verb, a strength; the concept (None: by hand) and where it is from."""
+    """What a stroke does: units of a layer, a verb, a strength; the concept (None: by hand) and its dissection."""
 
     layer: str
     units: tuple[int, ...]
@@ -37,7 +37,7 @@ class Choice:
     concept: str | None
     item: dissections.Found | None
     source: int | None = None  # the seed of the picture that is copied from
-    levels: tuple[float, ...] = ()  # what adding sets the units to, as proposed; none: to what they seldom exceed
+    levels: tuple[float, ...] = ()  # what Add sets the units to, as proposed; empty: what they seldom exceed
 
     def edit(self, model: session.Model, region: torch.Tensor | None) -> Edit:
         """The edit in a region H x W, or everywhere."""
@@ -65,8 +65,9 @@ def choose(model: session.Model) -> Choice:
         concept = _concept(item, model, bound)
         verb = st.segmented_control(
             "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **bound,
-            help="Remove: set to 0. Add: set to a high level, of where the concept stands. "
-            f"More and less: times {MORE} and {LESS}. Copy: set to what they are at the same place of another picture.",
+            help="Remove sets the units to 0. Add sets them to the high level that they have where the concept stands. "
+            f"More and Less multiply them by {MORE} and {LESS}. Copy takes their values at the same place in another "
+            "picture.",
         )  # fmt: skip
         layer, units, levels = _units(item, model, concept, verb, bound)
         strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **bound)
@@ -89,7 +90,7 @@ def _concept(item: dissections.Found | None, model: session.Model, bound: dict) 
 
 
 def _likely(item: dissections.Found, known: CausalResults | None, concept: str) -> float:
-    """By what concepts are listed: how much of them goes where that was measured, else their best units' IoU."""
+    """Sorts the concepts: by how much of each its units remove, if that was measured, else by its best unit's IoU."""
     if known is not None:
         return known.removed(concept)
     number = item.dissection.concepts.index(concept)
@@ -99,7 +100,7 @@ def _likely(item: dissections.Found, known: CausalResults | None, concept: str) 
 def _units(
     item, model: session.Model, concept: str | None, verb: str, bound: dict
 ) -> tuple[str, tuple[int, ...], tuple[float, ...]]:
-    """The layer, its units (proposed, or named by the viewer), and the levels that are proposed for them."""
+    """The layer, its units (proposed, or typed by the viewer), and their proposed levels."""
     if concept is None:
         layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **bound)
         text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **bound)
@@ -123,8 +124,8 @@ def _units(
 
 
 def proposal(item: dissections.Found, model: session.Model, concept: str, verb: str = "Remove") -> Proposal:
-    """The units for a concept and a verb: those that causes.json holds, where it is of this model and dissection; else
-    the same rule is asked now, and where nothing can be measured those that see the concept.
+    """The units for a concept and a verb: those in causes.json, if it is of this model and dissection; else chosen now
+    by the same rule; where nothing can be measured, those that detect the concept.
     """
     aim, known = REMOVE if verb in ("Remove", "Less") else ADD, shipped.causes(model)
     stored = known.proposal(concept, aim) if known is not None and known.is_of(item.dissection) else None
@@ -132,7 +133,7 @@ def proposal(item: dissections.Found, model: session.Model, concept: str, verb: 
 
 
 def _chosen(item: dissections.Found, model: session.Model, concept: str, aim: str) -> Proposal | None:
-    """What the rule chooses, a matter of seconds, kept; None where the dissection's segmenter is not here."""
+    """The rule's choice, made in seconds and kept; None where the dissection's segmenter is not available."""
     segmenter = dissections.segmenter_of(item, model)
     if segmenter is None:
         return None
@@ -154,14 +155,14 @@ def width_of(model: session.Model, layer: str) -> int:
 
 
 def parse_units(text: str, width: int, tell: bool = True) -> tuple[int, ...]:
-    """Unit numbers out of text such as "3, 17, 20-25"; what is wrong is left out, and said on the page."""
+    """Unit numbers in text such as "3, 17, 20-25"; wrong parts are left out, which the page says if `tell`."""
     units: list[int] = []
     for part in filter(None, re.split(r"[,;\s]+", text)):
         match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part)
         span = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
         if not match or not len(span) or span[-1] >= width:
             if tell:
-                st.caption(f":material/error: Units are numbers from 0 to {width - 1}; “{part[:20]}” is left out.")
+                st.caption(f":material/error: Units are numbered from 0 to {width - 1}; “{part[:20]}” is left out.")
             continue
         units += span
     return tuple(int(unit) for unit in np.unique(units))

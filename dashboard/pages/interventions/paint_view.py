@@ -38,7 +38,7 @@ class Canvas:
     redo: bool
     cells: tuple[int, int]  # rows and columns of the layer
     source: np.ndarray | None = None  # the picture that is copied from, shown instead of `before`
-    beside: str = "before"  # what stands there is called
+    beside: str = "before"  # the name of what is shown there
 
 
 def paint_view(canvas: Canvas, *, version: str, key: str, act: Callable[[dict], None]) -> None:

@@ -24,7 +24,7 @@ def wall_size(model: session.Model) -> int:
 
 
 def next_seeds(seed: int, count: int) -> tuple[int, ...]:
-    """The seeds that follow, the first of all after the last."""
+    """The next seeds; after the largest comes 0."""
     return tuple((seed + i) % (MAX_SEED + 1) for i in range(1, count + 1))
 
 
@@ -45,7 +45,7 @@ def run(model: session.Model, seeds: tuple[int, ...], edits: Mapping[str, Sequen
 
 
 def kept_at(identity: str, layer: str, seeds: tuple[int, ...], model: session.Model) -> torch.Tensor:
-    """Activations N x U x h x w of a layer, kept, unless huge, so that edits recompute only what follows."""
+    """Activations N x U x h x w of a layer, kept unless huge, so that edits recompute only what follows."""
     side, units = next((s.resolution, s.out_features) for s in model.generator.specs if s.name == layer)
     large = 4 * len(seeds) * units * side**2 > KEPT_BYTES
     return (_activations.__wrapped__ if large else _activations)(identity, layer, seeds, model)
