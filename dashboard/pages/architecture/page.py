@@ -10,6 +10,7 @@ from dashboard.pages.architecture import figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.view import your_network
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars
@@ -57,17 +58,18 @@ def paper_figure(model: session.Model, part: str, resolution: int, fading: bool,
 def controls(model: session.Model) -> tuple[str, int, bool]:
     """Which network, its resolution, and whether to draw both branches of the fade; the last two not for YOURS."""
     parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
-    bound = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         part = st.segmented_control(
             "Network", [*parts, YOURS], default=parts[0], key="architecture_network", format_func=str.capitalize,
-            **bound,
+            required=True, **BARE,
         )  # fmt: skip
         if part == YOURS:
             return part, 0, False
         sizes = getattr(model, part).resolutions
         st.markdown("grown to", width="content")
-        resolution = st.segmented_control("Grown to", sizes, default=sizes[-1], key="architecture_resolution", **bound)
+        resolution = st.segmented_control(
+            "Grown to", sizes, default=sizes[-1], key="architecture_resolution", required=True, **BARE
+        )
         can_fade = resolution // 2 in sizes
         fading = st.toggle("while fading in", True, key="architecture_fade", bind="query-params", disabled=not can_fade)
     return part, resolution, fading and can_fade

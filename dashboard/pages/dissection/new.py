@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.shared import dissections
+from dashboard.shared.controls import BOUND
 from dashboard.shared.dissections import Found
 from dissection import DissectionError
 
@@ -43,23 +44,23 @@ def settings(model: session.Model) -> tuple[tuple[str, ...], str, int, str | flo
     """Layers, segmenter, sample and threshold."""
     names = list(model.generator.layer_names)
     default = [name for name in names if name.endswith("conv1")][:2] or names[-1:]
-    key, bound = f"dissection_layers_{model.name}", {"bind": "query-params"}
-    layers = st.multiselect("Layers", names, default, key=key, placeholder="Layers", **bound)
+    key = f"dissection_layers_{model.name}"
+    layers = st.multiselect("Layers", names, default, key=key, placeholder="Layers", **BOUND)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button("All layers", on_click=st.session_state.__setitem__, args=(key, names))
         samples = st.segmented_control(
-            "Pictures", SAMPLES, default=300, required=True, key="dissection_samples", **bound
+            "Pictures", SAMPLES, default=300, required=True, key="dissection_samples", **BOUND
         )
         kind = st.segmented_control(
-            "Segmenter", list(SEGMENTERS), default="Toy Town", required=True, key="dissection_by", **bound
+            "Segmenter", list(SEGMENTERS), default="Toy Town", required=True, key="dissection_by", **BOUND
         )
         spec = SEGMENTERS[kind]
         if spec == "clusters":
-            spec = f"clusters:{st.number_input('Regions', 2, 64, 8, key='dissection_regions', width=110, **bound)}"
-        rule = RULES[st.selectbox("Threshold", list(RULES), key="dissection_rule", width=160, **bound)]
+            spec = f"clusters:{st.number_input('Regions', 2, 64, 8, key='dissection_regions', width=110, **BOUND)}"
+        rule = RULES[st.selectbox("Threshold", list(RULES), key="dissection_rule", width=160, **BOUND)]
         if rule == "fraction":
             rule = st.number_input(
-                "Fraction", 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130, **bound
+                "Fraction", 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130, **BOUND
             )
     return tuple(layers), spec, samples, rule
 

@@ -12,6 +12,7 @@ from dashboard.pages.dissection.unit import unit_view
 from dashboard.pages.dissection.unit_pictures import OVERLAYS, legend, strip, strip_html, unit_title
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.dissections import Found
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
@@ -39,16 +40,15 @@ WHERE = "Bau et al. 2019, section 3.1"
 
 def choose_view(items: list[Found]) -> tuple[str, Found | None, str | None]:
     """The view, the dissection and the layer, from one row of controls; None where there is no dissection."""
-    bound = {"bind": "query-params", "label_visibility": "collapsed"}
     if "dissection_next" in st.session_state:  # one that was just computed or brought
         st.session_state["dissection_name"] = st.session_state.pop("dissection_next")
         st.session_state["dissection_view"] = VIEWS[0]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], required=True, key="dissection_view", **bound)
+        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], required=True, key="dissection_view", **BARE)
         if not items or view == "New":
             return "New", (items[0] if items else None), None
         names = [item.name for item in items]
-        name = st.selectbox("Dissection", names, key="dissection_name", width=230, **bound) if len(names) > 1 else None
+        name = st.selectbox("Dissection", names, key="dissection_name", width=230, **BARE) if len(names) > 1 else None
         item = items[names.index(name)] if name else items[0]
         layers = list(item.dissection.layers)
         if view in ("Concepts", "One concept", "Training") and len(layers) > 1:
@@ -59,7 +59,7 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str | None]:
             if asked != "all layers":
                 st.toast(f"This dissection does not have the layer {asked}.", icon=":material/info:")
             st.session_state["dissection_layer"] = first
-        layer = st.selectbox("Layer", layers, layers.index(first), key="dissection_layer", width=160, **bound)
+        layer = st.selectbox("Layer", layers, layers.index(first), key="dissection_layer", width=160, **BARE)
     return view, item, layer
 
 
@@ -177,13 +177,12 @@ def wall_controls(read: Dissection, name: str) -> tuple[np.ndarray, str]:
     """Units in the chosen order, after the filter, and the overlay."""
     scores = read.layers[name].scores
     present = [read.concepts[c] for c in np.unique(scores.best_concept) if c]
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=140, **bound)
-        order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=110, **bound)
-        least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=150, **bound)
+        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=140, **BOUND)
+        order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=110, **BOUND)
+        least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=150, **BOUND)
         mode = st.segmented_control(
-            "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", **bound
+            "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", **BOUND
         )
     keep = scores.best_iou >= least
     if concept != "any":

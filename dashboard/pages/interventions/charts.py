@@ -233,8 +233,8 @@ def show_context(table: ContextTable) -> None:
     st.caption(
         f"{len(table.units)} units of {table.layer} are set high at {sum(table.places.values())} places, one at a "
         f"time. The bars show how much {table.concept} this adds, by what stood there before; above them, how often it "
-        f"grew by {table.threshold} pixels or more. Pale bars stand for fewer than {figures.FEW_PLACES} places, too few "
-        "to tell."
+        f"grew by {table.threshold} pixels or more. Pale bars stand for fewer than {figures.FEW_PLACES} places, too "
+        "few to tell."
     )
     values = [[column[name] for name in names] for column in (table.gain, table.places, table.grew)]
     chart(figures.context_bars(names, *values, table.concept), key="interventions_context", download="png")

@@ -10,6 +10,7 @@ import torch
 from dashboard import session
 from dashboard.pages.interventions import pictures, shipped
 from dashboard.shared import dissections
+from dashboard.shared.controls import BOUND
 from dashboard.shared.progress import with_progress
 from dissection.effects.causal_results import CausalResults, made_of
 from dissection.effects.proposals import ADD, REMOVE, Chooser, Proposal, propose
@@ -60,17 +61,16 @@ def choose(model: session.Model) -> Choice:
     """Draw the controls and read them."""
     found = [item for item in dissections.found(model) if item.own]
     item = found[0] if found else None
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        concept = _concept(item, model, bound)
+        concept = _concept(item, model)
         verb = st.segmented_control(
-            "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **bound,
+            "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **BOUND,
             help="Remove sets the units to 0. Add sets them to the high level that they have where the concept stands. "
             f"More and Less multiply them by {MORE} and {LESS}. Copy takes their values at the same place in another "
             "picture.",
         )  # fmt: skip
-        layer, units, levels = _units(item, model, concept, verb, bound)
-        strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **bound)
+        layer, units, levels = _units(item, model, concept, verb)
+        strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **BOUND)
     if len(units) == width_of(model, layer):
         concept = None  # all units are no concept's
     step = min(max(session.recall(SOURCE, 1), 1), pictures.wall_size(model))
@@ -78,14 +78,14 @@ def choose(model: session.Model) -> Choice:
     return Choice(layer, units, verb, strength, concept, item, source, levels)
 
 
-def _concept(item: dissections.Found | None, model: session.Model, bound: dict) -> str | None:
+def _concept(item: dissections.Found | None, model: session.Model) -> str | None:
     """The chosen concept; None for units by hand."""
     if item is None:
         return None
     known = shipped.causes(model)
     names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, known, name)), HAND]
     first = next((names.index(name) for name in GOOD_TO_START if name in names), 0)
-    chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=145, **bound)
+    chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=145, **BOUND)
     return None if chosen == HAND else chosen
 
 
@@ -98,20 +98,20 @@ def _likely(item: dissections.Found, known: CausalResults | None, concept: str) 
 
 
 def _units(
-    item, model: session.Model, concept: str | None, verb: str, bound: dict
+    item, model: session.Model, concept: str | None, verb: str
 ) -> tuple[str, tuple[int, ...], tuple[float, ...]]:
     """The layer, its units (proposed, or typed by the viewer), and their proposed levels."""
     if concept is None:
-        layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **bound)
-        text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **bound)
+        layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **BOUND)
+        text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **BOUND)
         return layer, parse_units(text, width_of(model, layer)), ()
     best = proposal(item, model, concept, verb)
     layer = st.selectbox(
-        "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=185, **bound,
+        "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=185, **BOUND,
         format_func=lambda name: f"best: {best.layer}" if name == "best" else name,
     )  # fmt: skip
     count = st.selectbox(
-        "Units", COUNTS, key="interventions_count", width=105, **bound,
+        "Units", COUNTS, key="interventions_count", width=105, **BOUND,
         format_func=lambda n: f"best: {len(best.units)}" if n == "best" else str(n),
     )  # fmt: skip
     chosen = best.layer if layer == "best" else layer
