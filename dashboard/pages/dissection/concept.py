@@ -1,20 +1,18 @@
 """One concept: the units that share it, over layers, and what they reach together."""
 
-from collections.abc import Callable
-
 import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.pages.dissection.unit_pictures import strip, strip_html, unit_title
+from dashboard.pages.dissection.unit_pictures import PICTURES, unit_card
 from dashboard.shared import dissections
 from dashboard.shared.dissections import Found
 from dissection.output.overlays import resize_nearest
 
-UNION_PICTURES, STRIPS, PICTURES = 128, 4, 3
+UNION_PICTURES, STRIPS = 128, 4
 
 
-def concept_view(model: session.Model, item: Found, layer: str, open_unit: Callable[[str, int], None]) -> None:
+def concept_view(model: session.Model, item: Found, layer: str) -> None:
     """The units whose best concept this is, in one layer or all, and their union's IoU."""
     read = item.dissection
     layers = list(read.layers) if layer == "all layers" else [layer]
@@ -48,7 +46,9 @@ def concept_view(model: session.Model, item: Found, layer: str, open_unit: Calla
     for start in range(0, min(STRIPS, len(ranked)), 2):
         for column, (name, unit) in zip(st.columns(2, gap="medium"), ranked[start : start + 2], strict=False):
             with column:
-                unit_strip(model, item, name, unit, concept, open_unit)
+                images = read.layers[name].scores.top_images[unit, :PICTURES]
+                material = dissections.material(item, model, name, images) if item.own else None
+                unit_card(item, name, unit, material, place=name)
     if len(ranked) > STRIPS:
         table(item, concept, ranked)
 
@@ -111,22 +111,3 @@ def union(model: session.Model, item: Found, concept: int, ranked: list[tuple[st
         f"The union of the {len(units)} units of {name} has IoU **{steps[-1]:.3f}** on {len(images)} pictures. The "
         f"best unit alone has {steps[0]:.3f}, {together}."
     )
-
-
-def unit_strip(model: session.Model, item: Found, name: str, unit: int, concept: int, open_unit) -> None:
-    """One owner: title, lit top pictures, the way to its view."""
-    read, layer = item.dissection, item.dissection.layers[name]
-    content = unit_title(layer, unit, read.concepts, name)
-    if item.own:
-        images = layer.scores.top_images[unit, :PICTURES]
-        material = dissections.material(item, model, name, images)
-        picture = strip(
-            material, layer, unit, images, "Lit region", level=layer.scores.thresholds[unit], concept=concept,
-            palette=None, size=read.info["label_size"],
-        )  # fmt: skip
-        content += strip_html(picture, f"top pictures of unit {unit}")
-    st.html(content)
-    st.button(
-        f"Unit {unit}", key=f"dissection_concept_{name}_{unit}", type="tertiary", icon=":material/open_in_full:",
-        on_click=open_unit, args=(name, unit),
-    )  # fmt: skip

@@ -9,7 +9,7 @@ from dashboard.pages.dissection.concept import concept_view
 from dashboard.pages.dissection.new import new_view, rename_regions
 from dashboard.pages.dissection.stages import stages_view
 from dashboard.pages.dissection.unit import unit_view
-from dashboard.pages.dissection.unit_pictures import OVERLAYS, legend, strip, strip_html, unit_title
+from dashboard.pages.dissection.unit_pictures import OVERLAYS, PICTURES, legend, unit_card
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE, BOUND
@@ -21,7 +21,7 @@ from dissection.result import Dissection
 
 VIEWS = ["Concepts", "Units", "One unit", "One concept", "Training", "New"]
 ORDERS = ["IoU", "IQR", "concept", "unit"]
-PER_PAGE, PICTURES = 12, 3
+PER_PAGE = 12
 EQUATION = (
     r"\begin{gathered} M_u(x) = A_u^{\uparrow}(x) > t_u \\[.6em] "
     r"\mathrm{IoU}_{u,c} = \frac{\sum_x |M_u(x) \cap L_c(x)|}{\sum_x |M_u(x) \cup L_c(x)|} \end{gathered}"
@@ -144,33 +144,7 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
     for start in range(0, len(units), 2):
         for column, unit in zip(st.columns(2, gap="medium"), units[start : start + 2], strict=False):
             with column:
-                card(item, name, int(unit), material, mode, palette)
-
-
-def card(item: Found, name: str, unit: int, material, mode: str, palette: np.ndarray) -> None:
-    """One unit of the wall: its title, its strip, and a button to its own view."""
-    read, layer = item.dissection, item.dissection.layers[name]
-    content = unit_title(layer, unit, read.concepts)
-    if material is not None:
-        images = layer.scores.top_images[unit, :PICTURES]
-        level, concept = layer.scores.thresholds[unit], layer.scores.best_concept[unit]
-        picture = strip(
-            material, layer, unit, images, mode, level=level, concept=concept, palette=palette,
-            size=read.info["label_size"],
-        )  # fmt: skip
-        content += strip_html(picture, f"top pictures of unit {unit}")
-    st.html(content)
-    st.button(
-        f"Unit {unit}", key=f"dissection_open_{name}_{unit}", type="tertiary", icon=":material/open_in_full:",
-        on_click=open_unit, args=(name, unit),
-    )  # fmt: skip
-
-
-def open_unit(layer: str, unit: int) -> None:
-    """Go to one unit's view."""
-    st.session_state["dissection_view"] = "One unit"
-    st.session_state["dissection_layer"] = layer
-    st.session_state["dissection_unit"] = unit
+                unit_card(item, name, int(unit), material, mode, palette)
 
 
 def wall_controls(read: Dissection, name: str) -> tuple[np.ndarray, str]:
@@ -232,7 +206,7 @@ def main() -> None:
     elif view == "One unit":
         unit_view(model, item, layer)
     else:
-        concept_view(model, item, layer, open_unit)
+        concept_view(model, item, layer)
     rename_regions(item)
     formula_box(EQUATION, WORDS, f"{WHERE}. Interpretable: {rule_of(item)}.")
     downloads(model, item)

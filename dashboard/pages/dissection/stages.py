@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import library, session
 from dashboard.pages.dissection import figures
-from dashboard.pages.dissection.unit_pictures import strip, strip_html, unit_title
+from dashboard.pages.dissection.unit_pictures import PICTURES, strip, strip_html, unit_title
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dissection import Dissection
@@ -13,7 +13,7 @@ from dissection.result import LayerDissection
 from dissection.scoring.job import fingerprint
 from pgan_core import Generator, load_checkpoint
 
-SAMPLES, PICTURES = 300, 3
+SAMPLES = 300
 
 
 def stages_view(model: session.Model, layer: str) -> None:
