@@ -28,7 +28,7 @@ Statistics = dict[str, PointStatistics]
 
 def controls(model: session.Model) -> tuple[str, Setting]:
     """What is looked at, and the network and sample that it is looked at in."""
-    parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
+    parts = list(model.networks)
     few = model.generator.resolution > 256
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         view = st.segmented_control("Show", VIEWS, default=VIEWS[0], key="activations_view", required=True, **BARE)
@@ -48,8 +48,8 @@ def controls(model: session.Model) -> tuple[str, Setting]:
         if part == "generator":
             st.markdown("Pixel norm", width="content", help="Switch it off, or put another normalisation in its place")
             norm = st.segmented_control(
-                "Pixel norm", list(NORM_NAMES), default="on", key="activations_norm", format_func=NORM_NAMES.get,
-                required=True, **BARE,
+                "Pixel norm", list(NORM_NAMES), default="on", key="activations_norm", required=True,
+                format_func=NORM_NAMES.__getitem__, **BARE,
             )  # fmt: skip
         equalized = st.toggle("Equalized scale", True, key="activations_equalized", bind="query-params")
         setting = Setting(part, session.seed(), count, norm, equalized)
@@ -145,7 +145,7 @@ def one_layer(networks: dict[str, Statistics], file: str) -> None:
 @session.cached(max_entries=8)
 def all_weights(model: session.Model, part: str) -> list[WeightStatistics]:
     """Every layer's weights; stored ones on one axis, effective ones on another."""
-    network = getattr(model, part)
+    network = model.networks[part]
     limit = 4 * max(layer.c for layer in network.layers.values())
     stored, effective = Bins(-4, 4, 80), Bins(-limit, limit, 80)
     return [weight_statistics(network, name, stored, effective) for name in network.layers]

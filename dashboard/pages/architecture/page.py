@@ -43,7 +43,7 @@ WORDS = {  # what a block without weights does
 @session.cached(max_entries=64)
 def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
     """A layer's stored and effective weights on one axis."""
-    network = getattr(model, part)
+    network = model.networks[part]
     limit = float(network.layers[name].weight.abs().max()) * max(1.0, network.layers[name].c)
     return weight_statistics(network, name, Bins(-limit, limit, 81), Bins(-limit, limit, 81))
 
@@ -51,13 +51,13 @@ def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
 @session.cached(max_entries=32)
 def paper_figure(model: session.Model, part: str, resolution: int, fading: bool, kind: str) -> bytes:
     """The figure as a file."""
-    drawing = figures.network_drawing(getattr(model, part), resolution, fading)
+    drawing = figures.network_drawing(model.networks[part], resolution, fading)
     return save(draw(drawing, part.capitalize()), kind)
 
 
 def controls(model: session.Model) -> tuple[str, int, bool]:
     """Which network, its resolution, and whether to draw both branches of the fade; the last two not for YOURS."""
-    parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
+    parts = list(model.networks)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         part = st.segmented_control(
             "Network", [*parts, YOURS], default=parts[0], key="architecture_network", format_func=str.capitalize,
@@ -65,7 +65,7 @@ def controls(model: session.Model) -> tuple[str, int, bool]:
         )  # fmt: skip
         if part == YOURS:
             return part, 0, False
-        sizes = getattr(model, part).resolutions
+        sizes = model.networks[part].resolutions
         st.markdown("grown to", width="content")
         resolution = st.segmented_control(
             "Grown to", sizes, default=sizes[-1], key="architecture_resolution", required=True, **BARE
@@ -138,7 +138,7 @@ part, resolution, fading = controls(model)
 if part == YOURS:
     your_network()
     st.stop()
-network = getattr(model, part)
+network = model.networks[part]
 rows = layer_table(network, resolution, fading)
 drawing = figures.network_drawing(network, resolution, fading)
 figure_place = st.container()

@@ -76,7 +76,7 @@ def unit_ious(
     iou: np.ndarray, ceiling: np.ndarray, concepts: Sequence[str], interval: tuple[float, float] | None, best: int
 ) -> go.Figure:
     """A unit's IoU with every concept (C each, index 0 left out) below the ceiling that its lit share sets."""
-    order = [c for c in np.argsort(-iou, kind="stable") if c > 0]
+    order = [int(c) for c in np.argsort(-iou, kind="stable") if c > 0]
     names = [concepts[c] for c in order]
     figure = go.Figure()
     figure.add_bar(

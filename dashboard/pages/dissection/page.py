@@ -38,15 +38,15 @@ WHERE = "Bau et al. 2019, section 3.1"
 # ---- what is looked at -------------------------------------------------------------------------------------------
 
 
-def choose_view(items: list[Found]) -> tuple[str, Found | None, str | None]:
-    """The view, the dissection and the layer, from one row of controls; None where there is no dissection."""
+def choose_view(items: list[Found]) -> tuple[str, Found | None, str]:
+    """The view, the dissection (None where there is none) and the layer, from one row of controls."""
     if "dissection_next" in st.session_state:  # one that was just computed or brought
         st.session_state["dissection_name"] = st.session_state.pop("dissection_next")
         st.session_state["dissection_view"] = VIEWS[0]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         view = st.segmented_control("Show", VIEWS, default=VIEWS[0], required=True, key="dissection_view", **BARE)
         if not items or view == "New":
-            return "New", (items[0] if items else None), None
+            return "New", (items[0] if items else None), ""
         names = [item.name for item in items]
         name = st.selectbox("Dissection", names, key="dissection_name", width=230, **BARE) if len(names) > 1 else None
         item = items[names.index(name)] if name else items[0]
@@ -71,9 +71,8 @@ def richest(dissection: Dissection) -> str:
 def describe(item: Found) -> None:
     """One line about what was measured."""
     info = item.dissection.info
-    level = {"iqr": "levels of maximal IQR"}.get(
-        info.get("rule"), f"levels that a share of {info.get('fraction')} exceeds"
-    )
+    by_share = f"levels that a share of {info.get('fraction')} exceeds"
+    level = "levels of maximal IQR" if info.get("rule") == "iqr" else by_share
     made = "" if item.own else " **It was made from another network, so there are no pictures.**"
     st.caption(
         f"{info.get('samples', 0):,} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}, {level}."
@@ -112,7 +111,7 @@ def concepts_view(item: Found, layer: str) -> None:
             points = figures.unit_scatter(scores.best_iou, scores.best_iqr, names, limits, scores.interpretable)
             chart(points, key="dissection_scatter")
     shown = counts if layer == "all layers" else {layer: counts[layer]}
-    missing = sum(shown.values()) == 0
+    missing = np.sum(list(shown.values()), axis=0) == 0
     nobody = [name for name, none in zip(read.concepts[1:], missing[1:], strict=True) if none]
     if nobody:
         st.caption(f"No unit stands for: {', '.join(nobody)}.")

@@ -11,7 +11,7 @@ from dashboard.shared.charts import chart
 from dissection import Dissection
 from dissection.result import LayerDissection
 from dissection.scoring.job import fingerprint
-from pgan_core import Generator, load_checkpoint
+from pgan_core import Generator
 
 SAMPLES = 300
 
@@ -89,7 +89,7 @@ def make_them(number: int) -> bool:
 @st.cache_resource(max_entries=24, show_spinner="Reading the stages")
 def stage_generator(path: str, changed: int, device: str) -> tuple[Generator, str]:
     """A stage's generator and its fingerprint."""
-    generator = load_checkpoint(path, device=device).generator
+    generator = library.snapshot(path, device)
     return generator, fingerprint(generator)
 
 

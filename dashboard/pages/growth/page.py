@@ -113,7 +113,7 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
         return  # two files that share no size
     chart(figures.picture_costs(costs), key="growth_picture_costs")
     small, large = min(costs), max(costs)
-    both = run == OFFICIAL or model.discriminator
+    both = run == OFFICIAL or "discriminator" in model.networks
     networks = "both networks together" if both else "the generator (the file holds no discriminator)"
     held = {size: thousands(pictures_that_fit([costs[size]], GPU_MEMORY)) for size in (small, large)}
     st.markdown(

@@ -277,7 +277,7 @@ model = session.model("none")
 header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
-if model.generator is not None:
+if "generator" in model.networks:
     generator_section(model, session.seed(), custom_std)
 st.session_state["initialization_whole_page"] = True  # a fragment may rerun itself only when it runs alone
 speed_section(session.seed())

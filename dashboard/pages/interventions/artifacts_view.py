@@ -26,7 +26,7 @@ LIT = 0.01  # of a unit's values count as strong
 
 def artifacts_view(model: session.Model, choice: Choice) -> None:
     """Rank, mark, switch off, compare."""
-    if model.discriminator is None:
+    if "discriminator" not in model.networks:
         st.info("The discriminator ranks the units, and this model has none.")
         return
     key = ("artifacts", model.identity, choice.layer)

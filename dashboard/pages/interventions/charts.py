@@ -44,7 +44,7 @@ def causal_view(model: session.Model, choice: Choice) -> None:
         artifacts_view(model, choice)
     elif 2 * len(choice.units) > width_of(model, choice.layer):
         st.info(f"These are more than half of the units of {choice.layer}; too few are left for a random comparison.")
-    elif segmenter is None or choice.concept is None:
+    elif segmenter is None or not choice.concept:
         st.info("Choose a concept above. It needs a dissection whose segmenter is available here.")
     else:
         draw = {
@@ -53,11 +53,14 @@ def causal_view(model: session.Model, choice: Choice) -> None:
         draw(model, choice, segmenter)
 
 
-def measured(model: session.Model, choice: Choice) -> ConceptEffect | None:
-    """The stored result for exactly these units, if there is one."""
+def measured(model: session.Model, choice: Choice) -> tuple[ConceptEffect | None, int]:
+    """The stored result for exactly these units, if there is one, and over how many pictures it was measured."""
     known = shipped.causes(model)
-    found = known and known.concepts.get(choice.concept)
-    return found if found and (found.layer, found.units) == (choice.layer, choice.units) else None
+    found = known.concepts.get(choice.concept) if known is not None else None
+    if known is None or found is None or (found.layer, found.units) != (choice.layer, choice.units):
+        return None, 0
+    first, end = known.info["evaluation"]
+    return found, end - first
 
 
 def trial_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Trial:
@@ -82,14 +85,13 @@ def asked(name: str, model: session.Model, choice: Choice, default: int) -> tupl
 
 def effect(model: session.Model, choice: Choice, segmenter) -> None:
     """The change in every concept's pixels when the units are off, beside that for random units."""
-    names, found = segmenter.concepts[1:], measured(model, choice)
+    names, concept = segmenter.concepts[1:], choice.concept
+    found, pictures = measured(model, choice)
     if found is not None:
-        info = shipped.causes(model).info
         removed, control = 1 - found.left, found.random_removed
-        pictures = info["evaluation"][1] - info["evaluation"][0]
-        change = np.array([(found.left if name == choice.concept else found.others[name]) - 1 for name in names])
+        change = np.array([(found.left if name == concept else found.others[name]) - 1 for name in names])
         low, high = np.full((2, len(names)), np.nan)
-        here = names.index(choice.concept)
+        here = names.index(concept)
         low[here], high[here] = found.low - 1, found.high - 1
         random = np.full((len(found.random), len(names)), np.nan)
         random[:, here] = np.array(found.random) - 1
@@ -102,7 +104,7 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
         )
         change, random = table[0], table[3]
         low, high = table[1], table[2]
-        here = names.index(choice.concept)
+        here = names.index(concept)
         removed, control = -change[here], -np.nanmedian(random[:, here])
     controlled = f"removes {control:.0%}" if control >= 0 else f"adds {-control:.0%}"
     st.markdown(
@@ -110,7 +112,7 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
         f"{choice.concept}, over {pictures} pictures that were not used to choose them. Switching off as many random "
         f"units with the same mean activation {controlled}."
     )
-    chart(figures.effects(names, change, low, high, random, choice.concept), key="interventions_effect", download="png")
+    chart(figures.effects(names, change, low, high, random, concept), key="interventions_effect", download="png")
 
 
 def _effect(model, choice: Choice, segmenter, pictures: int, share) -> tuple[np.ndarray, ...]:
@@ -122,9 +124,9 @@ def _effect(model, choice: Choice, segmenter, pictures: int, share) -> tuple[np.
 
 def curve(model: session.Model, choice: Choice, segmenter) -> None:
     """How much of the concept is left with 0 to 30 units off, by order: the stored one, and others on demand."""
-    found, lines = measured(model, choice), {}
+    (found, _), lines = measured(model, choice), {}
     is_known = found is not None and bool(found.counts)
-    if is_known:
+    if found is not None and is_known:
         lines[f"by {found.by}"] = (found.counts, found.curve)
         st.caption(f"How much {choice.concept} is left as more units are switched off. Measure compares other orders.")
     key, pictures = asked("curve", model, choice, 50)
@@ -140,7 +142,7 @@ def _curves(model, choice: Choice, segmenter, pictures: int, is_chosen_too: bool
     trial, concept = trial_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
     orders = {"the chosen units": np.array(choice.units)} if is_chosen_too else {}
     for by in ("IoU", "IQR"):
-        values = related(choice.item.dissection, choice.concept, choice.layer, by)
+        values = related(choice.dissection, choice.concept, choice.layer, by)
         orders[f"by {by}"] = np.argsort(-values, kind="stable")
     orders["random"] = np.random.default_rng(0).permutation(trial.units)
     lines = {}
@@ -155,7 +157,7 @@ def _curves(model, choice: Choice, segmenter, pictures: int, is_chosen_too: bool
 def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
     """Every unit's causal effect on every concept, clustered."""
     st.caption("A concept's pixels with the unit inserted everywhere at a high level, minus those with it ablated.")
-    key, pictures = asked("units", model, Choice(choice.layer, (), "", 1, None, None), 24)
+    key, pictures = asked("units", model, Choice(choice.layer, (), "", 1, "", None), 24)
     if key is None:
         return
 
@@ -185,7 +187,7 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
     def work(share) -> tuple[Search, np.ndarray]:
         seeds = range(FIRST_SEED - pictures, FIRST_SEED)
         learn = Trial(model.generator, choice.layer, segmenter, seeds, label=model.label)
-        iou = related(choice.item.dissection, choice.concept, choice.layer)
+        iou = related(choice.dissection, choice.concept, choice.layer)
         concept = segmenter.concepts.index(choice.concept)
         found = search_units(learn, concept, iou, epochs=EPOCHS, progress=lambda k, n: share(k / n))
         trial = trial_of(model, choice, segmenter, pictures)
@@ -209,7 +211,7 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
 def places(model: session.Model, choice: Choice, segmenter) -> None:
     """Where the concept grows when it is inserted, by what stood there."""
     known = shipped.causes(model)
-    table = known and known.contexts.get(choice.concept)
+    table = known.contexts.get(choice.concept) if known is not None else None
     if table is not None and (table.layer, table.units) == (choice.layer, choice.units):
         show_context(table)
         return
@@ -236,5 +238,6 @@ def show_context(table: ContextTable) -> None:
         f"grew by {table.threshold} pixels or more. Pale bars stand for fewer than {figures.FEW_PLACES} places, too "
         "few to tell."
     )
-    values = [[column[name] for name in names] for column in (table.gain, table.places, table.grew)]
-    chart(figures.context_bars(names, *values, table.concept), key="interventions_context", download="png")
+    gain, places, grew = ([column[name] for name in names] for column in (table.gain, table.places, table.grew))
+    bars = figures.context_bars(names, gain, places, grew, table.concept)
+    chart(bars, key="interventions_context", download="png")

@@ -12,6 +12,7 @@ from dashboard.pages.interventions import pictures, shipped
 from dashboard.shared import dissections
 from dashboard.shared.controls import BOUND
 from dashboard.shared.progress import with_progress
+from dissection import Dissection
 from dissection.effects.causal_results import CausalResults, made_of
 from dissection.effects.proposals import ADD, REMOVE, Chooser, Proposal, propose
 from dissection.interventions import Edit, EditError, ablate, copy, insert, scale
@@ -29,16 +30,23 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Choice:
-    """What a stroke does: units of a layer, a verb, a strength; the concept (None: by hand) and its dissection."""
+    """What a stroke does: units of a layer, a verb, a strength; the concept (empty: by hand) and its dissection."""
 
     layer: str
     units: tuple[int, ...]
     verb: str
     strength: float
-    concept: str | None
+    concept: str
     item: dissections.Found | None
-    source: int | None = None  # the seed of the picture that is copied from
+    source: int = 0  # the seed of the picture that Copy takes from
     levels: tuple[float, ...] = ()  # what Add sets the units to, as proposed; empty: what they seldom exceed
+
+    @property
+    def dissection(self) -> Dissection:
+        """The concept's dissection. ValueError for units by hand of a model without one."""
+        if self.item is None:
+            raise ValueError("this model has no dissection")
+        return self.item.dissection
 
     def edit(self, model: session.Model, region: torch.Tensor | None) -> Edit:
         """The edit in a region H x W, or everywhere."""
@@ -72,21 +80,21 @@ def choose(model: session.Model) -> Choice:
         layer, units, levels = _units(item, model, concept, verb)
         strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **BOUND)
     if len(units) == width_of(model, layer):
-        concept = None  # all units are no concept's
+        concept = ""  # all units are no concept's
     step = min(max(session.recall(SOURCE, 1), 1), pictures.wall_size(model))
-    source = pictures.next_seeds(session.seed(), step)[-1] if verb == COPY else None
+    source = pictures.next_seeds(session.seed(), step)[-1]
     return Choice(layer, units, verb, strength, concept, item, source, levels)
 
 
-def _concept(item: dissections.Found | None, model: session.Model) -> str | None:
-    """The chosen concept; None for units by hand."""
+def _concept(item: dissections.Found | None, model: session.Model) -> str:
+    """The chosen concept; empty for units by hand."""
     if item is None:
-        return None
+        return ""
     known = shipped.causes(model)
     names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, known, name)), HAND]
     first = next((names.index(name) for name in GOOD_TO_START if name in names), 0)
     chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=145, **BOUND)
-    return None if chosen == HAND else chosen
+    return "" if chosen == HAND else chosen
 
 
 def _likely(item: dissections.Found, known: CausalResults | None, concept: str) -> float:
@@ -98,10 +106,10 @@ def _likely(item: dissections.Found, known: CausalResults | None, concept: str) 
 
 
 def _units(
-    item, model: session.Model, concept: str | None, verb: str
+    item: dissections.Found | None, model: session.Model, concept: str, verb: str
 ) -> tuple[str, tuple[int, ...], tuple[float, ...]]:
     """The layer, its units (proposed, or typed by the viewer), and their proposed levels."""
-    if concept is None:
+    if item is None or not concept:
         layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **BOUND)
         text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **BOUND)
         return layer, parse_units(text, width_of(model, layer)), ()
@@ -159,7 +167,7 @@ def parse_units(text: str, width: int, tell: bool = True) -> tuple[int, ...]:
     units: list[int] = []
     for part in filter(None, re.split(r"[,;\s]+", text)):
         match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part)
-        span = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+        span = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
         if not match or not len(span) or span[-1] >= width:
             if tell:
                 st.caption(f":material/error: Units are numbered from 0 to {width - 1}; “{part[:20]}” is left out.")

@@ -51,26 +51,27 @@ def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> Non
 def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: np.ndarray) -> Canvas:
     """What the painting shows: pictures, segmentations, changes and steps."""
     segmenter = choice.item and dissections.segmenter_of(choice.item, model)
-    maps = [pictures.segmented(segmenter, images) for images in (before, after)]
-    coloured, changes = [None, None], []
-    if maps[0] is not None:
-        concepts = choice.item.dissection.concepts
+    first, last = (pictures.segmented(segmenter, images) for images in (before, after))
+    coloured, changes = (None, None), []
+    if first is not None and last is not None:
+        concepts = choice.dissection.concepts
         palette = dissections.colours(concepts)
-        coloured = [palette[labels][0] for labels in maps]
-        changes = changed_pixels(*maps, concepts, palette, choice.concept)
+        coloured = palette[first][0], palette[last][0]
+        changes = changed_pixels(first, last, concepts, palette, choice.concept)
     names = {(choice.layer, choice.units): choice.concept} if choice.concept else {}
     st.session_state.setdefault("interventions_names", {}).update(names)
     known = st.session_state["interventions_names"]
     cell = next(spec.resolution for spec in model.generator.specs if spec.name == choice.layer)
     return Canvas(
-        before[0], after[0], *coloured, changes, [words(layer, edit, known) for layer, edit in kept.applied],
+        before[0], after[0], coloured[0], coloured[1], changes,
+        [words(layer, edit, known) for layer, edit in kept.applied],
         source=pictures.before(model, (choice.source,))[0] if choice.verb == COPY else None,
         beside=f"seed {choice.source}, copied from" if choice.verb == COPY else "before",
         undo=kept.at > 0, redo=kept.at < len(kept.steps), cells=(cell, cell),
     )  # fmt: skip
 
 
-def changed_pixels(before, after, concepts, palette, concept: str | None) -> list[tuple[str, str, int, int]]:
+def changed_pixels(before, after, concepts, palette, concept: str) -> list[tuple[str, str, int, int]]:
     """The chosen concept and those whose pixels changed most: name, colour, pixels before and after."""
     counts = [np.bincount(labels.ravel(), minlength=len(concepts)) for labels in (before, after)]
     order = np.argsort(-np.abs(counts[1] - counts[0]), kind="stable")

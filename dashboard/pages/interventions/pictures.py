@@ -48,14 +48,19 @@ def kept_at(identity: str, layer: str, seeds: tuple[int, ...], model: session.Mo
     """Activations N x U x h x w of a layer, kept unless huge, so that edits recompute only what follows."""
     side, units = next((s.resolution, s.out_features) for s in model.generator.specs if s.name == layer)
     large = 4 * len(seeds) * units * side**2 > KEPT_BYTES
-    return (_activations.__wrapped__ if large else _activations)(identity, layer, seeds, model)
+    return activations(model, layer, seeds) if large else _kept(identity, layer, seeds, model)
+
+
+def activations(model: session.Model, layer: str, seeds: tuple[int, ...]) -> torch.Tensor:
+    """A layer's activations N x U x h x w."""
+    generator = session.prepared(model)
+    with torch.inference_mode():
+        return generator.run(latents_and_labels(generator, seeds, model.label), stop=layer).activations[layer]
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _activations(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Model) -> torch.Tensor:
-    generator = session.prepared(_model)
-    with torch.inference_mode():
-        return generator.run(latents_and_labels(generator, seeds, _model.label), stop=layer).activations[layer]
+def _kept(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Model) -> torch.Tensor:
+    return activations(_model, layer, seeds)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Measuring how strong units get")
