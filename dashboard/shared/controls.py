@@ -1,10 +1,10 @@
-"""What the declarations of controls have in common, for `**`: typed, so that a type checker sees through it."""
+"""Arguments that many controls share, passed with `**`; typed, so that calls can be checked."""
 
 from typing import Literal, TypedDict
 
 
 class Bound(TypedDict):
-    """A control whose value stands in the address, so that a link restores it."""
+    """A control whose value is in the address, so that a link restores it."""
 
     bind: Literal["query-params"]
 

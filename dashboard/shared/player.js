@@ -59,7 +59,7 @@ class Player {
     this.thin();
   }
 
-  // Labels that would lie upon the one before them are hidden.
+  // Hide labels that would overlap the one before them.
   thin() {
     let end = -Infinity;
     for (const span of this.root.querySelectorAll(".lab-ticks span")) {

@@ -66,7 +66,7 @@ class Track:
 
 
 def sheet_address(sheet: np.ndarray) -> str:
-    """A sheet as a data: address; small ones without loss, for lossy colours would blur their large pixels."""
+    """A sheet as a data: address; small ones without loss, because lossy colours would blur their large pixels."""
     return data_uri(sheet, "WEBP", **(EXACT if len(sheet) < LOSSY_FROM else LOSSY))
 
 

@@ -70,7 +70,7 @@ def preset_buttons() -> Preset:
 
 
 def network_controls(seed: int) -> tuple[PlainNetwork, float | None, str]:
-    """Depth, width, non-linearity, a standard deviation of one's own, and what the histograms show."""
+    """Depth, width, non-linearity, a custom standard deviation, and what the histograms show."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         layers = st.slider("Layers", 1, 30, 10, key="initialization_depth", width=130, **BOUND)
         units = st.select_slider("Width", WIDTHS, 500, key="initialization_width", width=120, **BOUND)
