@@ -100,11 +100,8 @@ def offered() -> dict[str, Path]:
     return library.models() | {name: path for name, path in uploads.items() if path.exists()}
 
 
-def model(require: str = "generator") -> Model:
-    """The chosen model, loaded. Without it, or without the part that the page needs, the page stops with one sentence.
-
-    `require` is "generator", "discriminator", "both" or "none".
-    """
+def model(needs_generator: bool = True) -> Model:
+    """The chosen model, loaded. Without it, or without a generator that the page needs, the page stops in a sentence."""
     name = st.session_state.get("model")
     files = offered()
     if name not in files:
@@ -115,14 +112,12 @@ def model(require: str = "generator") -> Model:
     except (CheckpointError, ValueError, OSError) as error:
         st.error(plain(f"{name}: {error}"))
         st.stop()
-    needed = ("generator", "discriminator") if require == "both" else (require,)
-    for part in needed:
-        if part != "none" and part not in chosen.networks:
-            st.info(
-                f"This page needs a {part}, and {plain(name)} has none. Choose another model in the sidebar, or join "
-                "the two files on the Models page."
-            )
-            st.stop()
+    if needs_generator and "generator" not in chosen.networks:
+        st.info(
+            f"This page needs a generator, and {plain(name)} has none. Choose another model in the sidebar, or join the "
+            "two files on the Models page."
+        )
+        st.stop()
     return chosen
 
 

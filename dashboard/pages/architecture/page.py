@@ -132,7 +132,7 @@ def table(rows: list[LayerRow], part: str) -> None:
     st.dataframe(cells, hide_index=True, height=36 * min(len(rows) + 1, 14), key="architecture_table")
 
 
-model = session.model("none")
+model = session.model(needs_generator=False)
 header("What is inside a Progressive GAN?", "PGGAN, table 2 and figure 2")
 part, resolution, fading = controls(model)
 if part == YOURS:

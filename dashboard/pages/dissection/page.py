@@ -128,11 +128,7 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
         st.info("No unit matches these filters.")
         return
     pages = -(-len(order) // PER_PAGE)
-    number = (
-        st.pagination(pages, key="dissection_page", bind="query-params")
-        if hasattr(st, "pagination") and pages > 1
-        else 1
-    )
+    number = st.pagination(pages, key="dissection_page", bind="query-params") if pages > 1 else 1
     units = order[(number - 1) * PER_PAGE : number * PER_PAGE]
     shown = layer.scores.top_images[units, :PICTURES]
     palette = dissections.colours(read.concepts)

@@ -273,7 +273,7 @@ def speed_section(seed: int) -> None:
     )
 
 
-model = session.model("none")
+model = session.model(needs_generator=False)
 header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
