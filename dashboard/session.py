@@ -101,7 +101,7 @@ def offered() -> dict[str, Path]:
 
 
 def model(needs_generator: bool = True) -> Model:
-    """The chosen model, loaded. Without it, or without a generator that the page needs, the page stops in a sentence."""
+    """The chosen model, loaded. The page stops with one sentence without a model, or without a needed generator."""
     name = st.session_state.get("model")
     files = offered()
     if name not in files:
@@ -114,8 +114,8 @@ def model(needs_generator: bool = True) -> Model:
         st.stop()
     if needs_generator and "generator" not in chosen.networks:
         st.info(
-            f"This page needs a generator, and {plain(name)} has none. Choose another model in the sidebar, or join the "
-            "two files on the Models page."
+            f"This page needs a generator, and {plain(name)} has none. Choose another model in the sidebar, or join "
+            "the two files on the Models page."
         )
         st.stop()
     return chosen
