@@ -150,7 +150,7 @@ def unit_scatter(
             mode="markers",
             name=name,
             marker={"color": colour, "size": 8},
-            text=[f"unit {u}: {names[u]}" for u in where],
+            text=[f"unit {u}: {names[u]}" for u in where.tolist()],
             hovertemplate="%{text}<br>IoU %{x:.3f}, IQR %{y:.3f}<extra></extra>",
         )
     figure.add_vline(x=limits[0], line={"color": CEILING, "dash": "dot"})

@@ -11,7 +11,7 @@ from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from pgan_core.costs import Cost, image_cost
 from pgan_core.growth import Schedule, Stage
-from pgan_core.growth_frames import growth_frames, stored_frame
+from pgan_core.growth_frames import GrowthFrame, growth_frames, stored_frame
 from pgan_core.pictures import contact_sheet
 
 WALLS = 6  # grown walls in memory, all browsers together
@@ -38,8 +38,12 @@ def final_growth(
     def work(progress: Callable[[float], None]) -> tuple[Track, list[str]]:
         z, labels = session.inputs(model, seed, columns**2)
         size = tile_size(model.generator.resolution, columns)
-        early = None if first is None else lambda frame: first(sheet_address(contact_sheet(frame.pictures, columns)))
-        frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True, first=early))
+
+        def early(frame: GrowthFrame) -> None:
+            if first is not None:
+                first(sheet_address(contact_sheet(frame.pictures, columns)))
+
+        frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True, first=first and early))
         progress(0.5)
         track = final_track(frames, model.generator.moment(), columns)
         return track, track.addresses()

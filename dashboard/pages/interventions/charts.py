@@ -238,6 +238,6 @@ def show_context(table: ContextTable) -> None:
         f"grew by {table.threshold} pixels or more. Pale bars stand for fewer than {figures.FEW_PLACES} places, too "
         "few to tell."
     )
-    gain, places, grew = ([column[name] for name in names] for column in (table.gain, table.places, table.grew))
-    bars = figures.context_bars(names, gain, places, grew, table.concept)
+    gain, grew = ([column[name] for name in names] for column in (table.gain, table.grew))
+    bars = figures.context_bars(names, gain, [table.places[name] for name in names], grew, table.concept)
     chart(bars, key="interventions_context", download="png")

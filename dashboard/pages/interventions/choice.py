@@ -125,7 +125,7 @@ def _units(
     chosen = best.layer if layer == "best" else layer
     if count == "all":
         return chosen, tuple(range(width_of(model, chosen))), ()
-    wanted = len(best.units) if count == "best" else count
+    wanted = count if isinstance(count, int) else len(best.units)
     if layer == "best" and wanted <= len(best.units):
         return chosen, best.units[:wanted], best.levels[:wanted]
     return chosen, propose(item.dissection, concept, chosen, wanted).units, ()

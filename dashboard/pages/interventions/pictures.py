@@ -39,9 +39,10 @@ def run(model: session.Model, seeds: tuple[int, ...], edits: Mapping[str, Sequen
     generator = session.prepared(model)
     first = next((name for name in generator.layer_names if edits.get(name)), None)
     z = latents_and_labels(generator, seeds, model.label)
-    if first is None:
-        return generator.run(z).images
-    return generator.run(z, start=(first, kept_at(model.identity, first, seeds, model)), edits=edits).images
+    start = (first, kept_at(model.identity, first, seeds, model)) if first is not None else None
+    images = generator.run(z, start=start, edits=edits if start else None).images
+    assert images is not None  # only a run that stops early has none
+    return images
 
 
 def kept_at(identity: str, layer: str, seeds: tuple[int, ...], model: session.Model) -> torch.Tensor:
