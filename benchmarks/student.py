@@ -97,9 +97,8 @@ class Student:
     def _hear(self, message: ForwardMsg) -> bool:
         """Take in one message; whether it says that the run has ended."""
         kind = message.WhichOneof("type")
-        if kind == "new_session":
-            self.script = message.new_session.page_script_hash or self.script
-        elif kind == "navigation":
+        if kind == "navigation":
+            self.script = message.navigation.page_script_hash
             self.pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
         elif kind == "ref_hash":
             self.heard.add(message.ref_hash)
