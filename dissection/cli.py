@@ -22,8 +22,8 @@ from dissection.result import ARRAYS, SETTINGS, Dissection, LayerDissection
 from dissection.scoring.progress import Cancelled, PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core.checkpoints.file_options import load_generator
-from pgan_core.shell import check_folder, model_file
+from pgan_core.models import load_generator, model_file
+from pgan_core.shell import check_folder
 
 WORK = "unfinished"  # below the output folder
 

@@ -19,8 +19,8 @@ from dissection.interventions import EditError, from_json
 from dissection.result import Dissection
 from dissection.scoring.job import latents_and_labels
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.latent_points import seed_list
+from pgan_core.models import load_generator
 from pgan_core.pictures import encode_png, to_uint8
 from pgan_core.shell import check_folder
 

@@ -13,8 +13,8 @@ import numpy as np
 from dissection.segmenters.toytown import load_toytown
 from dissection.world.label_sheet import label_sheet
 from dissection.world.town import CONCEPTS, PALETTE
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.latents import inputs_from_seeds
+from pgan_core.models import load_generator
 from pgan_core.pictures import to_uint8
 from pgan_core.shell import check_file, one_sentence
 

@@ -15,8 +15,9 @@ from tqdm import tqdm
 from pgan_core.metrics.picture_sets import generated_pictures, some_pictures
 from pgan_core.metrics.registry import METRICS, Sets, measure, to_json
 from pgan_core.metrics.stored import beside, sha256_of
+from pgan_core.models import model_file
 from pgan_core.picture_data import StoredPictures
-from pgan_core.shell import check_file, model_file
+from pgan_core.shell import check_file
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:

@@ -12,8 +12,9 @@ from pgan_core.metrics.evaluate import progress_bar
 from pgan_core.metrics.nearest import UNFINISHED, Neighbours, moved, search
 from pgan_core.metrics.nearest_files import beside, sentence, write
 from pgan_core.metrics.picture_sets import generated_pictures, some_pictures
+from pgan_core.models import model_file
 from pgan_core.picture_data import PictureSource, StoredPictures
-from pgan_core.shell import check_folder, model_file
+from pgan_core.shell import check_folder
 
 GENERATED, HELD_OUT, COPIES = "generated", "held out", "copies moved by a pixel"
 _COPIES = 4  # one moved copy for every so many generated pictures
