@@ -19,11 +19,11 @@ import torch.distributed as distributed
 
 from dissection.dissect import dissect
 from dissection.result import ARRAYS, SETTINGS, Dissection, LayerDissection
-from dissection.scoring.progress import Cancelled, Progress
+from dissection.scoring.progress import Cancelled, PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core.checkpoints.file_options import load_generator
-from pgan_core.shell import check_folder, model_file
+from pgan_core.models import load_generator, model_file
+from pgan_core.shell import check_folder
 
 WORK = "unfinished"  # below the output folder
 
@@ -116,7 +116,7 @@ def parse_threshold(text: str) -> str | float:
         raise ValueError(f"--threshold is iqr, gandissect, dissect or a fraction, not {text}.") from None
 
 
-def print_progress(report: Progress) -> None:
+def print_progress(report: PhaseReport) -> None:
     """One line that is written over in a terminal; in a file a line for every tenth of a phase."""
     if sys.stdout.isatty():
         print(f"\r{report}".ljust(60), end="", flush=True)

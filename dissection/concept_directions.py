@@ -23,10 +23,10 @@ from tqdm import tqdm
 from dissection.segmenters import Segmenter
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core import Generator
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.directions import FIRST_SEED, Directions, concept_direction, consistent_direction
 from pgan_core.latents import check_latents, inputs_from_seeds
-from pgan_core.shell import check_file, model_file
+from pgan_core.models import load_generator, model_file
+from pgan_core.shell import check_file
 from pgan_core.walks import runs
 
 OPPOSITES = (("night instead of day", "moon", "sun"),)  # name, the concept to gain, the one to lose

@@ -29,9 +29,9 @@ import torch.distributed as distributed
 
 from dissection.result import Dissection, DissectionError, LayerDissection
 from dissection.scoring import levels, tally
-from dissection.scoring.job import Job, job_info, latents_and_labels, make_batch, make_job, summary
-from dissection.scoring.progress import Progress, Reporter
-from dissection.scoring.score import unit_scores
+from dissection.scoring.job import Job, job_info, latents_and_labels, make_batch, make_job, maxima_and_moments
+from dissection.scoring.progress import PhaseReport, Reporter
+from dissection.scoring.score import scores_from_counts
 from dissection.scoring.spool import MemorySpool, Spool
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
@@ -55,7 +55,7 @@ def dissect(
     bootstrap: int = 1000,
     source: str = "",
     work: str | Path | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[PhaseReport], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Dissection:
     """Which concept each unit of the given layers stands for, over `samples` pictures (GAN Dissection, section 3.1).
@@ -119,7 +119,7 @@ def sample(job: Job, spool: Spool | MemorySpool, reporter: Reporter) -> None:
             if not spool.has(group):
                 maps, labels = make_batch(job, batches[index])
                 kept = {f"maps-{k}": values.numpy() for k, values in enumerate(maps)}
-                spool.write(group, labels=labels, **kept, **summary(maps))
+                spool.write(group, labels=labels, **kept, **maxima_and_moments(maps))
             step()
     barrier()
     missing = [index for index in range(len(batches)) if not spool.has(f"sample-{index:05d}")]
@@ -213,7 +213,7 @@ def batch_scores(
     arrays = {}
     if job.rule.halves:
         maps, labels = make_batch(job, images)
-        arrays |= summary(maps)
+        arrays |= maxima_and_moments(maps)
     else:
         group = f"sample-{index:05d}"
         labels = spool.read(group, "labels")
@@ -242,7 +242,7 @@ def assemble(job: Job, spool: Spool | MemorySpool, info: dict, top: int, bootstr
     for k, name in enumerate(job.layers):
         totals = reduce(add, (batch_totals(job, spool, group, k, height * width) for group in scores))
         maxima = np.concatenate([spool.read(group, f"maxima-{k}") for group in everything])
-        unit = unit_scores(job.rule, read_levels(job, spool, k, "thresholds"), totals, maxima, top)
+        unit = scores_from_counts(job.rule, read_levels(job, spool, k, "thresholds"), totals, maxima, top)
         pairs = [
             tally.best_pairs(
                 spool.read(group, f"counts-{k}"), spool.read(group, "labels"), unit.best_concept, job.categories

@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 
 from dissection.cli import print_progress
-from dissection.effects.measured_causes import Causes, ContextTable
+from dissection.effects.causal_results import CausalResults, ContextTable
 from dissection.interventions import EditError, from_json
 from dissection.result import Dissection
 from dissection.scoring.job import latents_and_labels
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.latent_points import seed_list
+from pgan_core.models import load_generator
 from pgan_core.pictures import encode_png, to_uint8
 from pgan_core.shell import check_folder
 
@@ -87,7 +87,7 @@ def run_edit(args: argparse.Namespace) -> int:
 
 def run_causes(args: argparse.Namespace) -> int:
     """Measures and writes; 1 if an argument or a file is wrong."""
-    from dissection.effects.measurement import Plan, measure_causes  # it brings scipy with it
+    from dissection.effects.measure_concepts import Plan, measure_concepts  # it brings scipy with it
 
     try:
         if args.pictures < 2 or args.control < 2 or args.threads < 1:
@@ -101,9 +101,9 @@ def run_causes(args: argparse.Namespace) -> int:
         segmenter = load_segmenter(args.segmenter, generator, code=True)
         if tuple(segmenter.concepts) != dissection.concepts:
             raise ValueError(f"{args.dissection} was made with another segmenter than {args.segmenter}")
-        causes = measure_causes(generator, dissection, segmenter, plan, print_progress)
-        path = causes.save(args.out)
-        table = markdown(causes)
+        results = measure_concepts(generator, dissection, segmenter, plan, print_progress)
+        path = results.save(args.out)
+        table = markdown(results)
         path.with_suffix(".md").write_text(table, encoding="utf-8")
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
@@ -112,17 +112,17 @@ def run_causes(args: argparse.Namespace) -> int:
     return 0
 
 
-def markdown(causes: Causes) -> str:
+def markdown(results: CausalResults) -> str:
     """The tables of the README: what works how often, every concept as it is, and where concepts grew."""
-    parts = [demonstrations(causes), _removals(causes), *map(_growth, causes.contexts.values())]
+    parts = [demonstrations(results), _removals(results), *map(_growth, results.contexts.values())]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def demonstrations(causes: Causes) -> str:
+def demonstrations(results: CausalResults) -> str:
     """How often the best-known interventions work with the proposed units, as sentences of a list."""
     lines = []
     for concept, ground in DEMONSTRATIONS:
-        table = causes.contexts.get(concept)
+        table = results.contexts.get(concept)
         if table is not None and ground in table.places:
             elsewhere = f", in the sky at {table.grew['sky']:.0%}" if "sky" in table.grew else ""
             lines.append(
@@ -130,7 +130,7 @@ def demonstrations(causes: Causes) -> str:
                 f"places of {table.pictures[ground]} seeds{elsewhere} ({len(table.units)} units of {table.layer})."
             )
     for concept in ERASED:
-        effect = causes.concepts.get(concept)
+        effect = results.concepts.get(concept)
         if effect is not None and effect.painted:
             lines.append(
                 f"- **{concept.capitalize()} painted over** is gone (a tenth left at most) in {effect.gone:.0%} of "
@@ -139,12 +139,12 @@ def demonstrations(causes: Causes) -> str:
     return "\n".join(lines)
 
 
-def _removals(causes: Causes) -> str:
+def _removals(results: CausalResults) -> str:
     rows = [
         "| Concept | Layer | Units by | Before | After | Removed (95%) | Random units remove | Least related |",
         "|---|---|---|--:|--:|--:|--:|--:|",
     ]
-    for name, effect in sorted(causes.concepts.items(), key=lambda pair: pair[1].left):
+    for name, effect in sorted(results.concepts.items(), key=lambda pair: pair[1].left):
         rows.append(
             f"| {name} | {effect.layer} | {len(effect.units)} by {effect.by} "
             f"| {effect.before:.1f} | {effect.after:.1f} "

@@ -7,7 +7,7 @@ Härkönen et al. 2020 (GANSpace), section 3.2, for networks without a mapping n
 3.2; concepts by a linear model of what a segmenter finds, as Shen et al. 2020 (InterFaceGAN) do with attributes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,11 @@ from torch import Tensor
 
 from pgan_core.generator import Generator
 from pgan_core.latents import check_latents, inputs_from_seeds, orthogonalize
+from pgan_core.progress import Progress
 
 MAX_FEATURES = 2**15  # numbers of an activation that enter the principal components; larger maps are averaged down
 BATCH = 32
 FIRST_SEED = 1_000_000  # of the samples that directions are learned from: no seed that people try by hand
-Progress = Callable[[float], None]  # gets the share that is done; may raise to stop
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ travel = layer_travel(generator, way)                         # {"4x4/dense": N 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +18,16 @@ from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator, Run
 from pgan_core.latents import angle_between, check_latents
 from pgan_core.pictures import to_uint8
+from pgan_core.progress import Progress
 
 MAX_FRAMES = 3600  # two minutes at 30 frames a second
 MAX_BYTES = 2**30  # of a walk's pictures in memory
 PIXELS_AT_ONCE = 2**17  # of a batch: its feature maps stay in a CPU's cache
 FILM_SIDE = 64  # pixels of one unit's map in a film
-Progress = Callable[[float], None]  # gets the share that is done; may raise to stop
 
 
 @dataclass(frozen=True)
-class Cost:
+class WalkEstimate:
     """What a walk takes: seconds (measured on a few frames) and the bytes of its pictures."""
 
     frames: int
@@ -55,7 +55,9 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-def estimate(generator: Generator, frames: int, *, resolution: int | None = None, alpha: float | None = None) -> Cost:
+def estimate(
+    generator: Generator, frames: int, *, resolution: int | None = None, alpha: float | None = None
+) -> WalkEstimate:
     """What a walk of `frames` would take here and now; a batch is made and timed. Nothing is refused."""
     resolution, alpha = generator.moment(resolution, alpha)
     count = min(_batch(resolution), max(frames, 1))
@@ -66,7 +68,7 @@ def estimate(generator: Generator, frames: int, *, resolution: int | None = None
         start = time.perf_counter()
         render(generator, z, labels, resolution=resolution, alpha=alpha)
         spans.append(time.perf_counter() - start)
-    return Cost(frames, min(spans) / count * frames, frames * resolution**2 * 3)
+    return WalkEstimate(frames, min(spans) / count * frames, frames * resolution**2 * 3)
 
 
 def _batch(resolution: int) -> int:

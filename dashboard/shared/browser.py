@@ -4,5 +4,5 @@ from pathlib import Path
 
 
 def load(*names: str) -> str:
-    """Files one after another, as one module or sheet; names are paths below `dashboard/`."""
+    """The text of several files, joined in order; names are paths below `dashboard/`."""
     return "\n".join((Path(__file__).parents[1] / name).read_text(encoding="utf-8") for name in names)

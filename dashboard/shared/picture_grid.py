@@ -30,8 +30,8 @@ def picture_grid(
 ) -> int | None:
     """Show a uint8 H x W x 3 picture of len(names) cells in rows of `columns`; the cell just clicked, or None.
 
-    `chosen` is the cell to mark, or several; `captions` stand in the cells. `on_click` gets the cell before the page
-    runs again. Feature maps are smooth, so WebP sends a tenth of PNG's bytes at no visible loss.
+    `chosen` is the cell to mark, or several; `captions` are written in the cells. `on_click` gets the cell before the
+    page runs again. Feature maps are smooth, so WebP sends a tenth of PNG's bytes at no visible loss.
     """
     marks = [] if chosen is None else [chosen] if isinstance(chosen, int) else sorted(chosen)
     data = {

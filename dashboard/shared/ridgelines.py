@@ -20,10 +20,10 @@ def ridgelines(
     highlight: str | None = None,
     height: int | None = None,
 ) -> go.Figure:
-    """One column a network: title -> {layer: histogram}, the first layer at the top, all columns with the same layers.
+    """One column per network: title -> {layer: histogram}, the first layer on top, all columns with the same layers.
 
-    Each ridge is as high as its fullest bin, so that shapes can be compared; `notes` are written at the right of each
-    ridge (title -> a text a layer). `highlight` marks a column's title.
+    Each ridge is scaled to its fullest bin, so that shapes can be compared; `notes` are written at the right of each
+    ridge (title -> one text per layer). `highlight` marks a column's title.
     """
     layers = list(next(iter(columns.values())))
     colors = sample_colorscale("Viridis", np.linspace(0.1, 0.85, len(layers)))
@@ -106,7 +106,7 @@ def _power(exponent: int) -> str:
 def histogram_bars(
     panels: Mapping[str, Mapping[str, Histogram]], height: int = 260, log_counts: bool = False
 ) -> go.Figure:
-    """Histograms as bars: panel title -> {series: histogram}; series of a panel share bins and lie over each other."""
+    """Histograms as bars: panel title -> {series: histogram}; a panel's series share bins and overlap."""
     chart = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.06)
     names: dict[str, str] = {}
     for column, series in enumerate(panels.values(), 1):
@@ -132,7 +132,7 @@ def histogram_bars(
 
 
 def log_axis(*curves: Sequence[float]) -> dict:
-    """A log axis with a tick a decade where the curves cover some, and at 1, 2, 5 where they lie closer together."""
+    """A log axis with a tick per decade, or at 1, 2, 5 where the curves cover little more than one decade."""
     values = np.concatenate([np.asarray(curve, dtype=float).ravel() for curve in curves])
     values = values[np.isfinite(values) & (values > 0)]
     axis = {"type": "log", "exponentformat": "power"}

@@ -1,8 +1,8 @@
 """Where a concept can be put: its units are inserted at one place after another (Bau et al. 2019, figure 10).
 
-    stood = stood_at(stage, (8, 8))                   # what stands at each cell of a grid over each picture
+    stood = stood_at(trial, (8, 8))                   # what stands at each cell of a grid over each picture
     places = balanced(stood, 60)                      # as many where walls stand as where sky is
-    table = context(stage, edit, concept, stood, places)
+    table = context(trial, edit, concept, stood, places)
     table.grew[wall], table.grew[sky]                 # do doors appear on walls, and not in the sky?
 
 The world of Toy Town knows the true answer.
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.effects.causal_effects import Progress, Stage, count_pixels
+from dissection.effects.trial import Progress, Trial, count_pixels
 from dissection.interventions import Edit
 
 GRID = 8, 8  # cells of a picture, rows and columns, that count as places: of Toy Town's doors, about the size
@@ -40,7 +40,7 @@ def threshold(size: int) -> int:
 
 
 def context(
-    stage: Stage,
+    trial: Trial,
     edit: Callable[[Tensor], Edit],
     concept: int,
     stood: np.ndarray,
@@ -54,19 +54,19 @@ def context(
     places: P x (picture, row, column) of them; None: all.
     """
     places = np.argwhere(stood >= 0) if places is None else places
-    change = growth(stage, edit, concept, places, stood.shape[1:], progress)
+    change = growth(trial, edit, concept, places, stood.shape[1:], progress)
     kinds = stood[tuple(places.T)]
-    count, gain, grew = (np.zeros(stage.concepts) for _ in range(3))
+    count, gain, grew = (np.zeros(trial.concepts) for _ in range(3))
     np.add.at(count, kinds, 1)
     np.add.at(gain, kinds, change)
-    np.add.at(grew, kinds, change >= threshold(stage.generator.resolution))
-    pictures = np.array([len(np.unique(places[kinds == kind, 0])) for kind in range(stage.concepts)])
+    np.add.at(grew, kinds, change >= threshold(trial.generator.resolution))
+    pictures = np.array([len(np.unique(places[kinds == kind, 0])) for kind in range(trial.concepts)])
     seen = np.maximum(count, 1)
     return Context(count.astype(int), pictures, gain / seen, grew / seen)
 
 
 def growth(
-    stage: Stage,
+    trial: Trial,
     edit: Callable[[Tensor], Edit],
     concept: int,
     places: np.ndarray,
@@ -74,14 +74,14 @@ def growth(
     progress: Progress | None = None,
 ) -> np.ndarray:
     """By how many pixels a concept grows in the picture when it is inserted at each place alone, P."""
-    before = stage.pixels()[:, concept]
-    part = stage.at(places[:, 0])
+    before = trial.pixels()[:, concept]
+    part = trial.at(places[:, 0])
     regions = torch.zeros(len(places), *grid)
     regions[torch.arange(len(places)), places[:, 1], places[:, 2]] = 1
 
     def after(batch: slice) -> np.ndarray:
         maps = part.label_maps([edit(regions[batch])], batch)
-        return count_pixels(maps, stage.concepts)[:, concept]
+        return count_pixels(maps, trial.concepts)[:, concept]
 
     return np.concatenate(part.each_batch(after, progress)) - before[places[:, 0]]
 
@@ -95,13 +95,13 @@ def balanced(stood: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     return np.concatenate(chosen)
 
 
-def stood_at(stage: Stage, grid: tuple[int, int] = GRID) -> np.ndarray:
-    """The label that covers most of each cell of a grid over each picture of the stage, N x h x w."""
+def stood_at(trial: Trial, grid: tuple[int, int] = GRID) -> np.ndarray:
+    """The label that covers most of each cell of a grid over each picture of the trial, N x h x w."""
     stood = []
-    for batch in stage.batches():
-        maps = stage.label_maps(batch=batch)
+    for batch in trial.batches():
+        maps = trial.label_maps(batch=batch)
         maps = maps[:, 0] if maps.dim() == 4 else maps
-        cells = [majority(maps, grid, (y, x), stage.concepts) for y in range(grid[0]) for x in range(grid[1])]
+        cells = [majority(maps, grid, (y, x), trial.concepts) for y in range(grid[0]) for x in range(grid[1])]
         stood.append(np.stack(cells, axis=1).reshape(-1, *grid))
     return np.concatenate(stood)
 

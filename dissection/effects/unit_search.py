@@ -1,7 +1,7 @@
 """The best set of units for a concept, searched by gradient descent (Bau et al. 2019, section 3.2 and appendix).
 
-    found = search_units(stage, concept, iou[:, concept])
-    effect_table(other_stage, found.order[:20])       # judged on a stage of other seeds
+    found = search_units(trial, concept, iou[:, concept])
+    effect_table(other_trial, found.order[:20])       # judged on a trial of other seeds
 
 The search needs a segmenter that gives probabilities.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.effects.causal_effects import Progress, Stage, levels_at_concept
+from dissection.effects.trial import Progress, Trial, levels_at_concept
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Search:
 
 
 def search_units(
-    stage: Stage,
+    trial: Trial,
     concept: int,
     iou: np.ndarray,
     *,
@@ -45,17 +45,17 @@ def search_units(
     concept. The segmenter must have ``probabilities``. The insertion's effect is read where it was inserted (the
     published code reads it at the ablation's place).
     """
-    if not hasattr(stage.segmenter, "probabilities"):
+    if not hasattr(trial.segmenter, "probabilities"):
         raise ValueError("the search follows gradients, and this segmenter gives label maps without probabilities")
-    values = levels_at_concept(stage, concept)
+    values = levels_at_concept(trial, concept)
     start = torch.as_tensor(np.asarray(iou) / max(float(np.max(iou)), 1e-8), dtype=torch.float32)
-    alpha = start.clamp(0, 1).to(stage.activation.device).requires_grad_(True)
+    alpha = start.clamp(0, 1).to(trial.activation.device).requires_grad_(True)
     optimizer = torch.optim.Adam([alpha], lr=learning_rate)
     rng, losses = torch.Generator().manual_seed(seed), []
-    steps = epochs * -(-len(stage) // batch)
+    steps = epochs * -(-len(trial) // batch)
     for _ in range(epochs):
-        for chosen in torch.randperm(len(stage), generator=rng).split(batch):
-            loss = _search_loss(stage, concept, alpha, values, chosen, rng) + decay * alpha.square().sum()
+        for chosen in torch.randperm(len(trial), generator=rng).split(batch):
+            loss = _search_loss(trial, concept, alpha, values, chosen, rng) + decay * alpha.square().sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -69,16 +69,16 @@ def search_units(
 
 
 def _search_loss(
-    stage: Stage, concept: int, alpha: Tensor, values: Tensor, chosen: Tensor, rng: torch.Generator
+    trial: Trial, concept: int, alpha: Tensor, values: Tensor, chosen: Tensor, rng: torch.Generator
 ) -> Tensor:
-    chosen = chosen.to(stage.activation.device)
-    x = stage.activation[chosen]
+    chosen = chosen.to(trial.activation.device)
+    x = trial.activation[chosen]
     place = _random_places(len(chosen), x.shape[2:], rng).to(x)  # N x 1 x h x w
     a = alpha[:, None, None] * place
 
     def probability_there(edited: Tensor) -> Tensor:
-        images = stage.generator.run(stage.z[chosen], start=(stage.layer, edited)).images
-        probability = stage.segmenter.probabilities(images)[:, concept].to(place.device)
+        images = trial.generator.run(trial.z[chosen], start=(trial.layer, edited)).images
+        probability = trial.segmenter.probabilities(images)[:, concept].to(place.device)
         where = torch.nn.functional.interpolate(place, probability.shape[-2:])[:, 0]
         return (probability * where).sum() / where.sum()
 

@@ -13,7 +13,7 @@ import torch
 from dissection.result import Dissection
 from dissection.scoring.job import BATCH_PIXELS, latents_and_labels, prepared
 from dissection.scoring.score import RULES
-from dissection.scoring.tally import upsample
+from dissection.scoring.tally import resize_maps
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 from pgan_core.pictures import to_uint8
@@ -42,7 +42,7 @@ class Material:
 
     def values(self, unit: int, rows: list[int], size: tuple[int, int]) -> np.ndarray:
         """A unit's enlarged maps, N x H x W, float32."""
-        return upsample(self.maps[rows, unit], size, self.border).numpy()
+        return resize_maps(self.maps[rows, unit], size, self.border).numpy()
 
 
 @torch.inference_mode()
@@ -108,11 +108,6 @@ def heat(values: np.ndarray, low: float, high: float) -> np.ndarray:
     first = np.minimum(place.astype(int), len(HEAT) - 2)
     share = (place - first)[..., None]
     return (HEAT[first] * (1 - share) + HEAT[first + 1] * share).astype(np.uint8)
-
-
-def colourize(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Label maps N x H x W as colours; palette C x 3."""
-    return palette[labels]
 
 
 def palette(num_concepts: int) -> np.ndarray:

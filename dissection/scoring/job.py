@@ -165,7 +165,7 @@ def checked_labels(labels: torch.Tensor, images: int, num_concepts: int) -> np.n
     return labels.numpy().astype(np.uint8 if num_concepts <= 256 else np.int16)
 
 
-def summary(maps: list[torch.Tensor]) -> dict[str, np.ndarray]:
+def maxima_and_moments(maps: list[torch.Tensor]) -> dict[str, np.ndarray]:
     """Each layer's maxima (N x U) and moments (3 x U: sums of values, of squares, of values not positive)."""
     arrays = {}
     for k, values in enumerate(maps):

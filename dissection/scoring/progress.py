@@ -13,7 +13,7 @@ class Cancelled(Exception):
 
 
 @dataclass(frozen=True)
-class Progress:
+class PhaseReport:
     """One report: `done` of `total` steps of a phase, and the seconds that are left of it (None: not yet known)."""
 
     phase: str
@@ -31,7 +31,7 @@ class Reporter:
 
     def __init__(
         self,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[PhaseReport], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ):
         self.progress = progress or (lambda report: None)
@@ -41,13 +41,13 @@ class Reporter:
     def phase(self, name: str, total: int) -> Iterator[Callable[[], None]]:
         """A phase of `total` steps; call what it yields after each. Raises Cancelled between steps."""
         begin, done = time.monotonic(), 0
-        self.progress(Progress(name, 0, total, None))
+        self.progress(PhaseReport(name, 0, total, None))
 
         def step() -> None:
             nonlocal done
             done += 1
             rate = (time.monotonic() - begin) / done
-            self.progress(Progress(name, done, total, rate * (total - done)))
+            self.progress(PhaseReport(name, done, total, rate * (total - done)))
             if self.cancelled():
                 raise Cancelled(f"Stopped in {name}, after {done} of {total}.")
 

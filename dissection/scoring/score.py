@@ -97,7 +97,7 @@ def score_units(
     counts = tally.image_counts(maps[split:], columns, size, thresholds, num_concepts, rule.border)
     label_counts = tally.label_counts(labels[split:], num_concepts)
     totals = tally.total_counts(counts, label_counts, int(np.prod(size)), categories)
-    return unit_scores(rule, thresholds, totals, maps.amax(dim=(2, 3)).numpy(), top)
+    return scores_from_counts(rule, thresholds, totals, maps.amax(dim=(2, 3)).numpy(), top)
 
 
 def choose_thresholds(rule: Rule, maps: torch.Tensor, labels: np.ndarray, num_concepts: int) -> np.ndarray:
@@ -118,7 +118,7 @@ def choose_thresholds(rule: Rule, maps: torch.Tensor, labels: np.ndarray, num_co
     return np.array([levels.best_level(curve, label_pixels, pixels) for curve in curves], np.float32)
 
 
-def unit_scores(rule: Rule, thresholds: np.ndarray, totals: Counts, maxima: np.ndarray, top: int) -> UnitScores:
+def scores_from_counts(rule: Rule, thresholds: np.ndarray, totals: Counts, maxima: np.ndarray, top: int) -> UnitScores:
     """Everything that follows from summed counts and each image's maxima (N x U)."""
     iou = totals.iou
     images, values = tally.top_images(maxima, top)

@@ -93,7 +93,7 @@ def interpolation_matrix(size: int, target: int, border: str = "clamp") -> torch
     return torch.from_numpy(matrix.astype(np.float32))
 
 
-def upsample(maps: torch.Tensor, size: tuple[int, int], border: str = "clamp") -> torch.Tensor:
+def resize_maps(maps: torch.Tensor, size: tuple[int, int], border: str = "clamp") -> torch.Tensor:
     """Enlarge (or shrink) the last two axes of `maps` bilinearly to `size` = (H, W)."""
     height, width = maps.shape[-2:]
     if (height, width) == tuple(size):
@@ -142,7 +142,7 @@ def image_counts(
     for n, present in enumerate(columns):
         for start in range(0, maps.shape[1], block):
             units = slice(start, start + block)
-            enlarged = upsample(maps[n, units], size, border)
+            enlarged = resize_maps(maps[n, units], size, border)
             lit = torch.gt(enlarged, levels[units], out=torch.empty_like(enlarged))
             counts[n, units] = (lit.flatten(1) @ present)[:, :num_concepts].numpy()
     return counts

@@ -21,7 +21,7 @@ from dissection.segmenters import Segmenter
 from dissection.segmenters.toytown import load_toytown
 from dissection.world.rules import BATCH, CROSS, UNSEEN_SCENES, generated_pictures, real_pictures
 from dissection.world.town import CONCEPTS, town
-from pgan_core.checkpoints.file_options import load_generator
+from pgan_core.models import load_generator
 from pgan_core.pictures import to_uint8
 from pgan_core.shell import check_file, one_sentence
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from dissection.segmenters.toytown import load_toytown
-from dissection.world.contact_sheet import contact_sheet
+from dissection.world.label_sheet import label_sheet
 from dissection.world.town import CONCEPTS, PALETTE
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.latents import inputs_from_seeds
+from pgan_core.models import load_generator
 from pgan_core.pictures import to_uint8
 from pgan_core.shell import check_file, one_sentence
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m dissection.s
     images = generator(*inputs_from_seeds(generator, seeds))
     labels = load_toytown()(images).numpy().astype(np.uint8)
     pictures = np.ascontiguousarray(to_uint8(images).transpose(0, 3, 1, 2))
-    sheet = contact_sheet(pictures, labels, CONCEPTS, PALETTE, columns=args.columns, zoom=args.zoom)
+    sheet = label_sheet(pictures, labels, CONCEPTS, PALETTE, columns=args.columns, zoom=args.zoom)
     sheet.save(args.out, optimize=True)
 
 

@@ -23,8 +23,8 @@ from dissection.segmenters import Segmenter
 from dissection.segmenters.toytown import load_toytown
 from dissection.world.town import CONCEPTS, town
 from pgan_core import Generator
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.latents import inputs_from_seeds
+from pgan_core.models import load_generator
 from pgan_core.shell import check_file, one_sentence
 
 MIN_PIXELS = 4  # smaller components are slivers that occlusion or the segmenter leaves

@@ -2,7 +2,7 @@
 
 GAN Dissection (Bau et al., ICLR 2019) asks why doors appear on buildings and not on trees. Here the answer is
 known, because the world is ours: doors and windows only on walls, roofs on walls, chimneys on roofs, foliage
-on trunks, and sun, moon and clouds only in the sky. `town_scenes.py` draws them.
+on trunks, and sun, moon and clouds only in the sky. `scenes.py` draws them.
 
     python -m dissection.world.town --count 30000 --size 64 --seed 0 --out town.npz
 
@@ -23,10 +23,10 @@ import numpy as np
 from tqdm import tqdm
 
 from dissection.world.canvas import CONCEPTS, SIZES
-from dissection.world.contact_sheet import contact_sheet
+from dissection.world.label_sheet import label_sheet
 from dissection.world.scenes import check_size, scene
 
-__all__ = ["CONCEPTS", "PALETTE", "SIZES", "colourize", "scene", "town", "write_town"]
+__all__ = ["CONCEPTS", "PALETTE", "SIZES", "scene", "town", "write_town"]
 
 # One colour a concept, by which every page and sheet draws label maps.
 PALETTE = np.array(
@@ -62,11 +62,6 @@ def _batches(count: int, size: int, seed: int, start: int, batch: int) -> Iterat
         yield np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels
 
 
-def colourize(labels: np.ndarray) -> np.ndarray:
-    """Label maps (... x H x W, numbers into CONCEPTS) as colours by PALETTE: uint8 ... x H x W x 3."""
-    return PALETTE[labels]
-
-
 def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> None:
     """Write the first `count` scenes of a town and their contact sheet (`path` with the ending .png).
 
@@ -85,7 +80,7 @@ def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> N
                 np.lib.format.write_array_header_1_0(member, header)
                 for images, some_labels in batches:
                     if bar.n == 0:
-                        sheet = contact_sheet(
+                        sheet = label_sheet(
                             images[:SHEET], some_labels[:SHEET], CONCEPTS, PALETTE, zoom=max(1, 128 // size)
                         )
                     member.write(images.tobytes())

@@ -7,7 +7,7 @@ import json
 import sys
 
 from pgan_core.checkpoints.conversion import convert
-from pgan_core.checkpoints.file_options import add_file_options, open_files, said, source
+from pgan_core.checkpoints.reader_options import add_file_options, open_files, said, source
 from pgan_core.shell import check_file
 
 FILES = "a checkpoint or a model's name such as toytown128, or a generator's and a discriminator's files"

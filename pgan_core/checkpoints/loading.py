@@ -12,7 +12,7 @@ import torch
 
 from pgan_core.checkpoints import (
     akanimax,
-    dissect,
+    gandissect,
     ganzoo,
     genforce,
     interfacegan,
@@ -36,7 +36,7 @@ READERS: tuple[ModuleType, ...] = (
     ours,
     tf_official,
     theano,
-    dissect,
+    gandissect,
     akanimax,
     pengge,
     nashory,

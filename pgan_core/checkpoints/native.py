@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -101,6 +101,19 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> None:
 def is_safetensors(data: memoryview) -> bool:
     """Whether the bytes look like a safetensors file: a header length, then a JSON object."""
     return len(data) > 10 and int.from_bytes(data[:8], "little") <= len(data) - 8 and bytes(data[8:9]) == b"{"
+
+
+def read_metadata(path: str | os.PathLike) -> dict | None:
+    """The metadata of a file of ours, read without its weights; None for any other file."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            description = file.metadata() or {}
+        if description.get("format") != FORMAT or not ROLES.keys() & description.keys():
+            return None
+        metadata = json.loads(description.get("metadata", "{}"))
+    except (SafetensorError, ValueError, OSError):
+        return None
+    return metadata if isinstance(metadata, dict) else None
 
 
 def read_native(data: memoryview) -> tuple[dict[str, NetworkParts], dict]:

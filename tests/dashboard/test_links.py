@@ -153,7 +153,7 @@ def test_an_address_restores_every_control(open_page, page, view):
 
 
 def said(app) -> str:
-    return " ".join(w.value for w in app.warning if "The link asks" in w.value).replace("\\", "")
+    return " ".join(w.value for w in app.warning if "This link asks" in w.value).replace("\\", "")
 
 
 def test_what_a_link_asks_in_vain_is_one_sentence(open_page):

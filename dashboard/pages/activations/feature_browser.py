@@ -17,7 +17,7 @@ from pgan_core.unit_inspection import UnitMaps
 
 COLUMNS = 8
 SHOWN = [48, 96, 192, 512]
-SCALES = {"common": False, "each its own": True}
+SCALES = {"common": False, "per unit": True}
 
 
 @st.fragment
@@ -33,7 +33,7 @@ def feature_browser(model: session.Model, setting: Setting, statistics: dict[str
         unit = _choose_unit(len(units.maps), int(ordered[0]))
     with wall:
         _wall(units, ordered, limits, unit)
-        text = f"full colour at each unit's own largest magnitude, {units.largest[unit]:.3g} for unit {unit}"
+        text = f"full colour at each unit's largest magnitude, {units.largest[unit]:.3g} for unit {unit}"
         if not per_unit:
             text = f"full colour at ±{limits[0]:.3g} in all maps"
         size = " × ".join(map(str, units.shape))
@@ -61,7 +61,7 @@ def _controls(setting: Setting, points: list[str]) -> tuple[str, int, str, bool,
 
 
 def _choose_unit(count: int, first: int) -> int:
-    """The unit: clicked on the wall in the run before, kept, or the first of the wall."""
+    """The unit: just clicked on the wall, or chosen before, or the first of the wall."""
     key = "activations_unit"
     if "activations_clicked" in st.session_state:
         st.session_state[key] = st.session_state.pop("activations_clicked")
@@ -103,7 +103,7 @@ def _unit(model, setting: Setting, statistics: PointStatistics, units: UnitMaps,
         layer_runs.thumbnails(model, setting.untouched)[best], key="activations-highest", columns=4,
         captions=[f"#{i + 1}: {found.peaks[i, unit]:.2g}" for i in best],
     )  # fmt: skip
-    st.caption(f"Above: this unit's highest pictures among the {setting.count} of the sample.")
+    st.caption(f"Above: the pictures in which this unit peaks highest, of the {setting.count} in the sample.")
     if setting.part == "generator":
         _dissection_button(statistics.point.partition(":")[0], unit)
 

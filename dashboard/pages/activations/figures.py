@@ -14,7 +14,7 @@ CHARTS = {"Standard deviation": "std", "Largest magnitude": "largest"}
 
 
 def magnitudes(networks: Mapping[str, Mapping[str, PointStatistics]], height: int = 300) -> go.Figure:
-    """Spread and largest magnitude by layer on log axes: network title -> {layer: statistics}, one line a network."""
+    """Spread and largest magnitude by layer on log axes: network title -> {layer: statistics}, one line per network."""
     chart = make_subplots(1, 2, subplot_titles=list(CHARTS), horizontal_spacing=0.07)
     for i, (name, layers) in enumerate(networks.items()):
         for column, field in enumerate(CHARTS.values(), 1):
@@ -37,7 +37,7 @@ def magnitudes(networks: Mapping[str, Mapping[str, PointStatistics]], height: in
 
 
 def statistics_table(networks: Mapping[str, Mapping[str, PointStatistics]]) -> pd.DataFrame:
-    """One line a network and layer: mean, standard deviation, dead units in percent, largest magnitude, shape."""
+    """One row per network and layer: mean, standard deviation, dead units in percent, largest magnitude, shape."""
     rows = [
         {
             "network": name,

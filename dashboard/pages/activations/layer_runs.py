@@ -90,13 +90,13 @@ def statistics(model: session.Model, setting: Setting, bins: Bins) -> dict[str, 
             return generator_statistics(network(model, setting), z, bins, labels=labels, progress=progress)
 
     key = ("statistics", model.identity, setting, bins)
-    return with_progress(key, work, f"Walking through the {setting.part}'s layers: {setting.title.lower()}")
+    return with_progress(key, work, f"Running the {setting.part} layer by layer: {setting.title.lower()}")
 
 
 def activations(model: session.Model, setting: Setting, point: str, only: int | None = None) -> Iterator[Tensor]:
     """A point's activations n x C x ... of the sample in chunks (of picture `only`: one chunk of one)."""
     walker = network(model, setting)
-    if setting.part == "discriminator":  # pictures of a batch are compared, so it is never cut
+    if setting.part == "discriminator":  # it compares the pictures of a batch, so the batch is never cut
         full = max(walker.resolutions)
         found = walker.run(pictures(model, setting), resolution=full, alpha=1.0, stop=point).activations[point]
         yield found if only is None else found[only : only + 1]
@@ -140,7 +140,7 @@ def units(model: session.Model, setting: Setting, point: str, limit: float) -> U
         with torch.inference_mode():
             return unit_sample(counted(), Bins(-limit, limit, 60))
 
-    return with_progress(("units", model.identity, setting, point, limit), work, "Units over the sample")
+    return with_progress(("units", model.identity, setting, point, limit), work, "Measuring every unit")
 
 
 @session.cached(max_entries=8)

@@ -23,7 +23,7 @@ def draw(drawing: Drawing, title: str = "", width: float = 7.2) -> Figure:
     left, right, bottom, top = drawing.extent
     left, right, top = left - 0.7, right + 0.9, top + (1.5 if title else 0.6)
     unit = min(width / (right - left), MAX_UNIT)
-    size = max(3.5, min(7.0, unit * 72 * 0.38))  # points: what stands in a block one unit wide
+    size = max(3.5, min(7.0, unit * 72 * 0.38))  # points: text in a block one unit wide
     bottom -= 0.4 + 0.65 * size / 72 / unit * max((len(text) for _, _, text in drawing.sizes), default=0)
     width = max(unit * (right - left), 3.4)
     kinds = kinds_in(drawing)

@@ -10,7 +10,6 @@ from dissection.output.overlays import (
     AGREEMENT,
     Material,
     agreement,
-    colourize,
     heat,
     lit_region,
     resize_nearest,
@@ -53,7 +52,7 @@ def strip(
     elif mode in ("Segmentation", "Agreement") and material.labels is not None:
         labels = resize_nearest(material.labels[rows], SIDE)
         if mode == "Segmentation":
-            pictures = colourize(labels[:, 0], palette)
+            pictures = palette[labels[:, 0]]
         else:
             pictures = agreement(pictures, masks, (labels == concept).any(axis=1))
     return contact_sheet(pictures, len(pictures), gap=GAP, background=128)

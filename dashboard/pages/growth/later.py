@@ -1,6 +1,6 @@
-"""What can wait: charts below the first screen are sent once the browser shows the picture above them.
+"""Charts below the first screen can wait: they are sent once the browser shows the picture above them.
 
-Plotly's JavaScript takes the browser a second; sent along with the picture it would hold the picture up.
+Plotly's JavaScript takes the browser a second, and would delay the picture.
 """
 
 import streamlit as st

@@ -9,8 +9,8 @@ from dashboard.pages.growth.track import Track, final_track, sheet_address, snap
 from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
 from pgan_core.costs import Cost, image_cost
-from pgan_core.fade_frames import growth_frames, stored_frame
 from pgan_core.growth import Schedule, Stage
+from pgan_core.growth_frames import growth_frames, stored_frame
 from pgan_core.pictures import contact_sheet
 
 WALLS = 6  # grown walls in memory, all browsers together
@@ -22,7 +22,7 @@ def picture_counts(resolution: int) -> list[int]:
 
 
 def default_count(resolution: int) -> int:
-    """Of sizes from 64 on as many as stand beside figure 2 in their own size or a whole multiple."""
+    """From size 64 on, as many as fit beside figure 2 at their own size or a whole multiple of it."""
     return picture_counts(resolution)[: 3 if resolution < 64 else 2][-1]
 
 
@@ -31,7 +31,7 @@ def final_growth(
 ) -> tuple[Track, list[str]]:
     """The loaded network at every moment of its growth: the track, and its sheets as addresses.
 
-    `first` gets the sheet of the last moment before the others are made, unless they are there already.
+    `first` gets the last moment's sheet before the others are made, unless they are in memory.
     """
 
     def work(progress: Callable[[float], None]) -> tuple[Track, list[str]]:
@@ -67,12 +67,12 @@ def run_schedule(model: session.Model) -> Schedule | None:
     names = [field.name for field in fields(Stage)]
     try:
         return Schedule(tuple(Stage(**{name: stage[name] for name in names}) for stage in stages)) if stages else None
-    except (KeyError, TypeError, ValueError):  # somebody else's words for it
+    except (KeyError, TypeError, ValueError):  # somebody else's format
         return None
 
 
 def changing_rates(model: session.Model) -> str:
-    """A sentence for a run whose learning rate fell inside its stages, which the schedule's chart does not show."""
+    """A sentence about a learning rate that fell within the stages, which the schedule's chart does not show."""
     phases = model.info.get("metadata", {}).get("phases") or []
     try:
         falls = [phase["lr"] for phase in phases if phase["cool"] > 0 and phase["lr"][1] < phase["lr"][0]]
@@ -81,12 +81,12 @@ def changing_rates(model: session.Model) -> str:
         return ""
     if lowest is None:
         return ""
-    return f"Towards the end of each stage this run let its learning rate fall, to {lowest:.2g} in the last one."
+    return f"This run lowered its learning rate towards the end of each stage, to {lowest:.2g} in the last one."
 
 
 @session.cached(max_entries=8)
 def picture_costs(model: session.Model | None) -> dict[int, Cost]:
-    """What a picture costs generator and discriminator together, by size; without a model, the official networks."""
+    """What a picture costs generator and discriminator together, by size; for the official networks without a model."""
     if model is None:
         networks = [Generator(GeneratorConfig()), Discriminator(DiscriminatorConfig())]
     else:
@@ -96,7 +96,7 @@ def picture_costs(model: session.Model | None) -> dict[int, Cost]:
 
 
 def prepare() -> None:
-    """Read the model that the first visitor will see and draw what the page opens with."""
+    """Read the model that the first visitor will see, and make the pictures that the page opens with."""
     with contextlib.suppress(CheckpointError, ValueError, OSError, StopIteration):  # the page says what is wrong
         name, path = next(iter(library.models().items()))
         model = session.open_model(name, path, session.devices()[-1])

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.shared.images import EXACT, data_uri
-from pgan_core.fade_frames import FadeFrame
 from pgan_core.growth import Schedule
+from pgan_core.growth_frames import GrowthFrame
 from pgan_core.pictures import contact_sheet, enlarge
 
 LOSSY_FROM, LOSSY = 160, {"quality": 90, "method": 0}  # pixels of a sheet
@@ -90,7 +90,7 @@ def phases(resolutions: Sequence[int], alpha: float = 1.0) -> list[Phase]:
     return found
 
 
-def place(found: Sequence[Phase], moment: FadeFrame, schedule: Schedule | None = None, kimg: float = 0.0) -> float:
+def place(found: Sequence[Phase], moment: GrowthFrame, schedule: Schedule | None = None, kimg: float = 0.0) -> float:
     """Where a snapshot stands on the scrubber: inside its fade, or after it by its kimg (without them at the end)."""
     fading = moment.alpha < 1
     phase = next((p for p in found if p.resolution == moment.resolution and p.fading == fading), found[-1])
@@ -103,7 +103,7 @@ def place(found: Sequence[Phase], moment: FadeFrame, schedule: Schedule | None =
     return phase.t0 + min(max(share, 0.0), 1.0) * (phase.t1 - phase.t0)
 
 
-def final_track(frames: Sequence[FadeFrame], stored: tuple[int, float], columns: int) -> Track:
+def final_track(frames: Sequence[GrowthFrame], stored: tuple[int, float], columns: int) -> Track:
     """A network read at its lower resolutions (from `growth_frames`) up to the moment that it is stored at."""
     sheet = {(frame.resolution, frame.alpha): i for i, frame in enumerate(frames)}
     resolutions = sorted({frame.resolution for frame in frames})
@@ -121,7 +121,7 @@ def final_track(frames: Sequence[FadeFrame], stored: tuple[int, float], columns:
 
 
 def snapshot_track(
-    frames: Sequence[FadeFrame], kimg: Sequence[float], columns: int, schedule: Schedule | None = None
+    frames: Sequence[GrowthFrame], kimg: Sequence[float], columns: int, schedule: Schedule | None = None
 ) -> Track:
     """Snapshots of a run (from `stored_frame`, oldest first) after so many kimg, every one at its own moment."""
     sheets: list[np.ndarray] = []

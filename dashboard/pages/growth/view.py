@@ -58,9 +58,9 @@ def growth_view(
 
 
 def early_view(address: str, columns: int, place: DeltaGenerator, *, key: str) -> None:
-    """Give the wall that is on the page its last moment's sheet, while the other moments are being made.
+    """Give the wall on the page the sheet of its last moment while the others are being made.
 
-    `place` is a container that shows something else, for one that holds only this would open a gap in the page.
+    `place` is a container that shows something else: one that held only this would leave a gap in the page.
     """
     with place:
         _early(data={"sheet": address, "columns": columns}, key=key)
@@ -77,7 +77,7 @@ def schedules_view(runs: dict[str, Schedule], phases: Sequence[Phase], *, start:
 
 
 def _curves(schedule: Schedule) -> dict:
-    """Corners of what a schedule prescribes over kimg, and the kimg at which each of its phases begins and ends."""
+    """The corners of a schedule's curves over kimg, and the kimg at which each of its phases begins and ends."""
     spans, curves = [], {"resolution": [], "alpha": [], "minibatch": [], "learning rate": []}
     for start, stage in zip(schedule.starts(), schedule.stages, strict=True):
         faded, end = start + stage.fade_kimg, start + stage.kimg

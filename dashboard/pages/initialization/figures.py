@@ -43,7 +43,7 @@ def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> go.
 
 
 def layer_spread(curves: Mapping[str, Sequence[float]], layers: Sequence[str], height: int = 300) -> go.Figure:
-    """Standard deviation by named layer, one line a network, on a log axis; zeros are left out."""
+    """Standard deviation by named layer, one line per network, on a log axis; zeros are left out."""
     chart = go.Figure()
     for i, (name, values) in enumerate(curves.items()):
         shown = np.where(np.asarray(values) > 0, values, np.nan)
@@ -58,7 +58,7 @@ def layer_spread(curves: Mapping[str, Sequence[float]], layers: Sequence[str], h
 
 
 def learning_speed(steps: Sequence[Step], fan_in: Sequence[int], total: int, height: int = 330) -> go.Figure:
-    """Relative update of each layer by step, one panel a method, and the loss of all three in a fourth panel."""
+    """Relative update of each layer by step, one panel per method, and the loss of all three in a fourth panel."""
     titles = [*METHODS.values(), "Loss"]
     chart = make_subplots(1, 4, subplot_titles=titles, horizontal_spacing=0.05)
     x = [step.index + 1 for step in steps]
@@ -80,7 +80,7 @@ def learning_speed(steps: Sequence[Step], fan_in: Sequence[int], total: int, hei
         chart.update_yaxes(type="log", range=[-4.3, -0.5], dtick=1, exponentformat="power", row=1, col=column)
         if column > 1:
             chart.update_yaxes(showticklabels=False, row=1, col=column)
-    chart.update_yaxes(title_text="change of w in a step", row=1, col=1)
+    chart.update_yaxes(title_text="change of w per step", row=1, col=1)
     chart.update_yaxes(range=[0, 0.85], row=1, col=4)
     chart.update_xaxes(range=[0, total], title_text="step", nticks=4)
     return _framed(chart, height)

@@ -12,10 +12,10 @@ from dashboard.shared.images import image_wall
 from dashboard.shared.picture_grid import picture_grid
 from dashboard.shared.progress import with_progress
 from dissection.effects.artifacts import ArtifactCosts, Comparison, artifact_costs, compare_without
-from dissection.effects.causal_effects import Stage
+from dissection.effects.trial import Trial
 from dissection.interventions import ablate
 from dissection.output.overlays import OUTLINE, outline, resize_nearest, resize_pictures
-from dissection.scoring.tally import upsample
+from dissection.scoring.tally import resize_maps
 from dissection.world.town import CONCEPTS, SIZES, town
 from pgan_core.pictures import contact_sheet, to_uint8
 
@@ -82,12 +82,12 @@ def listed(units: Iterable[int]) -> str:
 @session.cached(max_entries=8, spinner="Drawing the units")
 def unit_strips(model: session.Model, layer: str, units: tuple[int, ...]) -> np.ndarray:
     """One picture of all units in rows of COLUMNS: of each its strongest pictures, outlined where it is strong."""
-    stage = _stage(model, layer)
-    pictures, strips = to_uint8(stage.images()), []
+    trial = _trial(model, layer)
+    pictures, strips = to_uint8(trial.images()), []
     for unit in units:
-        maps = stage.activation[:, unit].cpu()
+        maps = trial.activation[:, unit].cpu()
         best = maps.amax(dim=(1, 2)).topk(BEST).indices
-        lit = upsample(maps[best], pictures.shape[1:3]) > np.quantile(maps.numpy(), 1 - LIT)
+        lit = resize_maps(maps[best], pictures.shape[1:3]) > np.quantile(maps.numpy(), 1 - LIT)
         shown = resize_pictures(pictures[best.numpy()], SIDE)
         shown[outline(resize_nearest(lit.numpy(), SIDE))] = OUTLINE
         strips.append(contact_sheet(shown, BEST, gap=1))
@@ -121,19 +121,19 @@ def scenes(size: int) -> torch.Tensor:
     return torch.from_numpy(np.concatenate([images for images, _ in town(2 * PICTURES, size, seed=1)]))
 
 
-def _stage(model: session.Model, layer: str) -> Stage:
-    return Stage(model.generator, layer, None, range(FIRST_SEED, FIRST_SEED + PICTURES), label=model.label, threads=2)
+def _trial(model: session.Model, layer: str) -> Trial:
+    return Trial(model.generator, layer, None, range(FIRST_SEED, FIRST_SEED + PICTURES), label=model.label, threads=2)
 
 
 def _rank(model: session.Model, layer: str, share) -> ArtifactCosts:
-    return artifact_costs(_stage(model, layer), model.discriminator, progress=lambda k, n: share(k / n))
+    return artifact_costs(_trial(model, layer), model.discriminator, progress=lambda k, n: share(k / n))
 
 
 def _compare(model: session.Model, layer: str, units: tuple[int, ...], is_town: bool) -> tuple[np.ndarray, Comparison]:
     """The first pictures before, then after, and the numbers of the whole sample."""
-    stage, first = _stage(model, layer), slice(0, SHOWN)
-    pictures = [to_uint8(stage.images(edits, first)) for edits in ([], [ablate(units)])]
+    trial, first = _trial(model, layer), slice(0, SHOWN)
+    pictures = [to_uint8(trial.images(edits, first)) for edits in ([], [ablate(units)])]
     size, sets = pictures[0].shape[1], ()
     if is_town and size in SIZES:
         sets = scenes(size).split(PICTURES)
-    return np.concatenate(pictures), compare_without(stage, model.discriminator, units, *sets)
+    return np.concatenate(pictures), compare_without(trial, model.discriminator, units, *sets)

@@ -10,8 +10,12 @@ from dashboard.pages.interventions.choice import Choice, width_of
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dashboard.shared.progress import with_progress
-from dissection.effects.causal_effects import (
-    Stage,
+from dissection.effects.causal_results import ConceptEffect, ContextTable
+from dissection.effects.context import stood_at
+from dissection.effects.measure_concepts import where_it_grows
+from dissection.effects.proposals import Proposal, related
+from dissection.effects.trial import (
+    Trial,
     ablation_curve,
     average_causal_effect,
     bootstrap_shares,
@@ -19,10 +23,6 @@ from dissection.effects.causal_effects import (
     effect_table,
     high_levels,
 )
-from dissection.effects.context import stood_at
-from dissection.effects.measured_causes import ConceptEffect, ContextTable
-from dissection.effects.measurement import where_it_grows
-from dissection.effects.proposals import Proposal, related
 from dissection.effects.unit_search import Search, search_units
 from dissection.interventions import ablate
 
@@ -60,10 +60,10 @@ def measured(model: session.Model, choice: Choice) -> ConceptEffect | None:
     return found if found and (found.layer, found.units) == (choice.layer, choice.units) else None
 
 
-def stage_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Stage:
+def trial_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Trial:
     """The sample that effects are measured on."""
     seeds = range(FIRST_SEED, FIRST_SEED + pictures)
-    return Stage(model.generator, choice.layer, segmenter, seeds, label=model.label, threads=THREADS)
+    return Trial(model.generator, choice.layer, segmenter, seeds, label=model.label, threads=THREADS)
 
 
 def asked(name: str, model: session.Model, choice: Choice, default: int) -> tuple[tuple | None, int]:
@@ -114,8 +114,8 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
 
 def _effect(model, choice: Choice, segmenter, pictures: int, share) -> tuple[np.ndarray, ...]:
     """Change, low and high ends (C each), and of random units (draws x C), column 0 left out."""
-    stage = stage_of(model, choice, segmenter, pictures)
-    done = effect_table(stage, choice.units, control=min(pictures, 50), progress=lambda k, n: share(k / n))
+    trial = trial_of(model, choice, segmenter, pictures)
+    done = effect_table(trial, choice.units, control=min(pictures, 50), progress=lambda k, n: share(k / n))
     return tuple(array[..., 1:] - 1 for array in (done.left, done.left_low, done.left_high, done.random_left))
 
 
@@ -138,17 +138,17 @@ def curve(model: session.Model, choice: Choice, segmenter) -> None:
 
 def _curves(model, choice: Choice, segmenter, pictures: int, is_chosen_too: bool, share) -> dict[str, tuple]:
     """Order -> (counts of units that are off, shares left)."""
-    stage, concept = stage_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
+    trial, concept = trial_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
     orders = {"the chosen units": np.array(choice.units)} if is_chosen_too else {}
     for by in ("IoU", "IQR"):
         values = related(choice.item.dissection, choice.concept, choice.layer, by)
         orders[f"by {by}"] = np.argsort(-values, kind="stable")
-    orders["random"] = np.random.default_rng(0).permutation(stage.units)
+    orders["random"] = np.random.default_rng(0).permutation(trial.units)
     lines = {}
     for number, (name, order) in enumerate(orders.items()):
         counts = [k for k in COUNTS if k <= len(order)]
         tell = lambda k, n, number=number: share((number + k / n) / len(orders))  # noqa: E731
-        left = ablation_curve(stage, [int(u) for u in order], counts, progress=tell)[:, concept]
+        left = ablation_curve(trial, [int(u) for u in order], counts, progress=tell)[:, concept]
         lines[name] = (counts, left.tolist())
     return lines
 
@@ -161,8 +161,8 @@ def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
         return
 
     def work(share) -> np.ndarray:
-        stage = stage_of(model, choice, segmenter, pictures)
-        return average_causal_effect(stage, high_levels(stage), progress=lambda k, n: share(k / n))
+        trial = trial_of(model, choice, segmenter, pictures)
+        return average_causal_effect(trial, high_levels(trial), progress=lambda k, n: share(k / n))
 
     values = with_progress(key, work, "Inserting and ablating each unit")[:, 1:]
     order = clustered(values)
@@ -185,13 +185,13 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
 
     def work(share) -> tuple[Search, np.ndarray]:
         seeds = range(FIRST_SEED - pictures, FIRST_SEED)
-        learn = Stage(model.generator, choice.layer, segmenter, seeds, label=model.label)
+        learn = Trial(model.generator, choice.layer, segmenter, seeds, label=model.label)
         iou = related(choice.item.dissection, choice.concept, choice.layer)
         concept = segmenter.concepts.index(choice.concept)
         found = search_units(learn, concept, iou, epochs=EPOCHS, progress=lambda k, n: share(k / n))
-        stage = stage_of(model, choice, segmenter, pictures)
-        before = stage.pixels()
-        after = [stage.pixels([ablate([int(u) for u in units])]) for units in (found.order[:20], choice.units)]
+        trial = trial_of(model, choice, segmenter, pictures)
+        before = trial.pixels()
+        after = [trial.pixels([ablate([int(u) for u in units])]) for units in (found.order[:20], choice.units)]
         left = [(a[:, concept].sum() / max(before[:, concept].sum(), 1), bootstrap_shares(before, a)) for a in after]
         rows = np.array([[share, low[concept], high[concept]] for share, (low, high) in left])
         return found, rows
@@ -219,11 +219,11 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
         return
 
     def work(share) -> ContextTable:
-        stage = stage_of(model, choice, segmenter, pictures)
+        trial = trial_of(model, choice, segmenter, pictures)
         tell = lambda k, n: share(k / n)  # noqa: E731
-        levels = choice.levels or high_levels(stage)[list(choice.units)].tolist()
+        levels = choice.levels or high_levels(trial)[list(choice.units)].tolist()
         proposal = Proposal(choice.concept, choice.layer, choice.units, "", tuple(levels))
-        return where_it_grows(stage, proposal, stood_at(stage), progress=tell)
+        return where_it_grows(trial, proposal, stood_at(trial), progress=tell)
 
     show_context(with_progress(key, work, "Inserting place by place"))
 

@@ -11,7 +11,7 @@ from dashboard import session
 from dashboard.pages.interventions import pictures, shipped
 from dashboard.shared import dissections
 from dashboard.shared.progress import with_progress
-from dissection.effects.measured_causes import Causes, made_of
+from dissection.effects.causal_results import CausalResults, made_of
 from dissection.effects.proposals import ADD, REMOVE, Chooser, Proposal, propose
 from dissection.interventions import Edit, EditError, ablate, copy, insert, scale
 from dissection.scoring.progress import Reporter
@@ -88,7 +88,7 @@ def _concept(item: dissections.Found | None, model: session.Model, bound: dict) 
     return None if chosen == HAND else chosen
 
 
-def _likely(item: dissections.Found, known: Causes | None, concept: str) -> float:
+def _likely(item: dissections.Found, known: CausalResults | None, concept: str) -> float:
     """By what concepts are listed: how much of them goes where that was measured, else their best units' IoU."""
     if known is not None:
         return known.removed(concept)

@@ -14,7 +14,6 @@ from dashboard.shared import dissections
 from dashboard.shared.images import data_uri
 from dashboard.shared.picture_grid import picture_grid
 from dissection.interventions import EditError
-from dissection.output.overlays import colourize
 from pgan_core.pictures import contact_sheet, enlarge
 
 CHANGES = 6  # concepts whose pixels are told
@@ -57,7 +56,7 @@ def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: n
     if maps[0] is not None:
         concepts = choice.item.dissection.concepts
         palette = dissections.colours(concepts)
-        coloured = [colourize(labels, palette)[0] for labels in maps]
+        coloured = [palette[labels][0] for labels in maps]
         changes = changed_pixels(*maps, concepts, palette, choice.concept)
     names = {(choice.layer, choice.units): choice.concept} if choice.concept else {}
     st.session_state.setdefault("interventions_names", {}).update(names)

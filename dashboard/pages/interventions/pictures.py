@@ -7,7 +7,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dissection.effects.causal_effects import Stage, high_levels
+from dissection.effects.trial import Trial, high_levels
 from dissection.interventions import Edit
 from dissection.scoring.job import latents_and_labels
 from pgan_core.latents import MAX_SEED
@@ -61,7 +61,7 @@ def _activations(identity: str, layer: str, seeds: tuple[int, ...], _model: sess
 @st.cache_resource(max_entries=32, show_spinner="Measuring how strong units get")
 def strong_levels(identity: str, layer: str, _model: session.Model) -> np.ndarray:
     """The level that each unit exceeds in 0.5% of places, U: what `add` sets units to."""
-    return high_levels(Stage(session.prepared(_model), layer, None, LEVEL_SEEDS, label=_model.label)).numpy()
+    return high_levels(Trial(session.prepared(_model), layer, None, LEVEL_SEEDS, label=_model.label)).numpy()
 
 
 @session.cached(max_entries=64)

@@ -1,4 +1,4 @@
-"""Sliders along directions of the latent space: pictures follow the hand in the browser, strips from the server."""
+"""Sliders along directions of the latent space: the browser moves the picture, the server makes the strips."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Dial:
 
 
 def strip_latents(dial: Dial, z: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """All pictures that the sliders need, in order: each slider's strip with the others where they are, before, now."""
+    """Latents of all pictures that the sliders need: each one's strip with the others in place, then before and now."""
     places = np.linspace(-REACH, REACH, STEPS)
     rows = []
     for k in range(len(dial.names)):

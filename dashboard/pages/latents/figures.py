@@ -19,8 +19,8 @@ def layer_distances(travel: Mapping[str, np.ndarray], perceptual: np.ndarray | N
     heights = [1.0] if rows == 1 else [0.26, 0.74]
     figure = make_subplots(
         rows, 2, column_widths=[0.8, 0.2], row_heights=heights, horizontal_spacing=0.02, vertical_spacing=0.09,
-        shared_yaxes=False, subplot_titles=(["perceptual distance a step", ""] if rows == 2 else [])
-        + ["relative distance a step", "the whole way"],
+        shared_yaxes=False, subplot_titles=(["perceptual distance per step", ""] if rows == 2 else [])
+        + ["relative distance per step", "whole walk"],
     )  # fmt: skip
     if perceptual is not None:
         figure.add_scatter(

@@ -1,4 +1,4 @@
-"""The plane of seeds: a map to drag over in the browser; the server only draws another map when its edge is reached."""
+"""The plane of seeds: a map to drag over in the browser; the server draws another map only when its edge is reached."""
 
 import math
 from collections.abc import Callable

@@ -24,7 +24,7 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Place:
-    """Where and how a walk is watched."""
+    """Where the player stands, and how it plays."""
 
     moment: float = 0.0
     speed: str = "1"
@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Curve:
-    """Something drawn over the frames of a walk from 0 up, one line a name."""
+    """A chart over the frames of a walk, from 0 up, one line per name."""
 
     title: str
     lines: Mapping[str, np.ndarray]  # N numbers, or N - 1 from frame to frame
@@ -50,7 +50,7 @@ def walk_view(
 ) -> Place:
     """Play sheets of equally many frames in step; returns where the viewer last let go.
 
-    tracks: caption -> frames, one or two.  ticks: (frame, text) below.  identity: another for another walk.
+    tracks: caption -> frames, one or two.  ticks: (frame, text).  identity: differs for another walk.
     """
     data = {
         "identity": identity,

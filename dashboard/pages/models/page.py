@@ -1,4 +1,4 @@
-"""Models: which network is in this file, and is it read right?"""
+"""Models: which network is in this file, and is it read correctly?"""
 
 import tempfile
 from pathlib import Path
@@ -28,15 +28,15 @@ CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> it
 
 
 def choose_section() -> None:
-    """A model of the allowed folders, one that was used before, one joined of two files, or an upload."""
+    """Choose a model of this server, one used before, one joined from two files, or an upload."""
     names, current = list(session.offered()), st.session_state.get("model")
     tries = st.session_state.get("models_tries", 0)  # a refused partner must not stay chosen
     left, right = st.columns([3, 2], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             at = names.index(current) if current in names else None
-            picked = st.selectbox("From the folders of this server", names, at, key=f"models_pick_{current}")
-            others, placeholder = [name for name in names if name != current], "its discriminator, in another file"
+            picked = st.selectbox("Models on this server", names, at, key=f"models_pick_{current}")
+            others, placeholder = [name for name in names if name != current], "a discriminator in another file"
             partner = st.selectbox(
                 "Joined with", others, None, key=f"models_partner_{current}_{tries}", placeholder=placeholder
             )
@@ -54,11 +54,11 @@ def choose_section() -> None:
 
 def upload_section() -> None:
     """Upload one file, or several that belong together; a file that cannot be read changes nothing."""
-    count = st.session_state.get("models_uploads", 0)  # a new uploader each time: it would go on adding files
+    count = st.session_state.get("models_uploads", 0)  # a new uploader each time: the old one would keep its files
     uploads = st.file_uploader(
         "Upload", accept_multiple_files=True, key=f"models_upload_{count}",
-        help="A checkpoint of any published Progressive GAN. A generator and a discriminator in separate files: choose "
-        "both at once. An expected.npz beside them is compared with. Nothing in a file is executed.",
+        help="A checkpoint of any published Progressive GAN. If generator and discriminator are in separate files, "
+        "choose both at once. Add an expected.npz to compare outputs with it. No code in a file is ever run.",
     )  # fmt: skip
     if not uploads:
         return
@@ -70,7 +70,7 @@ def upload_section() -> None:
 
 
 def open_new(name: str) -> None:
-    """Show a new model, or say in one sentence why not and leave everything as it was. Reruns the page."""
+    """Show a new model, or say in one sentence why not and change nothing. Reruns the page."""
     try:
         session.open_model(name, session.offered()[name], session.device())
     except UNREADABLE as error:
@@ -81,16 +81,16 @@ def open_new(name: str) -> None:
 
 
 def refuse(sentence: str) -> None:
-    """Say why something was refused for as long as the model in view stays the same. Reruns the page."""
+    """Say why something was refused, until another model is chosen. Reruns the page."""
     st.session_state["models_refused"] = (st.session_state.get("model"), sentence)
     st.rerun()
 
 
-# ---- what can be said, kept, given back --------------------------------------------------------------------------
+# ---- options, conversion, unloading ------------------------------------------------------------------------------
 
 
 def options_section(model: session.Model) -> None:
-    """Controls for everything that a file may leave open; the file is read again with them."""
+    """Controls for everything that a file may leave open; Apply reads the file again with them."""
     st.subheader("What the file leaves open")
     said = dict(model.options)
     with st.form(f"models_options_{model.file_identity}", border=False):
@@ -109,14 +109,14 @@ def options_section(model: session.Model) -> None:
         alpha = columns[-1].number_input(
             "alpha", 0.0, 1.0, **stored | {"value": said.get("alpha")}, help="Weight of the newer resolution"
         )
-        if st.form_submit_button("Read it again so", icon=":material/refresh:"):
+        if st.form_submit_button("Apply", icon=":material/refresh:", help="Read the file again with these options"):
             told = {name: value for name, value in chosen.items() if value != AS_STORED}
             told |= {name: v for name, v in (("stddev_group", group), ("alpha", alpha)) if v is not None}
             read_again(model, told)
 
 
 def read_again(model: session.Model, told: dict) -> None:
-    """Read the file with these options, or say in one sentence why not and leave it as it was. Reruns the page."""
+    """Read the file with these options, or say in one sentence why not and change nothing. Reruns the page."""
     try:
         session.open_model(model.name, model.path, model.device, tuple(sorted(told.items())))
     except UNREADABLE as error:
@@ -127,7 +127,7 @@ def read_again(model: session.Model, told: dict) -> None:
 
 
 def converted(model: session.Model) -> bytes:
-    """The model as a safetensors file of ours: averaged and raw weights, where the file has both."""
+    """The model as a safetensors file in our format, with averaged and raw weights where the file has both."""
     said = {name: value for name, value in model.options if name != "weights"}
     files = library.files(model.path)
     with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +144,7 @@ def actions(model: session.Model) -> None:
             "Download as safetensors", lambda: converted(model), name, "application/octet-stream",
             icon=":material/download:", on_click="ignore", key="models_download",
         )  # fmt: skip
-        if st.button("Unload", icon=":material/eject:", key="models_unload", help="Give its memory back"):
+        if st.button("Unload", icon=":material/eject:", key="models_unload", help="Free its memory"):
             unload(model)
         is_upload = model.name in st.session_state.get("uploads", {})
         if is_upload and st.button("Remove from the list", icon=":material/delete:", key="models_remove"):
@@ -154,10 +154,10 @@ def actions(model: session.Model) -> None:
 
 
 def unload(model: session.Model) -> None:
-    """Free the memory and stop: the sidebar reads the file again at the next click."""
+    """Free the memory and stop; at the next click the sidebar reads the file again."""
     freed = 4 * sum(model.info["parameters"].values())
     session.unload()
-    st.info(f"{model.name} is unloaded: {model_facts.size(freed)} of weights given back. Any click reads it again.")
+    st.info(f"{model.name} is unloaded: {model_facts.size(freed)} of weights are free. Any click loads it again.")
     st.stop()
 
 
@@ -165,18 +165,16 @@ def unload(model: session.Model) -> None:
 
 
 def catalogue_section() -> None:
-    """Publicly released networks as text with links, and a button that fetches one file."""
+    """Publicly released networks as text with links, and a button that downloads one file."""
     st.subheader("Publicly released networks")
     st.markdown(
-        "Their authors publish them, under their own licences; nothing is fetched unless you click. A file that you "
-        "download yourself can be uploaded above."
+        "Their authors publish them under their own licences. Nothing is downloaded unless you click; a file that you "
+        "downloaded yourself can be uploaded above."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         releases = {f"{r.name}, {r.pixels} pixels, {r.format}": r for r in catalogue.CATALOGUE if r.url}
-        name = st.selectbox(
-            "A file with a public address", list(releases), key="models_release", width=460, bind="query-params"
-        )
-        clicked = st.button("Fetch it to this server", icon=":material/cloud_download:", key="models_fetch")
+        name = st.selectbox("File", list(releases), key="models_release", width=460, bind="query-params")
+        clicked = st.button("Download to this server", icon=":material/cloud_download:", key="models_fetch")
     if clicked:
         fetch(releases[name])
     if said := st.session_state.get("models_fetched"):
@@ -185,9 +183,9 @@ def catalogue_section() -> None:
 
 
 def fetch(release: catalogue.Release) -> None:
-    """Bring one file here, say what it is, and open it."""
+    """Download one file, say what it is, and open it."""
     st.session_state.pop("models_fetched", None)
-    bar = st.progress(0.0, text=f"Fetching {release.url}")
+    bar = st.progress(0.0, text=f"Downloading {release.url}")
     try:
         fetched = catalogue.fetch(release, lambda done, total: bar.progress(min(1.0, done / max(total, done))))
     except CheckpointError as error:
@@ -201,7 +199,7 @@ def fetch(release: catalogue.Release) -> None:
 
 # ---- the page ----------------------------------------------------------------------------------------------------
 
-header("Which network is in this file, and is it read right?")
+header("Which network is in this file, and is it read correctly?")
 choose_section()
 name = st.session_state.get("model")
 refused_beside, sentence = st.session_state.get("models_refused", (None, ""))

@@ -6,11 +6,11 @@ import torch
 
 from dashboard import session
 from dashboard.pages.quality import figures_variation as figures
+from dashboard.pages.quality.stddev_steps import minibatch_discrimination, more_alike, stddev_input, stddev_steps
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box
 from pgan_core.latents import classes_from_seeds, following_seeds
-from pgan_core.metrics.variation import minibatch_discrimination, more_alike, stddev_input, stddev_steps
 from pgan_core.pictures import to_uint8
 
 SIMILARITIES = [round(0.1 * i, 1) for i in range(11)]

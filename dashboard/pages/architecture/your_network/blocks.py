@@ -1,7 +1,7 @@
-"""What a line can say, and what it makes of a shape: output size, trainable parameters, multiply-adds.
+"""The blocks that a line can name, and what each makes of a shape: output size, trainable parameters, multiply-adds.
 
-Shapes are C x H x W of one picture; a vector of n numbers is n x 1 x 1. Everything counts as torch's layers do
-(`Conv2d`, `ConvTranspose2d`, `Linear`, `BatchNorm2d`, ...); spectral norm and the equalized scale train nothing more.
+Shapes are C x H x W of one picture; a vector of n numbers is n x 1 x 1. Everything is counted as in torch's layers
+(`Conv2d`, `ConvTranspose2d`, `Linear`, `BatchNorm2d`, ...); spectral norm and the equalized scale add no parameters.
 """
 
 import math
@@ -26,7 +26,7 @@ class ShapeError(ValueError):
 
 @dataclass(frozen=True)
 class Operation:
-    """One block as it was written; what does not concern its word keeps its default."""
+    """One block as it was written; fields that its word does not use keep their defaults."""
 
     word: (
         str  # "input", "conv", "deconv", "dense", "up", "pool", "reshape", "concat", "add", a norm, an activation, ...
@@ -68,7 +68,7 @@ def padding(op: Operation) -> tuple[int, int]:
 
 
 def deconv_padding(op: Operation) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Torch's `padding` and `output_padding` of a transposed convolution, so that sizes are times the stride."""
+    """Torch's `padding` and `output_padding` of a transposed convolution that multiplies sizes by the stride."""
     if op.pad is not None:
         return (op.pad, op.pad), (0, 0)
     crop, extra = [], []
@@ -86,9 +86,9 @@ def place(op: Operation, entering: Shape, named: dict[str, Shape]) -> Layer:
     """
     leaving = _leaving(op, entering, named)
     if min(leaving) < 1:
-        raise ShapeError(f"found a map of {size(entering)}; expected a larger one, for nothing would be left of it")
+        raise ShapeError(f"found a map of {size(entering)}; expected a larger one: nothing would be left of it")
     if max(leaving) > 10**9:
-        raise ShapeError("found more than a thousand million values along one side; expected fewer")
+        raise ShapeError("found more than a billion values along one side; expected fewer")
     weights, other = _parameters(op, entering)
     places = {"conv": leaving, "deconv": entering}.get(op.word, (1, 1, 1))
     return Layer(op, entering, leaving, weights + other, weights * places[1] * places[2])
@@ -133,7 +133,7 @@ def _shrunk(n: int, op: Operation, axis: int) -> int:
 def _reshaped(op: Operation, entering: Shape) -> Shape:
     if math.prod(op.shape) != math.prod(entering):
         raise ShapeError(
-            f"found {size(op.shape)} = {math.prod(op.shape):,} values; expected {math.prod(entering):,}, as come in"
+            f"found {size(op.shape)}, that is {math.prod(op.shape):,} values; expected {math.prod(entering):,}"
         )
     return op.shape
 
@@ -145,7 +145,7 @@ def _joined(op: Operation, entering: Shape, named: dict[str, Shape]) -> Shape:
             raise ShapeError(f'found "{source}"; expected the name of a line above that ends with "as {source}"')
         other = named[source]
         if op.word == "add" and other != entering:
-            raise ShapeError(f"found {source} of {size(other)}; expected {size(entering)}, to be added")
+            raise ShapeError(f"found {source} of {size(other)}; expected {size(entering)} to add to")
         if other[1:] != entering[1:]:
             raise ShapeError(f"found {source} of {other[1]}x{other[2]} pixels; expected {entering[1]}x{entering[2]}")
         c += other[0]
@@ -153,7 +153,7 @@ def _joined(op: Operation, entering: Shape, named: dict[str, Shape]) -> Shape:
 
 
 def _parameters(op: Operation, entering: Shape) -> tuple[int, int]:
-    """Weights that multiply at every place, and all others."""
+    """Weights that are multiplied at every place, and all other parameters."""
     c = entering[0]
     twice = 2 if op.gated else 1  # the gate is a second convolution of the same size
     match op.word:

@@ -10,7 +10,7 @@ MAX_LINK = 6000  # characters in a link; browsers and servers take about 8000 in
 
 
 class LinkError(ValueError):
-    """A link's text that was cut or changed; one sentence."""
+    """The text in a link was cut or changed; one sentence."""
 
 
 def pack(text: str) -> str | None:

@@ -20,8 +20,8 @@ from dashboard.pages.architecture.your_network.rows import rows
 from dashboard.pages.architecture.your_network.view import contents, files
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
+from pgan_core.layer_table import table_cells
 from pgan_core.network import feature_maps
-from pgan_core.tables import table_cells
 
 SKIPS = """input 32x48x3
 conv 8 3x3 as e1
@@ -198,7 +198,7 @@ def test_any_text_gives_blocks_or_words(text):
     ("reshape 4x4x4", "64 values", "192"),
     ("conv 3 as e0", '"e0" again', "another"),
     ("groupnorm 2", "2 groups", "divisor of 3"),
-    ("input 4x4x3", "below other blocks", "above them all"),
+    ("input 4x4x3", "below other blocks", "above all of them"),
 ])  # fmt: skip
 def test_the_wrong_line_is_named_and_the_others_go_on(line, found, expected):
     network = read(f"input 16x16x3\nrelu as e0\n\npool 2x  # half\n{line}\nconv 7 1x1")

@@ -1,6 +1,6 @@
 """The causal results of a model in one go: for every concept units are chosen, removed, and compared with random ones.
 
-    causes = measure_causes(generator, dissection, segmenter, progress=print)
+    results = measure_concepts(generator, dissection, segmenter, progress=print)
 
 `proposals.Chooser` chooses for each verb on seeds of its own; what is chosen is judged on the evaluation's seeds.
 """
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dissection.effects.causal_effects import EffectTable, Stage, ablation_curve, count_pixels, effect_table
+from dissection.effects.causal_results import CausalResults, ConceptEffect, ContextTable, made_of
 from dissection.effects.context import balanced, context, stood_at, threshold
-from dissection.effects.measured_causes import Causes, ConceptEffect, ContextTable, made_of
 from dissection.effects.proposals import ADD, REMOVE, SELECTION, Chooser, Proposal
+from dissection.effects.trial import EffectTable, Trial, ablation_curve, count_pixels, effect_table
 from dissection.result import Dissection
 from dissection.scoring.job import fingerprint
-from dissection.scoring.progress import Progress, Reporter
+from dissection.scoring.progress import PhaseReport, Reporter
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 
@@ -42,14 +42,14 @@ class Plan:
     label: int | None = None  # the class of all pictures; by seed if None
 
 
-def measure_causes(
+def measure_concepts(
     generator: Generator,
     dissection: Dissection,
     segmenter: Segmenter,
     plan: Plan | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> Causes:
-    """Everything of `Causes` for one model; minutes on a CPU. Raises ValueError if the two have no layer in common."""
+    progress: Callable[[PhaseReport], None] | None = None,
+) -> CausalResults:
+    """The causal results of one model; minutes on a CPU. Raises ValueError if the two have no layer in common."""
     plan, report = plan or Plan(), Reporter(progress)
     names = dissection.concepts[1:]
     chooser = Chooser(
@@ -70,14 +70,14 @@ def measure_causes(
             there = [one for one in shown.values() if one.layer == layer]
             if not here and not there:
                 continue
-            stage = Stage(generator, layer, segmenter, plan.evaluation, label=plan.label, threads=plan.threads)
+            trial = Trial(generator, layer, segmenter, plan.evaluation, label=plan.label, threads=plan.threads)
             for proposal in here:
-                effects[proposal.concept] = judge(stage, proposal, chooser, plan)
+                effects[proposal.concept] = judge(trial, proposal, chooser, plan)
                 step()
             for proposal in there:
-                stood = stood_at(stage) if stood is None else stood  # the same pictures at every layer
+                stood = stood_at(trial) if stood is None else stood  # the same pictures at every layer
                 places = balanced(stood, plan.places, plan.seed)
-                contexts[proposal.concept] = where_it_grows(stage, proposal, stood, places)
+                contexts[proposal.concept] = where_it_grows(trial, proposal, stood, places)
                 step()
     info = {
         "weights_sha256": fingerprint(generator),
@@ -92,21 +92,21 @@ def measure_causes(
         "size": generator.resolution,
     }
     in_order = {name: effects[name] for name in names if name in effects}
-    return Causes(info, in_order, {name: contexts[name] for name in plan.contexts if name in contexts}, added)
+    return CausalResults(info, in_order, {name: contexts[name] for name in plan.contexts if name in contexts}, added)
 
 
-def judge(stage: Stage, proposal: Proposal, chooser: Chooser, plan: Plan) -> ConceptEffect:
+def judge(trial: Trial, proposal: Proposal, chooser: Chooser, plan: Plan) -> ConceptEffect:
     """The effect of a proposal on the evaluation's pictures; the last units by IoU are the least related ones."""
-    number = stage.segmenter.concepts.index(proposal.concept)
-    by_iou, order = (chooser.order(proposal.concept, stage.layer, by) for by in ("IoU", proposal.by))
+    number = trial.segmenter.concepts.index(proposal.concept)
+    by_iou, order = (chooser.order(proposal.concept, trial.layer, by) for by in ("IoU", proposal.by))
     least = [int(unit) for unit in by_iou[::-1][: len(proposal.units)]]
     table: EffectTable = effect_table(
-        stage, proposal.units, least=least, draws=plan.draws, control=plan.control, seed=plan.seed
+        trial, proposal.units, least=least, draws=plan.draws, control=plan.control, seed=plan.seed
     )
     counts = tuple(k for k in plan.counts if k <= len(order))
-    curve = ablation_curve(stage.first(plan.control), [int(unit) for unit in order], counts)
-    others = {name: float(table.left[c]) for c, name in enumerate(stage.segmenter.concepts) if c not in (0, number)}
-    painted, gone = painted_over(stage, proposal, plan)
+    curve = ablation_curve(trial.first(plan.control), [int(unit) for unit in order], counts)
+    others = {name: float(table.left[c]) for c, name in enumerate(trial.segmenter.concepts) if c not in (0, number)}
+    painted, gone = painted_over(trial, proposal, plan)
     return ConceptEffect(
         proposal.layer,
         proposal.units,
@@ -127,13 +127,13 @@ def judge(stage: Stage, proposal: Proposal, chooser: Chooser, plan: Plan) -> Con
     )
 
 
-def painted_over(stage: Stage, proposal: Proposal, plan: Plan) -> tuple[int, float]:
+def painted_over(trial: Trial, proposal: Proposal, plan: Plan) -> tuple[int, float]:
     """In how many pictures that hold a concept it was painted over, its own pixels only, and how often it was gone."""
-    number, before = stage.segmenter.concepts.index(proposal.concept), stage.pixels()
-    holding = np.flatnonzero(before[:, number] >= threshold(stage.generator.resolution))[: plan.painted]
+    number, before = trial.segmenter.concepts.index(proposal.concept), trial.pixels()
+    holding = np.flatnonzero(before[:, number] >= threshold(trial.generator.resolution))[: plan.painted]
     if not len(holding):
         return 0, float("nan")
-    part = stage.at(holding)
+    part = trial.at(holding)
 
     def after(batch: slice) -> np.ndarray:
         maps = part.label_maps(batch=batch)
@@ -146,19 +146,19 @@ def painted_over(stage: Stage, proposal: Proposal, plan: Plan) -> tuple[int, flo
 
 
 def where_it_grows(
-    stage: Stage,
+    trial: Trial,
     proposal: Proposal,
     stood: np.ndarray,
     places: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ContextTable:
     """The growth of a proposal at places P x (picture, row, column), all without, by what stood there, N x h x w."""
-    names = stage.segmenter.concepts
-    found = context(stage, proposal.edit, names.index(proposal.concept), stood, places, progress=progress)
+    names = trial.segmenter.concepts
+    found = context(trial, proposal.edit, names.index(proposal.concept), stood, places, progress=progress)
     present = [c for c in range(len(names)) if found.places[c]]
     columns = (
         {names[c]: column[c].item() for c in present}
         for column in (found.places, found.pictures, found.gain, found.grew)
     )
-    grown = threshold(stage.generator.resolution)
+    grown = threshold(trial.generator.resolution)
     return ContextTable(proposal.concept, proposal.layer, proposal.units, grown, *columns)

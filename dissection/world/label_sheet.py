@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 
-def contact_sheet(
+def label_sheet(
     images: np.ndarray,
     labels: np.ndarray,
     names: tuple[str, ...],

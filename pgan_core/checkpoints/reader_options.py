@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from pgan_core.checkpoints.loading import Checkpoint, load_checkpoint
-from pgan_core.generator import Generator
-from pgan_core.shell import model_file
+from pgan_core.models import model_file
 
 OPTIONS = ("output", "score", "normalize_latents", "fused", "stddev_group", "alpha")  # as load_checkpoint calls them
 
@@ -28,14 +27,6 @@ def add_file_options(parser: argparse.ArgumentParser, *, alpha: bool = True) -> 
 def open_files(args: argparse.Namespace, weights: str = "ema") -> Checkpoint:
     """The checkpoint that a shell's arguments name. Raises CheckpointError, and ValueError for a bad option."""
     return load_checkpoint(source(args), weights=weights, **said(args))
-
-
-def load_generator(name: str | Path, device: str = "cpu", weights: str = "ema") -> Generator:
-    """The generator of a file, or of a model by its name. Raises ValueError where there is none."""
-    generator = load_checkpoint(model_file(name), device=device, weights=weights).generator
-    if generator is None:
-        raise ValueError(f"{name} has no generator")
-    return generator
 
 
 def source(args: argparse.Namespace) -> Path | list[Path]:

@@ -1,11 +1,11 @@
-"""What the units of a model cause, concept by concept, measured once and read ever after (`causes.json`).
+"""What the units of a model cause, concept by concept, measured once and stored (`causes.json`).
 
-    causes = measure(generator, dissection, segmenter)      # minutes; `python -m dissection causes`
-    causes.save("assets/interventions")
-    causes.proposal("foliage", REMOVE), causes.concepts["foliage"].left
-    causes.proposal("door", ADD), causes.contexts["door"].grew["wall"]
+    results = measure_concepts(generator, dissection, segmenter)      # minutes; `python -m dissection causes`
+    results.save("assets/interventions")
+    results.proposal("foliage", REMOVE), results.concepts["foliage"].left
+    results.proposal("door", ADD), results.contexts["door"].grew["wall"]
 
-Units are chosen by `proposals.Chooser` on seeds of its own and judged on those of `Plan.evaluation`.
+`proposals.Chooser` chooses the units on seeds of its own; their effect is measured on those of `Plan.evaluation`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dissection.result import Dissection
 FORMAT, FILE = "pggan-lab causes 2", "causes.json"
 
 
-class CausesError(ValueError):
+class CausalResultsError(ValueError):
     """A file of causal results can't be read; the message is one sentence."""
 
 
@@ -70,7 +70,7 @@ class ContextTable:
 
 
 @dataclass(frozen=True)
-class Causes:
+class CausalResults:
     """All results of one model."""
 
     info: dict
@@ -104,20 +104,22 @@ class Causes:
         return path
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Causes:
-        """Read what `save` wrote. Raises CausesError, one sentence, for anything else."""
+    def load(cls, path: str | os.PathLike) -> CausalResults:
+        """Read what `save` wrote. Raises CausalResultsError, one sentence, for anything else."""
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             if content.get("format") != FORMAT:
-                raise CausesError(f"{path} has the format {content.get('format')!r}, {FORMAT!r} was expected")
+                raise CausalResultsError(f"{path} has the format {content.get('format')!r}, {FORMAT!r} was expected")
             effects = {name: ConceptEffect(**_read(record)) for name, record in content["concepts"].items()}
             contexts = {name: ContextTable(**_read(record)) for name, record in content["contexts"].items()}
             added = {name: Proposal(**_read(record)) for name, record in content["added"].items()}
             return cls(dict(content["info"]), effects, contexts, added)
-        except CausesError:
+        except CausalResultsError:
             raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise CausesError(f"{path} holds no causal results: {error or type(error).__name__}"[:300]) from error
+            raise CausalResultsError(
+                f"{path} holds no causal results: {error or type(error).__name__}"[:300]
+            ) from error
 
 
 def made_of(dissection: Dissection) -> dict:

@@ -1,11 +1,11 @@
 """What units cause: effects of switching them, counted in the segmented pixels of the pictures that follow.
 
-    stage = Stage(generator, "8x8/conv1", segmenter, seeds=range(500))
-    table = effect_table(stage, units)                # pixels before and after, beside as many random units
-    curve = ablation_curve(stage, order)              # pixels left after 0, 1, ... 30 units
-    matrix = average_causal_effect(stage, high_levels(stage))         # each unit by itself
+    trial = Trial(generator, "8x8/conv1", segmenter, seeds=range(500))
+    table = effect_table(trial, units)                # pixels before and after, beside as many random units
+    curve = ablation_curve(trial, order)              # pixels left after 0, 1, ... 30 units
+    matrix = average_causal_effect(trial, high_levels(trial))         # each unit by itself
 
-`unit_search` finds the best set of units, `context` where they work, `artifacts` those that do harm. A Stage keeps the
+`unit_search` finds the best set of units, `context` where they work, `artifacts` those that do harm. A Trial keeps the
 layer's activations of its sample once; every intervention recomputes only the layers after it. The sample that units
 were chosen on should not be the one that they are judged on: give other seeds.
 Section 3.2 and appendix of Bau et al. 2019.
@@ -36,7 +36,7 @@ CURVE_UNITS = 30
 Progress = Callable[[int, int], None]  # (done, in all)
 
 
-class Stage:
+class Trial:
     """A generator, a layer, a segmenter and a sample of pictures, on which interventions are measured.
 
     generator is as it was given (gradients flow through it), fast its inference form; activation N x U x h x w is the
@@ -85,16 +85,16 @@ class Stage:
         """Each unit's mean activation over the sample, U."""
         return self.activation.mean(dim=(0, 2, 3)).cpu().numpy()
 
-    def at(self, pictures: Sequence[int]) -> Stage:
-        """The same stage with these pictures of its sample, by their places in it, each as often as it is named."""
+    def at(self, pictures: Sequence[int]) -> Trial:
+        """The same trial with these pictures of its sample, by their places in it, each as often as it is named."""
         part, index = copy(self), torch.as_tensor(pictures, dtype=torch.long)
         part.seeds = [self.seeds[i] for i in index.tolist()]
         part.z, part.activation = self.z[index], self.activation[index]
         part._unedited = None if self._unedited is None else self._unedited[index.numpy()]
         return part
 
-    def first(self, count: int) -> Stage:
-        """The same stage with the first ``count`` pictures of its sample only; nothing is computed again."""
+    def first(self, count: int) -> Trial:
+        """The same trial with the first ``count`` pictures of its sample only; nothing is computed again."""
         return self.at(range(min(count, len(self))))
 
     def batches(self) -> list[slice]:
@@ -170,7 +170,7 @@ class EffectTable:
 
 
 def effect_table(
-    stage: Stage,
+    trial: Trial,
     units: Sequence[int],
     *,
     least: Sequence[int] | None = None,
@@ -185,10 +185,10 @@ def effect_table(
     edit makes the edit from units; by default they are switched off.  control: pictures of the sample, the first ones,
     on which the random sets and the least related are measured; None: all.
     """
-    before, after = stage.pixels(), stage.pixels([edit(units)])
-    part = stage.first(control or len(stage))
+    before, after = trial.pixels(), trial.pixels([edit(units)])
+    part = trial.first(control or len(trial))
     random = []
-    for draw, others in enumerate(matched_units(stage.mean, units, draws, seed)):
+    for draw, others in enumerate(matched_units(trial.mean, units, draws, seed)):
         random.append(shares(before[: len(part)], part.pixels([edit(others)])))
         if progress:
             progress(draw + 1, draws)
@@ -199,7 +199,7 @@ def effect_table(
         left=shares(before, after),
         left_low=low,
         left_high=high,
-        random_left=np.array(random).reshape(-1, stage.concepts),
+        random_left=np.array(random).reshape(-1, trial.concepts),
         least_left=None if least is None else shares(before[: len(part)], part.pixels([edit(least)])),
     )
 
@@ -244,12 +244,12 @@ def bootstrap_shares(
 
 
 def ablation_curve(
-    stage: Stage, order: Sequence[int], counts: Sequence[int] = range(CURVE_UNITS + 1), progress: Progress | None = None
+    trial: Trial, order: Sequence[int], counts: Sequence[int] = range(CURVE_UNITS + 1), progress: Progress | None = None
 ) -> np.ndarray:
     """The share of every concept's pixels left with the first k units of ``order`` off, for each k of counts, K x C."""
-    before, curve = stage.pixels(), []
+    before, curve = trial.pixels(), []
     for step, k in enumerate(counts, start=1):
-        curve.append(shares(before, stage.pixels([ablate(order[:k])]) if k else before))
+        curve.append(shares(before, trial.pixels([ablate(order[:k])]) if k else before))
         if progress:
             progress(step, len(counts))
     return np.array(curve)
@@ -258,27 +258,27 @@ def ablation_curve(
 # ---- each unit by itself -----------------------------------------------------------------------------------------
 
 
-def average_causal_effect(stage: Stage, high: Tensor, *, progress: Progress | None = None) -> np.ndarray:
+def average_causal_effect(trial: Trial, high: Tensor, *, progress: Progress | None = None) -> np.ndarray:
     """Each unit's mean change of every concept's pixels between inserted everywhere and ablated, U x C.
 
     high: the level at which each unit is inserted (U).
     """
-    effects = np.zeros((stage.units, stage.concepts))
-    for unit in range(stage.units):
-        inserted, ablated = stage.pixels([insert([unit], float(high[unit]))]), stage.pixels([ablate([unit])])
+    effects = np.zeros((trial.units, trial.concepts))
+    for unit in range(trial.units):
+        inserted, ablated = trial.pixels([insert([unit], float(high[unit]))]), trial.pixels([ablate([unit])])
         effects[unit] = (inserted - ablated).mean(0)
         if progress:
-            progress(unit + 1, stage.units)
+            progress(unit + 1, trial.units)
     return effects
 
 
-def single_effects(stage: Stage, *, progress: Progress | None = None) -> np.ndarray:
+def single_effects(trial: Trial, *, progress: Progress | None = None) -> np.ndarray:
     """The share of every concept's pixels that is left without each unit alone, U x C; NaN where there were none."""
-    before, left = stage.pixels(), np.empty((stage.units, stage.concepts))
-    for unit in range(stage.units):
-        left[unit] = shares(before, stage.pixels([ablate([unit])]))
+    before, left = trial.pixels(), np.empty((trial.units, trial.concepts))
+    for unit in range(trial.units):
+        left[unit] = shares(before, trial.pixels([ablate([unit])]))
         if progress:
-            progress(unit + 1, stage.units)
+            progress(unit + 1, trial.units)
     return left
 
 
@@ -291,20 +291,20 @@ def clustered(matrix: np.ndarray) -> np.ndarray:
     return leaves_list(linkage(flat, "average", optimal_ordering=len(flat) <= 256))
 
 
-def high_levels(stage: Stage, quantile: float = 0.995) -> Tensor:
+def high_levels(trial: Trial, quantile: float = 0.995) -> Tensor:
     """The level that each unit exceeds in 1 - ``quantile`` of the sample's places, U."""
-    values = stage.activation.transpose(0, 1).flatten(1).double().cpu().numpy()
+    values = trial.activation.transpose(0, 1).flatten(1).double().cpu().numpy()
     return torch.from_numpy(np.quantile(values, quantile, axis=1, method="hazen")).float()
 
 
-def levels_at_concept(stage: Stage, concept: int) -> Tensor:
+def levels_at_concept(trial: Trial, concept: int) -> Tensor:
     """Each unit's mean activation where the concept stands (the paper's insertion value), U; 0 if it never does."""
-    total, cells = torch.zeros(stage.units, device=stage.activation.device), 0.0
-    for batch in stage.batches():
-        maps = stage.label_maps(batch=batch)
+    total, cells = torch.zeros(trial.units, device=trial.activation.device), 0.0
+    for batch in trial.batches():
+        maps = trial.label_maps(batch=batch)
         maps = maps[:, None] if maps.dim() == 3 else maps
         there = (maps == concept).any(dim=1, keepdim=True).to(total)
-        here = torch.nn.functional.adaptive_avg_pool2d(there, stage.activation.shape[2:])
-        total += (stage.activation[batch] * here).sum(dim=(0, 2, 3))
+        here = torch.nn.functional.adaptive_avg_pool2d(there, trial.activation.shape[2:])
+        total += (trial.activation[batch] * here).sum(dim=(0, 2, 3))
         cells += float(here.sum())
     return total / cells if cells else total

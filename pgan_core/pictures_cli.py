@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pgan_core.checkpoints.file_options import add_file_options, open_files
+from pgan_core.checkpoints.reader_options import add_file_options, open_files
 from pgan_core.generator import Generator
 from pgan_core.latent_points import from_file, latent_text, seed_list
 from pgan_core.latents import METHODS, classes_from_seeds, inputs_from_seeds, truncate
 from pgan_core.pictures import contact_sheet, encode_png, enlarge
+from pgan_core.progress import Progress
 from pgan_core.shell import check_file, check_folder
 from pgan_core.walk_recipe import SUFFIXES, WalkRecipe, walk_file
-from pgan_core.walks import Progress, check_frames, estimate, render
+from pgan_core.walks import check_frames, estimate, render
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
