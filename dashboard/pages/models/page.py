@@ -29,7 +29,7 @@ CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> it
 
 def choose_section() -> None:
     """Choose a model of this server, one used before, one joined from two files, or an upload."""
-    names, current = list(session.offered()), st.session_state.get("model")
+    names, current = list(session.offered()), st.session_state.get("model", "")
     tries = st.session_state.get("models_tries", 0)  # a refused partner must not stay chosen
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -82,7 +82,7 @@ def open_new(name: str) -> None:
 
 def refuse(sentence: str) -> None:
     """Say why something was refused, until another model is chosen. Reruns the page."""
-    st.session_state["models_refused"] = (st.session_state.get("model"), sentence)
+    st.session_state["models_refused"] = (st.session_state.get("model", ""), sentence)
     st.rerun()
 
 
@@ -102,12 +102,11 @@ def options_section(model: session.Model) -> None:
             chosen[name] = column.selectbox(
                 name.replace("_", " "), shown, at, key=f"models_{name}_{model.file_identity}"
             )
-        stored = {"value": None, "placeholder": AS_STORED}
         group = columns[-2].number_input(
-            "stddev group", 0, None, **stored | {"value": said.get("stddev_group")}, help="0: the whole batch"
+            "stddev group", 0, None, said.get("stddev_group"), placeholder=AS_STORED, help="0: the whole batch"
         )
         alpha = columns[-1].number_input(
-            "alpha", 0.0, 1.0, **stored | {"value": said.get("alpha")}, help="Weight of the newer resolution"
+            "alpha", 0.0, 1.0, said.get("alpha"), placeholder=AS_STORED, help="Weight of the newer resolution"
         )
         if st.form_submit_button("Apply", icon=":material/refresh:", help="Read the file again with these options"):
             told = {name: value for name, value in chosen.items() if value != AS_STORED}
@@ -186,8 +185,12 @@ def fetch(release: catalogue.Release) -> None:
     """Download one file, say what it is, and open it."""
     st.session_state.pop("models_fetched", None)
     bar = st.progress(0.0, text=f"Downloading {release.url}")
+
+    def show(done: int, total: int) -> None:
+        bar.progress(min(1.0, done / max(total, done)))
+
     try:
-        fetched = catalogue.fetch(release, lambda done, total: bar.progress(min(1.0, done / max(total, done))))
+        fetched = catalogue.fetch(release, show)
     except CheckpointError as error:
         st.error(plain(error))
         return
@@ -201,8 +204,8 @@ def fetch(release: catalogue.Release) -> None:
 
 header("Which network is in this file, and is it read correctly?")
 choose_section()
-name = st.session_state.get("model")
-refused_beside, sentence = st.session_state.get("models_refused", (None, ""))
+name = st.session_state.get("model", "")
+refused_beside, sentence = st.session_state.get("models_refused", ("", ""))
 if sentence and refused_beside == name:
     st.error(plain(sentence))
 try:
