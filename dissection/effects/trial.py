@@ -213,7 +213,7 @@ def matched_units(mean: np.ndarray, units: Sequence[int], draws: int, seed: int)
     rng = np.random.default_rng(seed)
     others = np.setdiff1d(np.arange(len(mean)), units)
     if len(others) < len(units):
-        raise ValueError(f"{len(units)} of {len(mean)} units are chosen; too few others are left to compare them with")
+        raise ValueError(f"{len(units)} of {len(mean)} units are chosen; too few are left to compare them with")
     nearest = max(8, len(others) // 8)
     sets = []
     for _ in range(draws):

@@ -1,6 +1,6 @@
 """Generated pictures beside their label maps: `python -m dissection.segmenters.sheet CHECKPOINT --out SHEET.png`.
 
-A segmenter trained on drawn scenes is judged here on what it is used for; look at the sheet before believing numbers.
+The segmenter is trained on drawn scenes and used on generated pictures: look at the sheet before believing numbers.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pgan_core.pictures import to_uint8
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.sheet") -> None:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0, help="of the first picture")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first picture (default 0)")
     parser.add_argument("--columns", type=int, default=10, help="pictures in a row (default 10)")
-    parser.add_argument("--zoom", type=int, default=1, help="screen pixels a pixel; 4 or more to count faults by eye")
+    parser.add_argument("--zoom", type=int, default=1, help="enlarge pictures this many times; 4 or more to see faults")
     parser.add_argument("--out", type=Path, required=True)
     args, generator, segmenter = begin(parser, arguments, count=100)
     seeds = range(args.seed, args.seed + args.count)

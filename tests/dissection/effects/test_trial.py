@@ -114,7 +114,7 @@ def test_the_search_asks_for_probabilities(trial):
         def __call__(self, images):
             return torch.zeros(len(images), 8, 8, dtype=torch.long)
 
-    with pytest.raises(ValueError, match="without probabilities"):
+    with pytest.raises(ValueError, match="no probabilities"):
         search_units(Trial(trial.generator, LAYER, Hard(), [0]), RED, np.ones(trial.units))
 
 
