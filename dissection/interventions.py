@@ -196,7 +196,7 @@ def from_json(text: str | bytes) -> dict[str, list[Edit]]:
 
 def _plain(layer: str, edit: Edit) -> dict:
     if edit.region is not None and edit.region.dim() != 2:
-        raise EditError("a file holds one region for all pictures, not one for each")
+        raise EditError("regions that differ from picture to picture can't be written to a file")
     record: dict = {"layer": layer, "units": None if edit.units is None else list(edit.units)}
     if edit.factor is not None:
         record["factor"] = edit.factor
@@ -206,7 +206,7 @@ def _plain(layer: str, edit: Edit) -> dict:
         is_used = 1 if edit.region is None else edit._alpha(edit.value[None])[0] > 0
         record["maps"] = _packed(edit.value * is_used)
     else:
-        raise EditError("a file holds maps for all pictures, not for each")
+        raise EditError("maps that differ from picture to picture can't be written to a file")
     record |= {"strength": edit.strength, "pooling": edit.pooling, "verb": edit.verb}
     if edit.region is not None:
         steps = (edit.region * 255).round().to(torch.uint8)

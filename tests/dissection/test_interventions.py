@@ -201,7 +201,7 @@ def test_bad_edits_are_refused():
         ablate([9])(torch.zeros(1, 5, 2, 2))
     with pytest.raises(EditError, match="0 to 1"):
         ablate([0], torch.full((4, 4), 1.5))
-    with pytest.raises(EditError, match="cannot be written"):
+    with pytest.raises(EditError, match="can't be written"):
         to_json({LAYER: [insert([0, 1], torch.zeros(3, 2, 2, 2))]})
     with pytest.raises(EditError, match="2 units take as many maps, not 3"):
         insert([0, 1], torch.zeros(3, 2, 2))
