@@ -134,19 +134,19 @@ class Chooser:
         self.concepts = tuple(concepts or dissection.concepts[1:])
         self.layers = candidate_layers(generator, dissection)
         self.seeds = list(seeds)[: max(8, PIXELS // generator.resolution**2)]
-        self._stages: dict[str, Trial] = {}
+        self._trials: dict[str, Trial] = {}
         self._effects: dict[str, np.ndarray] | None = None
-        first = self.stage(self.layers[0])
+        first = self.trial(self.layers[0])
         self.maps = torch.cat([first.label_maps(batch=batch).to(torch.uint8) for batch in first.batches()])
         self.before, self.stood = first.pixels(), stood_at(first)
 
-    def stage(self, layer: str) -> Trial:
+    def trial(self, layer: str) -> Trial:
         """The selection's pictures at a layer."""
-        if layer not in self._stages:
-            self._stages[layer] = Trial(
+        if layer not in self._trials:
+            self._trials[layer] = Trial(
                 self.generator, layer, self.segmenter, self.seeds, label=self.label, threads=self.threads
             )
-        return self._stages[layer]
+        return self._trials[layer]
 
     @property
     def effects(self) -> dict[str, np.ndarray]:
@@ -213,11 +213,11 @@ class Chooser:
         """Each unit's mean where a concept stands less its mean anywhere, in standard deviations; and the mean and the
         standard deviation where it stands, each U.
         """
-        stage = self.stage(layer)
+        trial = self.trial(layer)
         maps = self.maps[:, None] if self.maps.dim() == 3 else self.maps
         there = (maps == number).any(dim=1, keepdim=True).float()
-        weight = adaptive_avg_pool2d(there, stage.activation.shape[2:]).square().double()  # mostly of cells it fills
-        values = stage.activation.double().cpu()
+        weight = adaptive_avg_pool2d(there, trial.activation.shape[2:]).square().double()  # mostly of cells it fills
+        values = trial.activation.double().cpu()
         mean = (values * weight).sum(dim=(0, 2, 3)) / weight.sum()
         variance = ((values - mean[:, None, None]).square() * weight).sum(dim=(0, 2, 3)) / weight.sum()
         everywhere, deviation = values.mean(dim=(0, 2, 3)), values.std(dim=(0, 2, 3))
@@ -226,7 +226,7 @@ class Chooser:
 
     def left(self, proposal: Proposal) -> np.ndarray:
         """The share of each concept's pixels that is left after the proposal is applied everywhere, C."""
-        return shares(self.before, self.stage(proposal.layer).pixels([proposal.edit()]))
+        return shares(self.before, self.trial(proposal.layer).pixels([proposal.edit()]))
 
     def surroundings(self, number: int) -> np.ndarray:
         """The share of each concept in what lies around a concept in the pictures, C; 0 below `BESIDE`."""
@@ -249,7 +249,7 @@ class Chooser:
         places = places[weights[self.stood[tuple(places.T)]] > 0]
         if not len(places):
             return 0.0, 0.0
-        change = growth(self.stage(proposal.layer), proposal.edit, number, places)
+        change = growth(self.trial(proposal.layer), proposal.edit, number, places)
         kinds, enough = self.stood[tuple(places.T)], threshold(self.generator.resolution)
         weight = weights[kinds] / np.bincount(kinds, minlength=len(weights))[kinds]
         weight /= weight.sum()
