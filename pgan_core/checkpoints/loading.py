@@ -18,7 +18,7 @@ from pgan_core.checkpoints import (
     interfacegan,
     mmgen,
     nashory,
-    ours,
+    native,
     pengge,
     rosinality,
     tf_official,
@@ -26,14 +26,13 @@ from pgan_core.checkpoints import (
 )
 from pgan_core.checkpoints.containers import BROKEN, Source, read_bytes, read_tree
 from pgan_core.checkpoints.errors import CheckpointError
-from pgan_core.checkpoints.native import is_safetensors
 from pgan_core.checkpoints.reading import Choices, Reading
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
 
 # Each family is a module with FORMAT, LAYOUT, SOURCE, matches(tree) and read(tree, reading). The first match reads.
 READERS: tuple[ModuleType, ...] = (
-    ours,
+    native,
     tf_official,
     theano,
     gandissect,
@@ -106,7 +105,9 @@ def _note_without_effect(info: dict, choices: Choices) -> None:
 
 def _load(source: Source, choices: Choices) -> Checkpoint:
     data = read_bytes(source)
-    container, tree = ("a safetensors file", ours.open_ours(data)) if is_safetensors(data) else read_tree(data)
+    container, tree = (
+        ("a safetensors file", native.open_native(data)) if native.is_safetensors(data) else read_tree(data)
+    )
     reader = _recognise(container, tree)
     reading = Reading(reader.LAYOUT, choices, len(data))
     try:

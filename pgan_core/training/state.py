@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 
-from pgan_core.checkpoints.native import save_checkpoint, write_atomically
+from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.discriminator import Discriminator
 from pgan_core.discriminator import layer_specs as discriminator_specs
+from pgan_core.files import write_atomically
 from pgan_core.generator import Generator
 from pgan_core.generator import layer_specs as generator_specs
 from pgan_core.growth import Moment
