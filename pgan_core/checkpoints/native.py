@@ -175,7 +175,7 @@ def read(tree: NativeFile, reading: Reading) -> None:
     """The averaged generator (the raw one for raw weights) and the discriminator; the caller's choices override."""
     reading.notes["metadata"] = tree.metadata
     generators = [role for role in ("generator", "generator_raw") if role in tree.parts]
-    chosen = generators[-1 if reading.choices.weights == "raw" else 0] if generators else None
+    chosen = generators[-1 if reading.wants_raw else 0] if generators else None
     for role, part in tree.parts.items():
         account = reading.used if role in (chosen, "discriminator") else reading.unused
         account.update(dict.fromkeys(f"{role}.{name}" for name in part.weights))

@@ -18,50 +18,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from pgan_core.checkpoints.errors import CheckpointError, brief
+from pgan_core.checkpoints.reader_options import Value
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.layers import LayerWeights, StddevConfig
 
 MAX_RESOLUTION = 4096
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the caller says about things that a file may leave open; None leaves them to the file or its default.
-
-    weights: "ema" (averaged) or "raw".  output: "linear", "tanh" or "clamp".  score: "linear" or "sigmoid".
-    stddev_group: samples a group, 0 for the whole minibatch.  alpha: weight of the newer resolution, 0 to 1.
-    """
-
-    weights: str = "ema"
-    output: str | None = None
-    score: str | None = None
-    normalize_latents: bool | None = None
-    fused: bool | None = None
-    stddev_group: int | None = None
-    alpha: float | None = None
-
-    def __post_init__(self):
-        allowed = {
-            "weights": ("ema", "raw"),
-            "output": (None, "linear", "tanh", "clamp"),
-            "score": (None, "linear", "sigmoid"),
-            "normalize_latents": (None, True, False),
-            "fused": (None, True, False),
-        }
-        for name, values in allowed.items():
-            if getattr(self, name) not in values:
-                raise ValueError(f"{name} is one of {', '.join(map(str, values))}, not {getattr(self, name)!r}")
-        if self.alpha is not None and not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {self.alpha}")
-        if self.stddev_group is not None and self.stddev_group < 0:
-            raise ValueError("stddev_group is a number of samples, or 0 for the whole minibatch")
 
 
 class Tensors:
@@ -116,9 +84,9 @@ class Tensors:
 class Reading:
     """One file being read: what it was taken for, what was used of it, what had to be assumed, and the networks."""
 
-    def __init__(self, layout: str, choices: Choices, file_bytes: int):
+    def __init__(self, layout: str, options: Mapping[str, Value], file_bytes: int):
         self.layout = layout
-        self.choices = choices
+        self.options = options
         self.used: dict[str, None] = {}
         self.unused: dict[str, None] = {}
         self.assumed: dict[str, str] = {}
@@ -126,6 +94,11 @@ class Reading:
         self.generator: Generator | None = None
         self.discriminator: Discriminator | None = None
         self.budget = 2 * file_bytes + 2**20  # float16 doubles; nothing else can be more than the file holds
+
+    @property
+    def wants_raw(self) -> bool:
+        """Whether the caller asked for the weights that the optimizer moved, not for their average."""
+        return self.options.get("weights") == "raw"
 
     def misfit(self, what: str) -> CheckpointError:
         """The error for a file of this layout, to be raised: `raise reading.misfit("`lod` is missing")`."""
@@ -150,7 +123,7 @@ class Reading:
         there = [key for key in (averaged, raw) if networks.get(key)]
         if not there:
             return None
-        chosen = there[-1] if self.choices.weights == "raw" else there[0]
+        chosen = there[-1] if self.wants_raw else there[0]
         self.notes["weights"] = "ema" if chosen == averaged else "raw"
         for key in there:
             if key != chosen:
@@ -164,7 +137,7 @@ class Reading:
 
     def choose(self, name: str, default: object, why: str) -> object:
         """What the caller says about `name`; else the published default, noted as assumed with the reason."""
-        said = getattr(self.choices, name)
+        said = self.options.get(name)
         if said is None:
             self.assumed[name] = f"{name} = {default}: {why}"
             return default
@@ -173,7 +146,7 @@ class Reading:
 
     def override(self, name: str, stored: object) -> object:
         """What the caller says about `name`; else what the file says."""
-        said = getattr(self.choices, name)
+        said = self.options.get(name)
         return stored if said is None else self.choose(name, stored, f"the file says {stored}")
 
 
