@@ -136,7 +136,7 @@ def _one_sentence(command: Callable[[argparse.Namespace], None]) -> Callable[[ar
 def run_sample(args: argparse.Namespace) -> None:
     """Writes single pictures or a grid."""
     if args.columns is not None and args.columns < 1:
-        raise ValueError(f"a grid has one column at least, not {args.columns}")
+        raise ValueError(f"a grid has at least one column, not {args.columns}")
     is_grid = args.out.suffix.lower() == ".png"
     (check_file if is_grid else check_folder)(args.out)
     seeds = None if args.latents else seed_list(args.seeds)

@@ -93,7 +93,7 @@ def _note_without_effect(info: dict, options: Mapping[str, Value]) -> None:
     """Say in `assumed` where the file could not follow what the caller said."""
     for name, value in options.items():
         if name != "weights" and name not in info["assumed"]:
-            info["assumed"][name] = f"{name} = {value} has no effect: there is nothing of the kind in this file"
+            info["assumed"][name] = f"{name} = {value} has no effect: nothing in this file depends on it"
     if info["weights"] in ("ema", "raw") and info["weights"] != options["weights"]:
         kinds = {"ema": "averaged", "raw": "raw"}
         info["assumed"]["weights"] = f"weights: the file holds only {kinds[info['weights']]} ones"

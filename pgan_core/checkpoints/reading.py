@@ -51,9 +51,9 @@ class Tensors:
         """The array at `key`, of `shape` (None: any length), all its numbers finite. Counts it as used."""
         array = self.arrays.get(key)
         if not isinstance(array, np.ndarray):
-            raise self.reading.misfit(f"`{self.prefix}{key}` is {'missing' if array is None else 'no array'}")
+            raise self.reading.misfit(f"`{self.prefix}{key}` is {'missing' if array is None else 'not an array'}")
         if array.dtype.kind != "f":
-            raise self.reading.misfit(f"`{self.prefix}{key}` holds {array.dtype} and no weights")
+            raise self.reading.misfit(f"`{self.prefix}{key}` holds {array.dtype}, not weights")
         if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
             expected = " x ".join("any" if n is None else str(n) for n in shape) or "a single number"
             raise self.reading.misfit(f"`{self.prefix}{key}` has the shape {array.shape}, {expected} was expected")
@@ -70,7 +70,7 @@ class Tensors:
         """A single finite number, whatever it is stored as. Counts it as used."""
         array = np.asarray(self.arrays.get(key))
         if array.size != 1 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            raise self.reading.misfit(f"`{self.prefix}{key}` is no finite number")
+            raise self.reading.misfit(f"`{self.prefix}{key}` is not a finite number")
         self.count(key)
         return float(array.reshape(()))
 
@@ -171,9 +171,9 @@ def tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
 
 
-def layer(weight: np.ndarray, bias: np.ndarray | None, c: float, bias_c: float = 1.0) -> LayerWeights:
+def layer(weight: np.ndarray, bias: np.ndarray, c: float, bias_c: float = 1.0) -> LayerWeights:
     """A layer of a canonical weight (out x in [x k x k]) and its constant c."""
-    return LayerWeights(tensor(weight), None if bias is None else tensor(bias), float(c), float(bias_c))
+    return LayerWeights(tensor(weight), tensor(bias), float(c), float(bias_c))
 
 
 def he(weight: np.ndarray, gain: float = math.sqrt(2)) -> float:
@@ -218,7 +218,7 @@ def whole(value: object, default: int, reading: Reading, name: str) -> int:
     if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "iu":
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**20:
-        raise reading.misfit(f"its setting {name} is {brief(value)} and no small whole number")
+        raise reading.misfit(f"its setting {name} is {brief(value)}, not a small whole number")
     return value
 
 
@@ -334,7 +334,7 @@ def ready(network: Generator | Discriminator, reading: Reading) -> Generator | D
         allowed = [(spec.weight_shape[0],)]
         if isinstance(network, Generator) and spec.kind == "dense":
             allowed = [(spec.out_features,), (spec.out_features, 4, 4), *allowed]
-        if bias is not None and tuple(bias.shape) not in allowed:
+        if tuple(bias.shape) not in allowed:
             raise reading.misfit(f"{spec.name} has a bias of shape {tuple(bias.shape)}, {allowed[0]} was expected")
     network.moment()  # raises ValueError for a fade without a picture layer to fade from
     return network.eval().requires_grad_(False)

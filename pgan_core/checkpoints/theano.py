@@ -72,7 +72,7 @@ def _state(part: StandIn, reading: Reading) -> dict:
         raise reading.misfit("a network's state has no build_func_spec, param_values and toplevel_params")
     for name, allowed in REQUIRED.items():
         if spec.get(name) not in allowed:
-            raise reading.misfit(f"its setting {name} is {brief(spec.get(name))}, which is another network")
+            raise reading.misfit(f"its setting {name} is {brief(spec.get(name))}, which makes another network")
     return {"func": str(spec.get("func")), "spec": spec, "values": values, "lod": top.get("cur_lod", 0.0)}
 
 
