@@ -246,7 +246,7 @@ def truncate(z: Tensor, psi: float, mean: Tensor | None = None) -> Tensor:
 
 
 def combine(z: Tensor, weights: Sequence[float]) -> Tensor:
-    """Latent arithmetic: the sum of weights[i] z[i], 1 x D for z N x D. Raises ValueError unless there are N weights."""
+    """Latent arithmetic: the sum of weights[i] z[i], 1 x D for z N x D. Raises ValueError unless there are N."""
     if len(weights) != len(z):
         raise ValueError(f"{len(z)} latents are combined with {len(z)} weights, not {len(weights)}")
     return (torch.as_tensor(weights, dtype=z.dtype, device=z.device) @ z)[None]

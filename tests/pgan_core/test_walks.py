@@ -64,7 +64,7 @@ def test_a_class_is_given_to_every_frame():
     [
         (0, 64, "one frame"),
         (100_000, 64, r"100,000 frames \(1\.2 GB\) is too long: the limit is 3,600"),
-        (400, 1024, "up to 341"),
+        (400, 1024, "limit at this size is 341"),
     ],
 )
 def test_empty_and_endless_walks_are_refused(frames, resolution, words):
