@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, max_pool2d
 
 from dissection.effects.attribution import BATCH, first_order_effects
 from dissection.effects.context import balanced, growth, stood_at, threshold
@@ -27,16 +27,17 @@ from dissection.segmenters import Segmenter
 from pgan_core import Generator
 
 UNITS = 20  # of a proposal, as in the paper
-ADDED = 32  # of one by contrast, half of the layer at most: more of them make more of the concept
+ADDED = 32, 64  # of one by contrast, half of the layer at most: more of them make more of the concept
+DEVIATIONS = 1, 2  # how far beyond its mean where the concept stands a unit is set
 REMOVE, ADD = "remove", "add"
 BY_EFFECT, BY_CONTRAST = "first-order effect", "contrast"
 SELECTION = range(3_000_000, 3_000_048)  # seeds on which units are chosen
 PIXELS = len(SELECTION) * 128**2  # of all pictures that a choice looks at: fewer where they are larger
-TRIED = 4  # sets of units that are measured before one is chosen to remove a concept
+TRIED = 6  # sets of units that are measured before one is chosen to remove a concept
 COLLATERAL = 0.5  # weight of what happens to the other concepts then
-SIEVE, JUDGED = 2, 8  # places of each kind at which every set is inserted to add a concept, and the best FINALISTS
-FINALISTS = 3
-FEW = 6  # places of a kind below which it does not count
+SIEVE, JUDGED = 6, 30  # places of each kind at which every set is inserted to add a concept, and the best FINALISTS
+FINALISTS = 4
+BESIDE = 0.1  # share of what lies around a concept from which a kind of place counts
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,13 @@ def candidate_layers(generator: Generator, dissection: Dissection) -> list[str]:
 class Chooser:
     """Chooses the units for each verb by what they do to the pictures of `SELECTION`.
 
-    To remove: sets of 20 units of every layer, ordered by IoU or by their first-order effect. Of the sets that promise
-    most, the one that takes most of the concept and least of everything else. To add: sets ordered by IoU or by
-    contrast (how far a unit's mean where the concept stands is from its mean, in standard deviations), each unit set a
-    standard deviation beyond its mean where the concept stands, inserted at places where different things stand: first
-    at a few; of the best, the one that makes the concept grow most often where it grows best.
+    To remove: sets of units of every layer, ordered by IoU or by their first-order effect, 20 of them or a quarter of
+    the layer. Of the sets that promise most, the one that takes most of the concept and least of everything else.
+
+    To add: sets of units of every layer, ordered by IoU or by contrast (how far a unit's mean where the concept stands
+    is from its mean, in standard deviations). Each unit is set one or two standard deviations beyond its mean where the
+    concept stands. The sets are inserted on what lies around the concept in the pictures (doors on walls, chimneys on
+    roofs and in the sky): first at a few places, the best at more. The one that makes it grow most often is taken.
     """
 
     def __init__(
@@ -171,65 +174,84 @@ class Chooser:
         return self._to_remove(concept, number) if verb == REMOVE else self._to_add(concept, number)
 
     def _to_remove(self, concept: str, number: int) -> Proposal:
-        sets = []
+        sets: dict[Proposal, float] = {}
         for by in ("IoU", BY_EFFECT) if self.effects else ("IoU",):
             for layer in self.layers:
-                units = self._first(concept, layer, by)
-                promised = self.effects[layer][list(units), number].sum() if self.effects else 0.0
-                sets.append((promised, Proposal(concept, layer, units, by)))
-        sets.sort(key=lambda pair: pair[0])
-        tried = [proposal for _, proposal in sets[: TRIED if self.effects else None]]
+                order = self.order(concept, layer, by)
+                for count in sorted({min(UNITS, most(len(order))), most(len(order))}):
+                    units = tuple(int(unit) for unit in order[:count])
+                    promised = self.effects[layer][list(units), number].sum() if self.effects else 0.0
+                    sets[Proposal(concept, layer, units, by)] = float(promised)
+        tried = sorted(sets, key=lambda one: sets[one])[: TRIED if self.effects else None]
         return min(tried, key=lambda one: cost(self.left(one), number, self.before))
 
     def _to_add(self, concept: str, number: int) -> Proposal:
-        sets = []
-        for layer in self.layers:
-            contrast, levels = self.contrast(number, layer)
-            strongest = np.argsort(-np.abs(contrast), kind="stable")
-            by_contrast = tuple(int(unit) for unit in strongest[: min(ADDED, max(1, len(strongest) // 2))])
-            for by, units in (("IoU", self._first(concept, layer, "IoU")), (BY_CONTRAST, by_contrast)):
-                sets.append(Proposal(concept, layer, units, by, tuple(levels[list(units)].tolist())))
+        sets = [one for layer in self.layers for one in self._insertions(concept, number, layer)]
         for count, kept in ((SIEVE, FINALISTS), (JUDGED, 1)):
             sets.sort(key=lambda one, count=count: self.worth(one, number, count), reverse=True)
             sets = sets[:kept]
         return sets[0]
 
-    def contrast(self, number: int, layer: str) -> tuple[np.ndarray, np.ndarray]:
-        """Each unit's mean where a concept stands less its mean, in standard deviations; and the level to add it, U."""
+    def _insertions(self, concept: str, number: int, layer: str) -> list[Proposal]:
+        contrast, mean, deviation = self.contrast(number, layer)
+        strongest = np.argsort(-np.abs(contrast), kind="stable")
+        related = self.order(concept, layer, "IoU")
+        counts = sorted({min(count, max(1, len(strongest) // 2)) for count in ADDED})
+        chosen = [("IoU", related[: min(UNITS, most(len(related)))])]
+        chosen += [(BY_CONTRAST, strongest[:count]) for count in counts]
+        return [
+            Proposal(
+                concept, layer, tuple(units.tolist()), by,
+                tuple((mean + times * np.sign(contrast) * deviation)[units].tolist()),
+            )
+            for by, units in chosen for times in DEVIATIONS
+        ]  # fmt: skip
+
+    def contrast(self, number: int, layer: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Each unit's mean where a concept stands less its mean anywhere, in standard deviations; and the mean and the
+        standard deviation where it stands, each U.
+        """
         stage = self.stage(layer)
         maps = self.maps[:, None] if self.maps.dim() == 3 else self.maps
         there = (maps == number).any(dim=1, keepdim=True).float()
         weight = adaptive_avg_pool2d(there, stage.activation.shape[2:]).square().double()  # mostly of cells it fills
         values = stage.activation.double().cpu()
         mean = (values * weight).sum(dim=(0, 2, 3)) / weight.sum()
-        spread = ((values - mean[:, None, None]).square() * weight).sum(dim=(0, 2, 3)) / weight.sum()
+        variance = ((values - mean[:, None, None]).square() * weight).sum(dim=(0, 2, 3)) / weight.sum()
         everywhere, deviation = values.mean(dim=(0, 2, 3)), values.std(dim=(0, 2, 3))
         contrast = (mean - everywhere) / deviation.clamp(min=1e-12)
-        return contrast.numpy(), (mean + contrast.sign() * spread.sqrt()).numpy()
-
-    def _first(self, concept: str, layer: str, by: str) -> tuple[int, ...]:
-        order = self.order(concept, layer, by)
-        return tuple(int(unit) for unit in order[: min(UNITS, most(len(order)))])
+        return contrast.numpy(), mean.numpy(), variance.sqrt().numpy()
 
     def left(self, proposal: Proposal) -> np.ndarray:
         """The share of every concept's pixels that is left after it everywhere, C."""
         return shares(self.before, self.stage(proposal.layer).pixels([proposal.edit()]))
 
-    def worth(self, proposal: Proposal, number: int, count: int) -> tuple[float, float]:
-        """How often it makes the concept grow, and by how many pixels, where it does so best.
+    def surroundings(self, number: int) -> np.ndarray:
+        """What lies around a concept in the pictures: the share of each other one, C. Below `BESIDE` it is 0."""
+        maps = self.maps if self.maps.dim() == 3 else self.maps[:, 0]
+        reach = max(1, self.generator.resolution // 64)
+        there = (maps == number).float()[:, None]
+        around = (max_pool2d(there, 2 * reach + 1, stride=1, padding=reach) > there)[:, 0]
+        counts = np.bincount(maps[around].numpy(), minlength=len(self.dissection.concepts)).astype(float)
+        share = counts / max(counts.sum(), 1)
+        share[share < BESIDE] = 0
+        return share / max(share.sum(), 1e-12)
 
-        At ``count`` of the places where one thing stands, for each that has some.
+    def worth(self, proposal: Proposal, number: int, count: int) -> tuple[float, float]:
+        """How often it makes the concept grow, and by how many pixels, at places of its surroundings.
+
+        At ``count`` places of each kind at most, weighted as they surround it.
         """
-        places = balanced(self.stood, count, seed=count)
+        weights = self.surroundings(number)
+        places = balanced(np.where(weights[self.stood] > 0, self.stood, -1), count, seed=count)
+        places = places[weights[self.stood[tuple(places.T)]] > 0]
+        if not len(places):
+            return 0.0, 0.0
         change = growth(self.stage(proposal.layer), proposal.edit, number, places)
         kinds, enough = self.stood[tuple(places.T)], threshold(self.generator.resolution)
-        least = min(FEW, count)
-        found = [
-            (float((change[kinds == kind] >= enough).mean()), float(change[kinds == kind].mean()))
-            for kind in np.unique(kinds)
-            if kind != number and (kinds == kind).sum() >= least
-        ]
-        return max(found, default=(0.0, 0.0))
+        weight = weights[kinds] / np.bincount(kinds, minlength=len(weights))[kinds]
+        weight /= weight.sum()
+        return float(weight @ (change >= enough)), float(weight @ change)
 
 
 def cost(left: np.ndarray, concept: int, before: np.ndarray) -> float:

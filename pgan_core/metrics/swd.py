@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from pgan_core.metrics.inputs import check_picture_set, picture_batch
+from pgan_core.metrics.picture_sets import check_picture_set, picture_batch
 from pgan_core.metrics.pyramid import laplacian_level
 
 PATCH = 7

@@ -25,7 +25,7 @@ AS_STORED = "as stored"
 
 def choose_section() -> None:
     """Choose a model of this server, one used before, one joined from two files, or an upload."""
-    names, current = list(session.offered()), st.session_state.get("model")
+    names, current = list(session.offered()), st.session_state.get("model", "")
     tries = st.session_state.get("models_tries", 0)  # a refused partner must not stay chosen
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -78,7 +78,7 @@ def open_new(name: str) -> None:
 
 def refuse(sentence: str) -> None:
     """Say why something was refused, until another model is chosen. Reruns the page."""
-    st.session_state["models_refused"] = (st.session_state.get("model"), sentence)
+    st.session_state["models_refused"] = (st.session_state.get("model", ""), sentence)
     st.rerun()
 
 
@@ -181,8 +181,12 @@ def fetch(release: catalogue.Release) -> None:
     """Download one file, say what it is, and open it."""
     st.session_state.pop("models_fetched", None)
     bar = st.progress(0.0, text=f"Downloading {release.url}")
+
+    def show(done: int, total: int) -> None:
+        bar.progress(min(1.0, done / max(total, done)))
+
     try:
-        fetched = catalogue.fetch(release, lambda done, total: bar.progress(min(1.0, done / max(total, done))))
+        fetched = catalogue.fetch(release, show)
     except CheckpointError as error:
         st.error(plain(error))
         return
@@ -196,8 +200,8 @@ def fetch(release: catalogue.Release) -> None:
 
 header("Which network is in this file, and is it read correctly?")
 choose_section()
-name = st.session_state.get("model")
-refused_beside, sentence = st.session_state.get("models_refused", (None, ""))
+name = st.session_state.get("model", "")
+refused_beside, sentence = st.session_state.get("models_refused", ("", ""))
 if sentence and refused_beside == name:
     st.error(plain(sentence))
 try:
