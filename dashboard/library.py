@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pgan_core import CheckpointError, Generator, load_checkpoint
 from pgan_core.checkpoints.native import read_metadata
 from pgan_core.models import model_folders as folders
 from pgan_core.paths import ASSETS  # noqa: F401
@@ -94,6 +95,14 @@ def expected(path: Path) -> Path | None:
     return beside if beside.is_file() else None
 
 
+def snapshot(path: str, device: str) -> Generator:
+    """The generator in a snapshot. CheckpointError if there is none."""
+    generator = load_checkpoint(path, device=device).generator
+    if generator is None:
+        raise CheckpointError(f"{path} holds no generator")
+    return generator
+
+
 def stages(path: Path) -> list[Path]:
     """The snapshots of a file's training run up to its own moment, oldest first; only the file if there are none.
 
@@ -104,5 +113,5 @@ def stages(path: Path) -> list[Path]:
         return [path]
     run = own.get("run")
     near = (p for folder in folders() for p in below(folder)) if run else path.parent.glob("*.safetensors")
-    found = [p for p in {*near, path} if "stage" in (facts(p) or {}) and facts(p).get("run") == run]
+    found = [p for p in {*near, path} if "stage" in (said := facts(p) or {}) and said.get("run") == run]
     return sorted((p for p in found if not run or kimg(p) <= kimg(path)), key=lambda p: (kimg(p), p.name))

@@ -82,7 +82,7 @@ def _model_chunk(model: session.Model, size: int, seed: int, count: int) -> np.n
 
 def _model(name: str) -> session.Model:
     model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
-    if model.generator is None:
+    if "generator" not in model.networks:
         raise ValueError(f"{name} has no generator to draw pictures from.")
     return session.in_class(model)
 
