@@ -51,8 +51,8 @@ DAMAGES = (
     ),
     Damage(
         "Collapse", collapse, [2, 4, 8, 16, 32, 64], 8, "pictures kept",
-        "Every picture is perfect, but there are only a few different ones. The coarse levels of the distance, MS-SSIM and "
-        "the inception score all notice; this is what a collapsed generator looks like.",
+        "Every picture is perfect, but there are only a few different ones. The coarse levels of the distance, MS-SSIM "
+        "and the inception score all notice; this is what a collapsed generator looks like.",
     ),
 )  # fmt: skip
 

@@ -73,8 +73,8 @@ def verdict(nearest: dict[str, list[float]], total: int) -> None:
     if held_out:
         share = nearest_files.share_below(generated, held_out)
         text += (
-            f" If the network had memorised scenes, orange would lie far to the left of blue. **{100 * share:.1f}%** of "
-            "the generated pictures are nearer than the nearest 1% of the held-out scenes, which no network has seen."
+            f" If the network had memorised scenes, orange would lie far to the left of blue. **{100 * share:.1f}%** "
+            "of the generated pictures are nearer than the nearest 1% of the held-out scenes, unseen by any network."
         )
     st.caption(text)
 
