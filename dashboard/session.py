@@ -32,21 +32,13 @@ from dashboard.startup import give_back_soon, returned_when_gone
 from dashboard.upload_folders import new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
 from pgan_core.checkpoints import Checkpoint
+from pgan_core.checkpoints.reader_options import READER_OPTIONS
 from pgan_core.latents import following_seeds, inputs_from_seeds
 
 DEFAULT_SEED = 28  # of the shipped model: a clear day, bare walls and roof to draw on, and a tree on either side
 BY_SEED = "by seed"  # the class of a seed, unless one is chosen
 RECENT = 6  # models in the list of recently used models
 MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
-OPTIONS = {  # options of load_checkpoint that a link may set -> how to read their text
-    "weights": str,
-    "output": str,
-    "score": str,
-    "alpha": float,
-    "stddev_group": int,
-    "normalize_latents": lambda text: text == "True",
-    "fused": lambda text: text == "True",
-}
 
 
 @dataclass(frozen=True)
@@ -235,7 +227,7 @@ def _told(text: str) -> tuple[tuple[str, Any], ...]:
     for part in filter(None, text.split(",")):
         key, _, value = part.partition(":")
         try:
-            found[key] = OPTIONS[key](value)
+            found[key] = READER_OPTIONS[key].parse(value)
         except (KeyError, ValueError):
             links.miss(f"read_{key}", value, "as stored")
     return tuple(sorted(found.items()))

@@ -1,7 +1,9 @@
 """Models: which network is in this file, and is it read correctly?"""
 
+import math
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -12,16 +14,10 @@ from dashboard.pages.models.check import self_check
 from dashboard.shared.page import header, plain
 from pgan_core import CheckpointError
 from pgan_core.checkpoints.conversion import convert
+from pgan_core.checkpoints.reader_options import READER_OPTIONS, ReaderOption
 
 UNREADABLE = (CheckpointError, ValueError, OSError)
 AS_STORED = "as stored"
-CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> its values
-    "weights": ("ema", "raw"),
-    "output": ("linear", "tanh", "clamp"),
-    "score": ("linear", "sigmoid"),
-    "normalize_latents": (True, False),
-    "fused": (True, False),
-}
 
 
 # ---- choosing ----------------------------------------------------------------------------------------------------
@@ -94,24 +90,24 @@ def options_section(model: session.Model) -> None:
     st.subheader("What the file leaves open")
     said = dict(model.options)
     with st.form(f"models_options_{model.file_identity}", border=False):
-        columns = st.columns(len(CHOICES) + 2)
-        chosen = {}
-        for column, (name, values) in zip(columns, CHOICES.items(), strict=False):
-            shown = [AS_STORED, *values]
-            at = shown.index(said[name]) if name in said else 0
-            chosen[name] = column.selectbox(
-                name.replace("_", " "), shown, at, key=f"models_{name}_{model.file_identity}"
-            )
-        group = columns[-2].number_input(
-            "stddev group", 0, None, said.get("stddev_group"), placeholder=AS_STORED, help="0: the whole batch"
-        )
-        alpha = columns[-1].number_input(
-            "alpha", 0.0, 1.0, said.get("alpha"), placeholder=AS_STORED, help="Weight of the newer resolution"
-        )
+        columns, told = st.columns(len(READER_OPTIONS)), {}
+        for column, (name, option) in zip(columns, READER_OPTIONS.items(), strict=True):
+            with column:
+                told[name] = option_control(name, option, said.get(name), f"models_{name}_{model.file_identity}")
         if st.form_submit_button("Apply", icon=":material/refresh:", help="Read the file again with these options"):
-            told = {name: value for name, value in chosen.items() if value != AS_STORED}
-            told |= {name: v for name, v in (("stddev_group", group), ("alpha", alpha)) if v is not None}
-            read_again(model, told)
+            read_again(model, {name: value for name, value in told.items() if value is not None})
+
+
+def option_control(name: str, option: ReaderOption, said: Any, key: str) -> Any:
+    """The control of one option; None where it says nothing."""
+    label = name.replace("_", " ")
+    if option.values:
+        shown = [AS_STORED, *option.values]
+        at = shown.index(said) if said in shown else 0
+        chosen = st.selectbox(label, shown, at, help=option.meaning, key=key)
+        return None if chosen == AS_STORED else chosen
+    most = None if math.isinf(option.most) else option.kind(option.most)
+    return st.number_input(label, option.kind(0), most, said, placeholder=AS_STORED, help=option.meaning, key=key)
 
 
 def read_again(model: session.Model, told: dict) -> None:
