@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -156,7 +157,9 @@ def _read_config(kind: type, stored: dict) -> GeneratorConfig | DiscriminatorCon
         raise CheckpointError(
             f"the PGGAN Lab file has an unknown option {min(unknown)[:40]}: is it from a newer version?"
         )
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+    }
     if isinstance(values.get("stddev"), dict):
         values["stddev"] = StddevConfig(**values["stddev"])
     return kind(**values)
