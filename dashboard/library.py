@@ -6,6 +6,7 @@ has to be uploaded on the Models page.
 
 import functools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pgan_core.models import model_folders as folders
 from pgan_core.paths import ASSETS  # noqa: F401
 
 EXPECTED = "expected.npz"  # outputs of the published code, beside a checkpoint: see pgan_core/checkpoints/selfcheck.py
+SETTLED = 2 * 10**9  # ns: a folder that changed just now may change again within one tick of the file system's clock
 PUBLISHED = {".pkl", ".pth", ".pt", ".bin", ".tar", ".model"}  # suffixes of other people's checkpoints
 
 
@@ -23,7 +25,28 @@ def below(folder: Path, named: str = "") -> Iterator[Path]:
 
     Folders that vanish meanwhile, such as a running dissection's, are skipped; `Path.rglob` would raise.
     """
-    return (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if name == named or not named)
+    waiting = [str(folder)]
+    while waiting:
+        parent = waiting.pop()
+        folders, names = _entries(parent)
+        waiting += (os.path.join(parent, name) for name in folders)
+        yield from (Path(parent, name) for name in names if name == named or not named)
+
+
+def _entries(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the folders in a folder, and of its files; listed anew only when an entry came or went."""
+    try:
+        changed = os.stat(folder).st_mtime_ns
+    except OSError:
+        return [], []
+    settled = time.time_ns() - changed > SETTLED
+    return (_list if settled else _list.__wrapped__)(folder, changed)
+
+
+@functools.lru_cache(maxsize=4096)  # every run of every browser asks for all of them
+def _list(folder: str, changed: int) -> tuple[list[str], list[str]]:
+    _, folders, names = next(os.walk(folder), (folder, [], []))
+    return [name for name in folders if not os.path.islink(os.path.join(folder, name))], names
 
 
 def models() -> dict[str, Path]:

@@ -105,5 +105,5 @@ def prepare() -> None:
         name, path = next(iter(library.models().items()))
         model = session.open_model(name, path, session.devices()[-1])
         if "generator" in model.networks:
-            final_growth(model, 0, round(default_count(model.generator.resolution) ** 0.5))
+            final_growth(model, session.DEFAULT_SEED, round(default_count(model.generator.resolution) ** 0.5))
             picture_costs(model)
