@@ -1,6 +1,6 @@
 // A walk as sprite sheets that are already in the browser: every move of the dial is two drawImage calls.
 //
-// data: {frames, fps, identity, tracks: [{sheet, columns, edge, name}], curves: [{title, lines: [{name, colour, values}]}],
+// data: {frames, fps, identity, tracks: [{sheet (an address, or a canvas that may still be filled), columns, edge, name}], curves: [{title, lines: [{name, colour, values}]}],
 //        ticks: [{t, label}], start, speed, mode}
 // The tracks move in step. setStateValue("view", {moment, speed, mode}) when the hand lets go.
 
@@ -12,8 +12,8 @@ class Walk extends Player {
     if (this.t === null) this.t = data.start;
     this.t = Math.min(this.t, end);
     this.ticks(data.ticks, end);
-    const images = data.tracks.map(({sheet}) => Object.assign(new Image(), {src: sheet}));
-    await Promise.all(images.map((image) => image.decode()));
+    const images = data.tracks.map(({sheet}) => (sheet instanceof HTMLCanvasElement ? sheet : Object.assign(new Image(), {src: sheet})));
+    await Promise.all(images.map((image) => image.decode?.()));
     if (this.data.identity !== data.identity) return; // a newer walk came meanwhile
     this.images = images;
     this.show(this.t);

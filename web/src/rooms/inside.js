@@ -147,7 +147,7 @@ export class Inside {
     const unit = this.hovered ?? this.unit, {data, height, width, area} = this.values;
     if (unit !== null) { // dark where the unit is off, so that what it sees stands out
       const shade = canvasOf(width, height), pixels = new ImageData(width, height), most = Math.max(this.strength[unit], 1e-6);
-      for (let i = 0; i < area; i++) pixels.data[4 * i + 3] = 215 * (1 - Math.min(1, Math.max(0, data[unit * area + i] / most)));
+      for (let i = 0; i < area; i++) pixels.data[4 * i + 3] = 185 * (1 - Math.min(1, Math.max(0, data[unit * area + i] / most)));
       shade.getContext("2d").putImageData(pixels, 0, 0);
       context.imageSmoothingEnabled = true;
       context.drawImage(shade, 0, 0, side, side);
