@@ -181,10 +181,13 @@ def test_looking_inside(visit):
     shown = page.get_by_test_id("inside-picture")
     page.wait_for_selector("[data-shown]")
     told = page.locator(".lab-told-unit")
-    for layer in ("4x4/dense", "64x64/conv1", "16x16/conv1"):
+    page.get_by_role("button", name="16x16/conv1").click()
+    for layer in ("4x4/dense", "64x64/conv1"):
         page.get_by_role("button", name=layer).hover()  # under the mouse is enough
         page.wait_for_selector(f"[data-shown$='{layer}']")
         assert layer in page.get_by_test_id("histogram").inner_text()
+    shown.hover()  # the layer that was clicked comes back
+    page.wait_for_selector("[data-shown$='16x16/conv1']")
     bars = page.locator("[data-testid=histogram] svg").inner_html()
     page.get_by_label("Towards the next seed").fill("0.5")
     page.wait_for_selector("[data-shown='0/0.5/16x16/conv1']")
