@@ -18,8 +18,10 @@ from pgan_core.__main__ import main
 from pgan_core.growth import make_schedule
 from pgan_core.training.data import RealImages
 from pgan_core.training.loop import Trainer
+from pgan_core.training.losses import LOSSES
 from pgan_core.training.settings import Settings, TrainingError, check_same_run
 from pgan_core.training.state import load_state
+from pgan_core.training.step import update_average
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,18 +68,18 @@ def assert_same_run(first, second):
     assert log_of(first) == log_of(second)
 
 
-@pytest.mark.parametrize(("loss", "workers"), [("logistic", 1), ("wgan-gp", 1), ("logistic", 2)])
-def test_resumed_run_is_the_unbroken_one_to_the_bit(tmp_path, reals, loss, workers):
+@pytest.mark.parametrize("loss", LOSSES)
+def test_resumed_run_is_the_unbroken_one_to_the_bit(tmp_path, reals, loss):
     schedule = make_schedule(
         16, fade_kimg={4: 0.032}, steady_kimg={4: 0.032}, minibatch={4: 8}, learning_rate={4: 2e-3}
     )
     settings = replace(tiny_settings(loss=loss), schedule=schedule)
-    make_trainer(tmp_path / "whole", reals, settings, workers=workers).train(progress=False)
+    make_trainer(tmp_path / "whole", reals, settings).train(progress=False)
     for steps in (3, 6, 10):  # in a steady stretch, inside a fade, in the next resolution
-        broken = make_trainer(tmp_path / "broken", reals, settings, workers=workers)
+        broken = make_trainer(tmp_path / "broken", reals, settings)
         stop = StopAfter(steps)
         assert not broken.train(progress=False, stop=stop)
-    assert make_trainer(tmp_path / "broken", reals, settings, workers=workers).train(progress=False)
+    assert make_trainer(tmp_path / "broken", reals, settings).train(progress=False)
     assert_same_run(tmp_path / "whole", tmp_path / "broken")
 
 
@@ -166,11 +168,11 @@ def test_log_holds_losses_and_the_magnitudes_of_every_layer(tmp_path, reals):
 
 def test_moments_are_reset_at_the_ends_of_fades(tmp_path, reals):
     trainer = make_trainer(tmp_path, reals, tiny_settings())
-    first = trainer.generator_optimizer.param_groups[0]["params"][0]
+    first = trainer.learner.optimizers[0].param_groups[0]["params"][0]
     ages = []
     for _ in range(20):
         trainer.train_step()
-        ages.append(int(trainer.generator_optimizer.state[first]["step"]))
+        ages.append(int(trainer.learner.optimizers[0].state[first]["step"]))
     # fades begin after 32 and 96 images, end at 64 and 128; 8 images a step, 4 from 16x16 on
     assert ages == [1, 2, 3, 4, 5, 1, 2, 3, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6, 1]
 
@@ -188,8 +190,8 @@ def test_memory_of_the_average(tmp_path, reals, images, half_life):
     before = trainer.average.layers["4x4/conv"].weight.clone()
     with torch.no_grad():
         trainer.generator.layers["4x4/conv"].weight += 1
-    trainer.images = images
-    trainer._update_average(trainer.schedule.at(images / 1000))
+    moment = trainer.schedule.at(images / 1000)
+    update_average(trainer.learner.networks, trainer.settings.average_weight(moment, images))
     moved = trainer.average.layers["4x4/conv"].weight - before
     torch.testing.assert_close(moved, torch.full_like(moved, 1 - 0.5 ** (8 / half_life)))
 
@@ -246,7 +248,7 @@ def test_bfloat16_moves_the_weights_as_float32_does(tmp_path, reals, loss):
         for _ in range(7):
             trainer.train_step()
         assert all(parameter.dtype == torch.float32 for parameter in trainer.generator.parameters())
-        scores[precision] = {name: total / count for name, (total, count) in trainer.tally.items()}
+        scores[precision] = trainer.learner.means()
     for name, value in scores["float32"].items():
         assert scores["bfloat16"][name] == pytest.approx(value, rel=0.1, abs=0.1), name
 
