@@ -8,14 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.pages.quality.slices import one_slice, pyramid_pictures
+from dashboard.pages.quality.spoil import add_noise, blur, collapse, shift_colours
+from dashboard.pages.quality.stddev_steps import minibatch_discrimination, more_alike, stddev_input, stddev_steps
 from dissection.world.town import town
 from pgan_core import Discriminator, DiscriminatorConfig
 from pgan_core.layers import StddevConfig, group_stddev, minibatch_stddev
 from pgan_core.metrics import inception_score, ms_ssim_of_pairs, sliced_wasserstein
-from pgan_core.metrics.damage import add_noise, blur, collapse, shift_colours
 from pgan_core.metrics.inception import thumbnail_classifier
-from pgan_core.metrics.slices import one_slice, pyramid_pictures
-from pgan_core.metrics.variation import minibatch_discrimination, more_alike, stddev_input, stddev_steps
 
 FEW = {"patches_per_image": 64, "repeats": 1, "directions": 128}
 

@@ -10,10 +10,10 @@ from PIL import Image
 from dissection import dissect
 from dissection.__main__ import main
 from dissection.effects.attribution import first_order_effects
-from dissection.effects.causal_effects import Stage
-from dissection.effects.measured_causes import FILE, Causes, CausesError, ConceptEffect
-from dissection.effects.measurement import Plan, measure_causes
+from dissection.effects.causal_results import FILE, CausalResults, CausalResultsError, ConceptEffect
+from dissection.effects.measure_concepts import Plan, measure_concepts
 from dissection.effects.proposals import ADD, REMOVE, SELECTION, Chooser, propose
+from dissection.effects.trial import Trial
 from dissection.interventions import ablate, to_json
 from dissection.interventions_cli import markdown
 from pgan_core.pictures import to_uint8
@@ -32,14 +32,14 @@ def dissection():
 
 @pytest.fixture(scope="module")
 def causes(dissection):
-    return measure_causes(painter(), dissection, Colours(), PLAN)
+    return measure_concepts(painter(), dissection, Colours(), PLAN)
 
 
 def test_the_first_order_effect_knows_the_unit_that_paints():
     effects = first_order_effects(painter(), [LAYER], Colours(), range(20), threads=2)[LAYER]
     assert effects[:, RED].argmin() == RED_UNIT and effects[RED_UNIT, RED] < 0
     assert effects[:, GREEN].argmin() == 2 and np.allclose(np.delete(effects[:, RED], RED_UNIT), 0)
-    measured = Stage(painter(), LAYER, Colours(), range(20))
+    measured = Trial(painter(), LAYER, Colours(), range(20))
     change = (measured.pixels([ablate([RED_UNIT])]) - measured.pixels()).mean(0)[RED]
     assert change < 0  # the measurement agrees in sign
 
@@ -55,7 +55,7 @@ def test_units_are_chosen_on_other_pictures_and_judged(causes):
 
 def test_what_was_measured_is_read_back(causes, tmp_path):
     path = causes.save(tmp_path)
-    again = Causes.load(path)
+    again = CausalResults.load(path)
     assert again.concepts["red"].units == causes.concepts["red"].units and again.info == causes.info
     assert again.proposal("red", REMOVE).layer == LAYER and again.proposal("blue", REMOVE) is None
     assert again.proposal("red", ADD).units[0] == RED_UNIT and again.proposal("blue", ADD) is None
@@ -68,8 +68,8 @@ def test_what_was_measured_is_read_back(causes, tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "pggan-lab causes 1"}', "\x00", "[" * 10_000])
 def test_other_files_get_one_sentence(tmp_path, text):
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(CausesError) as error:
-        Causes.load(tmp_path / FILE)
+    with pytest.raises(CausalResultsError) as error:
+        CausalResults.load(tmp_path / FILE)
     assert len(str(error.value)) < 400
 
 

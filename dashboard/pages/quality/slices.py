@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pgan_core.metrics.pyramid import laplacian_pyramid
-from pgan_core.metrics.sliced import (
+from pgan_core.metrics.swd import (
     COARSEST,
     PATCH,
     level_patches,

@@ -1,8 +1,8 @@
-"""The causal results of a model in one go: for every concept units are chosen, removed, and compared with random ones.
+"""The causal results of a model in one go: for each concept, units are chosen, removed, and compared with random ones.
 
-    causes = measure_causes(generator, dissection, segmenter, progress=print)
+    results = measure_concepts(generator, dissection, segmenter, progress=print)
 
-`proposals.Chooser` chooses for each verb on seeds of its own; what is chosen is judged on the evaluation's seeds.
+`proposals.Chooser` chooses for each verb, on seeds of its own; the chosen units are judged on other seeds.
 """
 
 from __future__ import annotations
@@ -12,44 +12,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dissection.effects.causal_effects import EffectTable, Stage, ablation_curve, count_pixels, effect_table
+from dissection.effects.causal_results import CausalResults, ConceptEffect, ContextTable, made_of
 from dissection.effects.context import balanced, context, stood_at, threshold
-from dissection.effects.measured_causes import Causes, ConceptEffect, ContextTable, made_of
 from dissection.effects.proposals import ADD, REMOVE, SELECTION, Chooser, Proposal
+from dissection.effects.trial import EffectTable, Trial, ablation_curve, count_pixels, effect_table
 from dissection.result import Dissection
 from dissection.scoring.job import fingerprint
-from dissection.scoring.progress import Progress, Reporter
+from dissection.scoring.progress import PhaseReport, Reporter
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
+from pgan_core.progress import Progress
 
-GONE = 0.1  # share of a concept's pixels: with no more left it is gone
+GONE = 0.1  # a concept of which no more than this share is left is gone
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured; seeds of the two samples differ, and none is a dissection's (those begin at 0)."""
+    """How much is measured, and on which seeds: two samples apart, neither a dissection's (those begin at 0)."""
 
     evaluation: range = range(2_000_000, 2_000_300)
     selection: range = SELECTION
-    control: int = 24  # pictures for each set of random or least related units, and for curves
+    control: int = 24  # pictures for each set of random units, for the least related units, and for curves
     draws: int = 20
     counts: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30)
     contexts: tuple[str, ...] = ("door", "window", "chimney", "foliage")
-    places: int = 60  # at which a concept is inserted, for each thing that stands there
-    painted: int = 60  # pictures in which a concept is painted over
+    places: int = 60  # at which a concept is inserted, for each concept that stands there
+    painted: int = 60  # pictures in which a concept is painted over, at most
     threads: int = 2
     seed: int = 0
-    label: int | None = None  # the class of all pictures; by seed if None
+    label: int | None = None  # one class for all pictures; with None each seed has its own
 
 
-def measure_causes(
+def measure_concepts(
     generator: Generator,
     dissection: Dissection,
     segmenter: Segmenter,
     plan: Plan | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> Causes:
-    """Everything of `Causes` for one model; minutes on a CPU. Raises ValueError if the two have no layer in common."""
+    progress: Callable[[PhaseReport], None] | None = None,
+) -> CausalResults:
+    """The causal results of one model; it takes minutes on a CPU.
+
+    Raises ValueError if the generator and the dissection have no layer in common.
+    """
     plan, report = plan or Plan(), Reporter(progress)
     names = dissection.concepts[1:]
     chooser = Chooser(
@@ -70,14 +74,14 @@ def measure_causes(
             there = [one for one in shown.values() if one.layer == layer]
             if not here and not there:
                 continue
-            stage = Stage(generator, layer, segmenter, plan.evaluation, label=plan.label, threads=plan.threads)
+            trial = Trial(generator, layer, segmenter, plan.evaluation, label=plan.label, threads=plan.threads)
             for proposal in here:
-                effects[proposal.concept] = judge(stage, proposal, chooser, plan)
+                effects[proposal.concept] = judge(trial, proposal, chooser, plan)
                 step()
             for proposal in there:
-                stood = stood_at(stage) if stood is None else stood  # the same pictures at every layer
+                stood = stood_at(trial) if stood is None else stood  # the same pictures at every layer
                 places = balanced(stood, plan.places, plan.seed)
-                contexts[proposal.concept] = where_it_grows(stage, proposal, stood, places)
+                contexts[proposal.concept] = where_it_grows(trial, proposal, stood, places)
                 step()
     info = {
         "weights_sha256": fingerprint(generator),
@@ -92,21 +96,21 @@ def measure_causes(
         "size": generator.resolution,
     }
     in_order = {name: effects[name] for name in names if name in effects}
-    return Causes(info, in_order, {name: contexts[name] for name in plan.contexts if name in contexts}, added)
+    return CausalResults(info, in_order, {name: contexts[name] for name in plan.contexts if name in contexts}, added)
 
 
-def judge(stage: Stage, proposal: Proposal, chooser: Chooser, plan: Plan) -> ConceptEffect:
-    """The effect of a proposal on the evaluation's pictures; the last units by IoU are the least related ones."""
-    number = stage.segmenter.concepts.index(proposal.concept)
-    by_iou, order = (chooser.order(proposal.concept, stage.layer, by) for by in ("IoU", proposal.by))
+def judge(trial: Trial, proposal: Proposal, chooser: Chooser, plan: Plan) -> ConceptEffect:
+    """The effect of a proposal on the trial's pictures; the least related units are the last ones by IoU."""
+    number = trial.segmenter.concepts.index(proposal.concept)
+    by_iou, order = (chooser.order(proposal.concept, trial.layer, by) for by in ("IoU", proposal.by))
     least = [int(unit) for unit in by_iou[::-1][: len(proposal.units)]]
     table: EffectTable = effect_table(
-        stage, proposal.units, least=least, draws=plan.draws, control=plan.control, seed=plan.seed
+        trial, proposal.units, least=least, draws=plan.draws, control=plan.control, seed=plan.seed
     )
     counts = tuple(k for k in plan.counts if k <= len(order))
-    curve = ablation_curve(stage.first(plan.control), [int(unit) for unit in order], counts)
-    others = {name: float(table.left[c]) for c, name in enumerate(stage.segmenter.concepts) if c not in (0, number)}
-    painted, gone = painted_over(stage, proposal, plan)
+    curve = ablation_curve(trial.first(plan.control), [int(unit) for unit in order], counts)
+    others = {name: float(table.left[c]) for c, name in enumerate(trial.segmenter.concepts) if c not in (0, number)}
+    painted, gone = painted_over(trial, proposal, plan)
     return ConceptEffect(
         proposal.layer,
         proposal.units,
@@ -127,13 +131,13 @@ def judge(stage: Stage, proposal: Proposal, chooser: Chooser, plan: Plan) -> Con
     )
 
 
-def painted_over(stage: Stage, proposal: Proposal, plan: Plan) -> tuple[int, float]:
-    """In how many pictures that hold a concept it was painted over, its own pixels only, and how often it was gone."""
-    number, before = stage.segmenter.concepts.index(proposal.concept), stage.pixels()
-    holding = np.flatnonzero(before[:, number] >= threshold(stage.generator.resolution))[: plan.painted]
+def painted_over(trial: Trial, proposal: Proposal, plan: Plan) -> tuple[int, float]:
+    """In how many pictures a concept's own pixels were painted over, and the share in which it was then gone."""
+    number, before = trial.segmenter.concepts.index(proposal.concept), trial.pixels()
+    holding = np.flatnonzero(before[:, number] >= threshold(trial.generator.resolution))[: plan.painted]
     if not len(holding):
         return 0, float("nan")
-    part = stage.at(holding)
+    part = trial.at(holding)
 
     def after(batch: slice) -> np.ndarray:
         maps = part.label_maps(batch=batch)
@@ -146,19 +150,22 @@ def painted_over(stage: Stage, proposal: Proposal, plan: Plan) -> tuple[int, flo
 
 
 def where_it_grows(
-    stage: Stage,
+    trial: Trial,
     proposal: Proposal,
     stood: np.ndarray,
     places: np.ndarray | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ContextTable:
-    """The growth of a proposal at places P x (picture, row, column), all without, by what stood there, N x h x w."""
-    names = stage.segmenter.concepts
-    found = context(stage, proposal.edit, names.index(proposal.concept), stood, places, progress=progress)
+    """How a proposal's concept grows when it is inserted, by what stood there (N x h x w; see `context`).
+
+    places: P x (picture, row, column); None: all.
+    """
+    names = trial.segmenter.concepts
+    found = context(trial, proposal.edit, names.index(proposal.concept), stood, places, progress=progress)
     present = [c for c in range(len(names)) if found.places[c]]
     columns = (
         {names[c]: column[c].item() for c in present}
         for column in (found.places, found.pictures, found.gain, found.grew)
     )
-    grown = threshold(stage.generator.resolution)
+    grown = threshold(trial.generator.resolution)
     return ContextTable(proposal.concept, proposal.layer, proposal.units, grown, *columns)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pgan_core import Generator, GeneratorConfig
-from pgan_core.fade_frames import growth_frames, stored_frame
+from pgan_core.growth_frames import growth_frames, stored_frame
 from pgan_core.pictures import to_uint8
 
 BASE = {"resolution": 16, "channels": (8, 6, 4), "latent_dim": 5}
@@ -83,6 +83,6 @@ def test_a_snapshot_outside_a_fade_has_no_branches(z):
 
 def test_large_walls_are_walked_in_parts(z, monkeypatch):
     whole = [frame.pictures for frame in growth_frames(make(), z, steps=2)]
-    monkeypatch.setattr("pgan_core.fade_frames.PIXELS_AT_ONCE", 2 * 16**2)
+    monkeypatch.setattr("pgan_core.growth_frames.PIXELS_AT_ONCE", 2 * 16**2)
     parts = [frame.pictures for frame in growth_frames(make(), z, steps=2)]
     assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(whole, parts, strict=True))

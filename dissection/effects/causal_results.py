@@ -1,11 +1,11 @@
-"""What the units of a model cause, concept by concept, measured once and read ever after (`causes.json`).
+"""What the units of a model cause, concept by concept, measured once and stored (`causes.json`).
 
-    causes = measure(generator, dissection, segmenter)      # minutes; `python -m dissection causes`
-    causes.save("assets/interventions")
-    causes.proposal("foliage", REMOVE), causes.concepts["foliage"].left
-    causes.proposal("door", ADD), causes.contexts["door"].grew["wall"]
+    results = measure_concepts(generator, dissection, segmenter)      # minutes; `python -m dissection causes`
+    results.save("assets/interventions")
+    results.proposal("foliage", REMOVE), results.concepts["foliage"].left
+    results.proposal("door", ADD), results.contexts["door"].grew["wall"]
 
-Units are chosen by `proposals.Chooser` on seeds of its own and judged on those of `Plan.evaluation`.
+`proposals.Chooser` chooses the units on seeds of its own; their effect is measured on those of `Plan.evaluation`.
 """
 
 from __future__ import annotations
@@ -19,34 +19,35 @@ from pathlib import Path
 
 from dissection.effects.proposals import REMOVE, Proposal
 from dissection.result import Dissection
+from pgan_core.checkpoints.native import write_atomically
 
 FORMAT, FILE = "pggan-lab causes 2", "causes.json"
 
 
-class CausesError(ValueError):
+class CausalResultsError(ValueError):
     """A file of causal results can't be read; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class ConceptEffect:
-    """What removing a concept's units does. Shares are of its pixels before; NaN where it does not occur."""
+    """What removing a concept's units does. Shares of its pixels before; NaN where it does not occur."""
 
     layer: str
     units: tuple[int, ...]
-    by: str  # what the units were ordered by
+    by: str  # how the units were ordered
     before: float  # mean pixels a picture
     after: float
     left: float  # share of the concept's pixels that is left
     low: float  # its 95% interval over pictures
     high: float
-    random: tuple[float, ...]  # the same share for every set of random units
-    least: float  # for the least related units
-    others: dict[str, float]  # share left of every other concept
+    random: tuple[float, ...]  # the share that is left for each set of random units
+    least: float  # the same for the least related units
+    others: dict[str, float]  # the share that is left of each other concept
     counts: tuple[int, ...] = ()  # units taken in order, and the share left after them
     curve: tuple[float, ...] = ()
-    chosen_left: float = math.nan  # the share left on the seeds that the units were chosen on
-    painted: int = 0  # pictures in which the concept was painted over, and nothing else
-    gone: float = math.nan  # in which share of them at most a tenth of it was left
+    chosen_left: float = math.nan  # the share left on the seeds on which the units were chosen
+    painted: int = 0  # pictures in which only the concept's own pixels were painted over
+    gone: float = math.nan  # the share of these pictures in which at most a tenth of it was left
 
     @property
     def random_removed(self) -> float:
@@ -62,15 +63,15 @@ class ContextTable:
     concept: str
     layer: str
     units: tuple[int, ...]
-    threshold: int  # pixels from which it counts as grown
+    threshold: int  # pixels by which it has to grow, to count as grown
     places: dict[str, int]
-    pictures: dict[str, int]  # seeds that those places are of
+    pictures: dict[str, int]  # in how many pictures those places are
     gain: dict[str, float]  # mean pixels
     grew: dict[str, float]  # share of the insertions
 
 
 @dataclass(frozen=True)
-class Causes:
+class CausalResults:
     """All results of one model."""
 
     info: dict
@@ -79,18 +80,18 @@ class Causes:
     added: dict[str, Proposal] = field(default_factory=dict)
 
     def proposal(self, concept: str, verb: str) -> Proposal | None:
-        """The units chosen for a concept and a verb (`proposals.REMOVE`, `ADD`), None if there are none."""
+        """The units chosen for a concept and a verb (`proposals.REMOVE`, `ADD`); None if there are none."""
         if verb != REMOVE:
             return self.added.get(concept)
         found = self.concepts.get(concept)
         return found and Proposal(concept, found.layer, found.units, found.by)
 
     def is_of(self, dissection: Dissection) -> bool:
-        """Whether this is the dissection that units were chosen by, so that the rule would choose them again."""
+        """Whether the units were chosen by this dissection, so that the rule would choose the same again."""
         return self.info.get("dissection") == made_of(dissection)
 
     def removed(self, concept: str) -> float:
-        """The share of a concept's pixels that its units remove, 0 where that is not known."""
+        """The share of a concept's pixels that its units remove; 0 where it is not known."""
         found = self.concepts.get(concept)
         return 0.0 if found is None or math.isnan(found.left) else 1 - found.left
 
@@ -98,30 +99,30 @@ class Causes:
         """Write `causes.json` into a folder, whole or not at all."""
         path = Path(folder) / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{FILE}.{os.getpid()}")
-        temporary.write_text(json.dumps({"format": FORMAT} | _rounded(asdict(self)), indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_atomically(path, (json.dumps({"format": FORMAT} | _rounded(asdict(self)), indent=1) + "\n").encode())
         return path
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Causes:
-        """Read what `save` wrote. Raises CausesError, one sentence, for anything else."""
+    def load(cls, path: str | os.PathLike) -> CausalResults:
+        """Read what `save` wrote. Raises CausalResultsError, one sentence, for anything else."""
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             if content.get("format") != FORMAT:
-                raise CausesError(f"{path} has the format {content.get('format')!r}, {FORMAT!r} was expected")
+                raise CausalResultsError(f"{path} has the format {content.get('format')!r}; {FORMAT!r} was expected")
             effects = {name: ConceptEffect(**_read(record)) for name, record in content["concepts"].items()}
             contexts = {name: ContextTable(**_read(record)) for name, record in content["contexts"].items()}
             added = {name: Proposal(**_read(record)) for name, record in content["added"].items()}
             return cls(dict(content["info"]), effects, contexts, added)
-        except CausesError:
+        except CausalResultsError:
             raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise CausesError(f"{path} holds no causal results: {error or type(error).__name__}"[:300]) from error
+            raise CausalResultsError(
+                f"{path} holds no causal results: {error or type(error).__name__}"[:300]
+            ) from error
 
 
 def made_of(dissection: Dissection) -> dict:
-    """What tells one dissection from others of the same model."""
+    """The settings that tell a dissection from others of the same model."""
     return {name: dissection.info.get(name) for name in ("segmenter", "samples", "seed", "rule", "layers")}
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from dissection.effects.causal_effects import (
-    Stage,
+from dissection.effects.context import balanced, context, growth, majority, stood_at, threshold
+from dissection.effects.trial import (
+    Trial,
     ablation_curve,
     average_causal_effect,
     bootstrap_shares,
@@ -16,9 +17,7 @@ from dissection.effects.causal_effects import (
     levels_at_concept,
     matched_units,
     shares,
-    single_effects,
 )
-from dissection.effects.context import balanced, context, growth, majority, stood_at, threshold
 from dissection.effects.unit_search import search_units
 from dissection.interventions import ablate, insert
 from tests.dissection.effects.painters import CONCEPTS, GREEN, LAYER, RED, RED_UNIT, Colours, painter
@@ -27,8 +26,8 @@ GREEN_UNIT = 2
 
 
 @pytest.fixture(scope="module")
-def stage():
-    return Stage(painter(), LAYER, Colours(), range(40))
+def trial():
+    return Trial(painter(), LAYER, Colours(), range(40))
 
 
 def test_pixels_are_counted_by_picture_and_concept():
@@ -37,19 +36,19 @@ def test_pixels_are_counted_by_picture_and_concept():
     assert count_pixels(torch.stack([labels, labels], 1), 3).tolist() == [[2, 4, 2], [0, 0, 8]]
 
 
-def test_a_stage_gives_the_generators_own_pictures_in_any_number_of_threads(stage):
-    whole = stage.generator(stage.z).clamp(-1, 1)
-    torch.testing.assert_close(stage.images(), whole, atol=1e-5, rtol=0)
-    edited = stage.generator.run(stage.z, edits={LAYER: [ablate([RED_UNIT])]}).images.clamp(-1, 1)
-    torch.testing.assert_close(stage.images([ablate([RED_UNIT])]), edited, atol=1e-5, rtol=0)
+def test_a_trial_gives_the_generators_own_pictures_in_any_number_of_threads(trial):
+    whole = trial.generator(trial.z).clamp(-1, 1)
+    torch.testing.assert_close(trial.images(), whole, atol=1e-5, rtol=0)
+    edited = trial.generator.run(trial.z, edits={LAYER: [ablate([RED_UNIT])]}).images.clamp(-1, 1)
+    torch.testing.assert_close(trial.images([ablate([RED_UNIT])]), edited, atol=1e-5, rtol=0)
     for threads in (0, 3):
-        other = Stage(stage.generator, LAYER, stage.segmenter, range(40), threads=threads)
-        assert np.array_equal(other.pixels(), stage.pixels())
-    assert np.array_equal(stage.first(7).pixels(), stage.pixels()[:7])
+        other = Trial(trial.generator, LAYER, trial.segmenter, range(40), threads=threads)
+        assert np.array_equal(other.pixels(), trial.pixels())
+    assert np.array_equal(trial.first(7).pixels(), trial.pixels()[:7])
 
 
-def test_only_the_unit_that_paints_red_removes_red(stage):
-    table = effect_table(stage, [RED_UNIT], least=[GREEN_UNIT], draws=4)
+def test_only_the_unit_that_paints_red_removes_red(trial):
+    table = effect_table(trial, [RED_UNIT], least=[GREEN_UNIT], draws=4)
     assert table.before[RED] > 1 and table.after[RED] == 0
     assert table.left[RED] == 0 and table.left[GREEN] == 1
     assert (table.left_low[RED], table.left_high[RED]) == (0, 0)
@@ -57,24 +56,16 @@ def test_only_the_unit_that_paints_red_removes_red(stage):
     assert (table.random_left[:, RED] == 1).all()
 
 
-def test_controls_may_be_measured_on_the_first_pictures_only(stage):
-    few = effect_table(stage, [RED_UNIT], draws=3, control=10)
-    some = effect_table(stage.first(10), [RED_UNIT], draws=3)
+def test_controls_may_be_measured_on_the_first_pictures_only(trial):
+    few = effect_table(trial, [RED_UNIT], draws=3, control=10)
+    some = effect_table(trial.first(10), [RED_UNIT], draws=3)
     assert np.array_equal(few.random_left, some.random_left, equal_nan=True)
 
 
-def test_the_curve_falls_where_the_causal_unit_comes(stage):
-    curve = ablation_curve(stage, [GREEN_UNIT, 0, RED_UNIT, 1], counts=[0, 1, 2, 3])
+def test_the_curve_falls_where_the_causal_unit_comes(trial):
+    curve = ablation_curve(trial, [GREEN_UNIT, 0, RED_UNIT, 1], counts=[0, 1, 2, 3])
     assert curve[:, RED].tolist() == [1, 1, 1, 0]
     assert curve[:, GREEN].tolist() == [1, 0, 0, 0]
-
-
-def test_each_units_effect_stands_in_its_own_column(stage):
-    effect = average_causal_effect(stage, high_levels(stage))
-    assert effect[:, RED].argmax() == RED_UNIT and effect[:, GREEN].argmax() == GREEN_UNIT
-    assert effect[RED_UNIT, RED] > 5 > abs(effect[1, RED])
-    left = single_effects(stage)
-    assert left[RED_UNIT, RED] == 0 and left[1, RED] == 1
 
 
 def test_similar_rows_become_neighbours():
@@ -102,29 +93,29 @@ def test_the_interval_holds_the_share_and_is_unknown_without_pixels():
     assert np.isnan(low[1]) and np.isnan(shares(before, after)[1])
 
 
-def test_levels_are_means_where_the_concept_stands(stage):
-    at_red = levels_at_concept(stage, RED)
-    assert at_red[RED_UNIT] > stage.mean[RED_UNIT]
-    assert (levels_at_concept(stage, len(CONCEPTS) - 1) == 0).all()  # blue is never painted
+def test_levels_are_means_where_the_concept_stands(trial):
+    at_red = levels_at_concept(trial, RED)
+    assert at_red[RED_UNIT] > trial.mean[RED_UNIT]
+    assert (levels_at_concept(trial, len(CONCEPTS) - 1) == 0).all()  # blue is never painted
 
 
-def test_the_search_finds_the_unit_that_paints(stage):
-    start = np.full(stage.units, 0.5)
-    found = search_units(stage, RED, start, epochs=4, learning_rate=0.05)
+def test_the_search_finds_the_unit_that_paints(trial):
+    start = np.full(trial.units, 0.5)
+    found = search_units(trial, RED, start, epochs=4, learning_rate=0.05)
     assert found.order[0] == RED_UNIT and found.losses[-5:].mean() < found.losses[:5].mean()
-    again = search_units(stage, RED, start, epochs=4, learning_rate=0.05)
+    again = search_units(trial, RED, start, epochs=4, learning_rate=0.05)
     assert np.array_equal(found.alpha, again.alpha)
 
 
-def test_the_search_asks_for_probabilities(stage):
+def test_the_search_asks_for_probabilities(trial):
     class Hard:
         concepts = CONCEPTS
 
         def __call__(self, images):
             return torch.zeros(len(images), 8, 8, dtype=torch.long)
 
-    with pytest.raises(ValueError, match="without probabilities"):
-        search_units(Stage(stage.generator, LAYER, Hard(), [0]), RED, np.ones(stage.units))
+    with pytest.raises(ValueError, match="no probabilities"):
+        search_units(Trial(trial.generator, LAYER, Hard(), [0]), RED, np.ones(trial.units))
 
 
 def test_the_label_of_most_pixels_stands_at_a_cell():
@@ -132,9 +123,9 @@ def test_the_label_of_most_pixels_stands_at_a_cell():
     assert majority(maps, (1, 2), (0, 0), 3).tolist() == [1] and majority(maps, (1, 2), (0, 1), 3).tolist() == [2]
 
 
-def test_context_tallies_growth_by_what_stood_there(stage):
+def test_context_tallies_growth_by_what_stood_there(trial):
     """Red grows by what is inserted wherever it is not, and not on red itself."""
-    level, part = high_levels(stage)[[RED_UNIT]] * 2, stage.first(8)
+    level, part = high_levels(trial)[[RED_UNIT]] * 2, trial.first(8)
     stood = stood_at(part, (4, 4))
     table = context(part, lambda region: insert([RED_UNIT], level, region), RED, stood)
     assert table.places.sum() == stood.size and table.pictures.max() <= 8
@@ -142,16 +133,16 @@ def test_context_tallies_growth_by_what_stood_there(stage):
     assert table.gain[RED] < table.gain[0]
 
 
-def test_growth_is_of_each_place_alone(stage):
+def test_growth_is_of_each_place_alone(trial):
     """An insertion of a picture's one cell changes that picture as an edit of this region does, in any batch."""
     places = np.array([[picture % 8, picture % 4, 1] for picture in range(40)])
     edit = lambda region: insert([RED_UNIT], 9.0, region)  # noqa: E731
-    change = growth(stage, edit, RED, places, (4, 4))
+    change = growth(trial, edit, RED, places, (4, 4))
     for place in (0, 5, 39):
         picture, y, x = places[place]
         region = torch.zeros(4, 4)
         region[y, x] = 1
-        alone = stage.at([picture])
+        alone = trial.at([picture])
         assert change[place] == (alone.pixels([edit(region)]) - alone.pixels())[0, RED]
 
 
@@ -167,17 +158,38 @@ def test_growth_is_counted_in_shares_of_the_picture():
     assert [threshold(size) for size in (4, 32, 64, 128, 256)] == [1, 1, 4, 16, 64]
 
 
-def test_a_stage_of_some_pictures_is_the_same_as_theirs(stage):
-    some = stage.at([7, 2, 7])
-    assert np.array_equal(some.pixels(), stage.pixels()[[7, 2, 7]])
-    assert np.array_equal(some.pixels([ablate([GREEN_UNIT])]), stage.pixels([ablate([GREEN_UNIT])])[[7, 2, 7]])
+def test_a_trial_of_some_pictures_is_the_same_as_theirs(trial):
+    some = trial.at([7, 2, 7])
+    assert np.array_equal(some.pixels(), trial.pixels()[[7, 2, 7]])
+    assert np.array_equal(some.pixels([ablate([GREEN_UNIT])]), trial.pixels([ablate([GREEN_UNIT])])[[7, 2, 7]])
+
+
+def test_each_units_effect_stands_in_its_own_row(trial):
+    effect = average_causal_effect(trial, high_levels(trial))
+    assert effect[:, RED].argmax() == RED_UNIT and effect[:, GREEN].argmax() == GREEN_UNIT
+    assert effect[RED_UNIT, RED] > 5 > abs(effect[1, RED])
+
+
+def test_a_segmenter_may_look_at_activations_which_edits_of_earlier_layers_change():
+    class Looks(Colours):
+        """Red where unit 3 is on."""
+
+        layers = (LAYER,)
+
+        def __call__(self, images, activations):
+            return (activations[LAYER][:, RED_UNIT] > 0).long() * RED
+
+    before, after = (Trial(painter(), "4x4/dense", Looks(), range(20)).pixels(edits) for edits in ((), [ablate(None)]))
+    direct = painter().run(Trial(painter(), LAYER, None, range(20)).z, keep=[LAYER]).activations[LAYER][:, RED_UNIT]
+    assert before[:, RED].sum() == (direct > 0).sum() > 0
+    assert not np.array_equal(before, after)
 
 
 def test_a_layer_that_is_not_there_is_named():
     with pytest.raises(ValueError, match="no layer 9x9/conv1"):
-        Stage(painter(), "9x9/conv1", Colours(), [0])
+        Trial(painter(), "9x9/conv1", Colours(), [0])
 
 
-def test_insertion_has_effects_too(stage):
-    table = effect_table(stage, [GREEN_UNIT], edit=lambda units: insert(units, 5.0), draws=1)
+def test_insertion_has_effects_too(trial):
+    table = effect_table(trial, [GREEN_UNIT], edit=lambda units: insert(units, 5.0), draws=1)
     assert table.left[GREEN] > 1

@@ -1,13 +1,13 @@
-"""What units cause: effects of switching them, counted in the segmented pixels of the pictures that follow.
+"""What units cause: interventions on a layer, and how many segmented pixels of each concept they change.
 
-    stage = Stage(generator, "8x8/conv1", segmenter, seeds=range(500))
-    table = effect_table(stage, units)                # pixels before and after, beside as many random units
-    curve = ablation_curve(stage, order)              # pixels left after 0, 1, ... 30 units
-    matrix = average_causal_effect(stage, high_levels(stage))         # each unit by itself
+    trial = Trial(generator, "8x8/conv1", segmenter, seeds=range(500))
+    table = effect_table(trial, units)                # pixels before and after, beside as many random units
+    curve = ablation_curve(trial, order)              # pixels left after 0, 1, ... 30 units
+    matrix = average_causal_effect(trial, high_levels(trial))         # each unit by itself
 
-`unit_search` finds the best set of units, `context` where they work, `artifacts` those that do harm. A Stage keeps the
-layer's activations of its sample once; every intervention recomputes only the layers after it. The sample that units
-were chosen on should not be the one that they are judged on: give other seeds.
+`unit_search` finds the best set of units, `context` where they work, `artifacts` those that do harm. A Trial computes
+the layer's activations once and keeps them; an intervention recomputes only the layers after it. Judge units on other
+seeds than those that they were chosen on.
 Section 3.2 and appendix of Bau et al. 2019.
 """
 
@@ -25,22 +25,22 @@ from torch import Tensor
 
 from dissection.interventions import Edit, ablate, insert
 from dissection.scoring.job import latents_and_labels, prepared
+from dissection.scoring.segmenter import layers_of, segment
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 from pgan_core.generator import Run
+from pgan_core.progress import Progress
 
-BATCH = 32  # pictures at a time: their maps stay in a CPU's cache
+BATCH = 32  # pictures at a time, so that their maps stay in a CPU's cache
 RANDOM_DRAWS = 20  # sets of random units that a chosen set is compared with
 CURVE_UNITS = 30
 
-Progress = Callable[[int, int], None]  # (done, in all)
 
-
-class Stage:
+class Trial:
     """A generator, a layer, a segmenter and a sample of pictures, on which interventions are measured.
 
-    generator is as it was given (gradients flow through it), fast its inference form; activation N x U x h x w is the
-    sample's at the layer, before edits.
+    generator: as it was given; gradients flow through it.  fast: its form for inference.  activation: N x U x h x w,
+    the sample's at the layer, before edits.
     """
 
     def __init__(
@@ -53,15 +53,15 @@ class Stage:
         label: int | None = None,
         threads: int = 1,
     ):
-        """seeds: one picture each.  label: the class of all; by seed if None.
+        """seeds: one picture each.  label: one class for all; with None each seed has its own.
 
-        threads: batches in work at a time, each computed by one thread of its own, which on few busy cores is much
-        faster than torch's threads that wait for one another (0: leave it to torch).
+        threads: how many batches are computed at a time, each by one thread. On few, busy cores this is much faster
+        than torch's threads, which wait for one another (0: leave it to torch).
 
-        Raises ValueError for a layer that the generator has not, and for no seeds.
+        Raises ValueError for a layer that the generator does not have, and for no seeds.
         """
         if layer not in generator.layer_names:
-            raise ValueError(f"the generator has no layer {layer}, it has {', '.join(generator.layer_names)}")
+            raise ValueError(f"the generator has no layer {layer}; it has {', '.join(generator.layer_names)}")
         self.generator, self.layer, self.segmenter, self.threads = generator, layer, segmenter, threads
         self.fast = prepared(generator)
         self.seeds = list(seeds)
@@ -85,16 +85,16 @@ class Stage:
         """Each unit's mean activation over the sample, U."""
         return self.activation.mean(dim=(0, 2, 3)).cpu().numpy()
 
-    def at(self, pictures: Sequence[int]) -> Stage:
-        """The same stage with these pictures of its sample, by their places in it, each as often as it is named."""
+    def at(self, pictures: Sequence[int]) -> Trial:
+        """The same trial on some pictures of its sample, given by their places in it, which may repeat."""
         part, index = copy(self), torch.as_tensor(pictures, dtype=torch.long)
         part.seeds = [self.seeds[i] for i in index.tolist()]
         part.z, part.activation = self.z[index], self.activation[index]
         part._unedited = None if self._unedited is None else self._unedited[index.numpy()]
         return part
 
-    def first(self, count: int) -> Stage:
-        """The same stage with the first ``count`` pictures of its sample only; nothing is computed again."""
+    def first(self, count: int) -> Trial:
+        """The same trial on the first ``count`` pictures of its sample; nothing is computed again."""
         return self.at(range(min(count, len(self))))
 
     def batches(self) -> list[slice]:
@@ -102,13 +102,17 @@ class Stage:
 
     @torch.no_grad()
     def images(self, edits: Sequence[Edit] = (), batch: slice = slice(None)) -> Tensor:
-        """The pictures after edits of the layer, in [-1, 1]; only what follows it is computed."""
+        """The pictures after edits of the layer, in [-1, 1]; only the layers after it are computed."""
         start = self.layer, self.activation[batch]
         return self._walk(batch, start=start, edits={self.layer: list(edits)}).images.clamp(-1, 1)
 
     def label_maps(self, edits: Sequence[Edit] = (), batch: slice = slice(None)) -> Tensor:
-        """Segmentations of the pictures after edits, int N x H x W (or N x M x H x W)."""
-        return self.segmenter(self.images(edits, batch))
+        """Label maps of the pictures after edits, int N x H x W (or N x M x H x W)."""
+        if not (layers := layers_of(self.segmenter)):
+            return self.segmenter(self.images(edits, batch))
+        # A whole walk: the segmenter may ask for a layer before the edited one.
+        run = self._walk(batch, edits={self.layer: list(edits)}, keep=layers)
+        return segment(self.segmenter, run.images.clamp(-1, 1), run.activations)
 
     def pixels(self, edits: Sequence[Edit] = ()) -> np.ndarray:
         """Segmented pixels of every picture and concept after edits, int64 N x C (column 0: no label)."""
@@ -135,10 +139,10 @@ class Stage:
 
 
 def _told(results: Iterable, total: int, progress: Progress | None) -> Iterator:
-    """The same results, each told when it is there."""
+    """The same results; progress is told of each when it is there."""
     for done, result in enumerate(results, start=1):
         if progress:
-            progress(done, total)
+            progress(done / total)
         yield result
 
 
@@ -156,8 +160,8 @@ def count_pixels(labels: Tensor, concepts: int) -> np.ndarray:
 class EffectTable:
     """Pixels of every concept before and after an intervention, beside the same on units that were not chosen.
 
-    Shares are of the concept's pixels before that are left (1: nothing happened), with a 95% bootstrap interval over
-    pictures; NaN where the concept does not occur. C concepts, column 0 unused.
+    Shares say how much of a concept's pixels is left (1: nothing changed), with a 95% bootstrap interval over pictures;
+    NaN where the concept does not occur. C concepts, column 0 unused.
     """
 
     before: np.ndarray  # C: mean pixels a picture
@@ -165,12 +169,12 @@ class EffectTable:
     left: np.ndarray  # C: after / before
     left_low: np.ndarray  # C
     left_high: np.ndarray  # C
-    random_left: np.ndarray  # draws x C: the same number of random units, matched in mean activation
-    least_left: np.ndarray | None  # C: the same number of the least related units
+    random_left: np.ndarray  # draws x C: for as many random units of similar mean activation
+    least_left: np.ndarray | None  # C: for as many of the least related units
 
 
 def effect_table(
-    stage: Stage,
+    trial: Trial,
     units: Sequence[int],
     *,
     least: Sequence[int] | None = None,
@@ -182,16 +186,16 @@ def effect_table(
 ) -> EffectTable:
     """What an edit of ``units`` changes, beside ``draws`` sets of random units and the ``least`` related ones.
 
-    edit makes the edit from units; by default they are switched off.  control: pictures of the sample, the first ones,
-    on which the random sets and the least related are measured; None: all.
+    edit: makes the edit from units; by default they are switched off.  control: how many pictures of the sample the
+    random sets and the least related units are measured on; None: all.
     """
-    before, after = stage.pixels(), stage.pixels([edit(units)])
-    part = stage.first(control or len(stage))
+    before, after = trial.pixels(), trial.pixels([edit(units)])
+    part = trial.first(control or len(trial))
     random = []
-    for draw, others in enumerate(matched_units(stage.mean, units, draws, seed)):
+    for draw, others in enumerate(matched_units(trial.mean, units, draws, seed)):
         random.append(shares(before[: len(part)], part.pixels([edit(others)])))
         if progress:
-            progress(draw + 1, draws)
+            progress((draw + 1) / draws)
     low, high = bootstrap_shares(before, after, seed=seed)
     return EffectTable(
         before=before.mean(0),
@@ -199,17 +203,17 @@ def effect_table(
         left=shares(before, after),
         left_low=low,
         left_high=high,
-        random_left=np.array(random).reshape(-1, stage.concepts),
+        random_left=np.array(random).reshape(-1, trial.concepts),
         least_left=None if least is None else shares(before[: len(part)], part.pixels([edit(least)])),
     )
 
 
 def matched_units(mean: np.ndarray, units: Sequence[int], draws: int, seed: int) -> list[list[int]]:
-    """Sets of other units, as many and alike in mean activation: each is drawn from the nearest few of its partner."""
+    """Sets of as many other units: for each unit one is drawn from the few that are nearest in mean activation."""
     rng = np.random.default_rng(seed)
     others = np.setdiff1d(np.arange(len(mean)), units)
     if len(others) < len(units):
-        raise ValueError(f"{len(units)} of {len(mean)} units are chosen: too few are left to compare them with")
+        raise ValueError(f"{len(units)} of {len(mean)} units are chosen; too few are left to compare them with")
     nearest = max(8, len(others) // 8)
     sets = []
     for _ in range(draws):
@@ -223,7 +227,7 @@ def matched_units(mean: np.ndarray, units: Sequence[int], draws: int, seed: int)
 
 
 def shares(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """What share of each concept's pixels is left, over the whole sample (N x C to C); NaN where there were none."""
+    """The share of each concept's pixels that is left over the whole sample (N x C to C); NaN where there were none."""
     total = before.sum(0).astype(float)
     return np.divide(after.sum(0), total, out=np.full(len(total), np.nan), where=total > 0)
 
@@ -244,46 +248,36 @@ def bootstrap_shares(
 
 
 def ablation_curve(
-    stage: Stage, order: Sequence[int], counts: Sequence[int] = range(CURVE_UNITS + 1), progress: Progress | None = None
+    trial: Trial, order: Sequence[int], counts: Sequence[int] = range(CURVE_UNITS + 1), progress: Progress | None = None
 ) -> np.ndarray:
-    """The share of every concept's pixels left with the first k units of ``order`` off, for each k of counts, K x C."""
-    before, curve = stage.pixels(), []
+    """The share of each concept's pixels that is left without the first k units of ``order``, for K counts: K x C."""
+    before, curve = trial.pixels(), []
     for step, k in enumerate(counts, start=1):
-        curve.append(shares(before, stage.pixels([ablate(order[:k])]) if k else before))
+        curve.append(shares(before, trial.pixels([ablate(order[:k])]) if k else before))
         if progress:
-            progress(step, len(counts))
+            progress(step / len(counts))
     return np.array(curve)
 
 
 # ---- each unit by itself -----------------------------------------------------------------------------------------
 
 
-def average_causal_effect(stage: Stage, high: Tensor, *, progress: Progress | None = None) -> np.ndarray:
-    """Each unit's mean change of every concept's pixels between inserted everywhere and ablated, U x C.
+def average_causal_effect(trial: Trial, high: Tensor, *, progress: Progress | None = None) -> np.ndarray:
+    """Average causal effect: each concept's mean pixels with a unit inserted everywhere, less those without it, U x C.
 
-    high: the level at which each unit is inserted (U).
+    high: the level at which each unit is inserted, U.
     """
-    effects = np.zeros((stage.units, stage.concepts))
-    for unit in range(stage.units):
-        inserted, ablated = stage.pixels([insert([unit], float(high[unit]))]), stage.pixels([ablate([unit])])
+    effects = np.zeros((trial.units, trial.concepts))
+    for unit in range(trial.units):
+        inserted, ablated = trial.pixels([insert([unit], float(high[unit]))]), trial.pixels([ablate([unit])])
         effects[unit] = (inserted - ablated).mean(0)
         if progress:
-            progress(unit + 1, stage.units)
+            progress((unit + 1) / trial.units)
     return effects
 
 
-def single_effects(stage: Stage, *, progress: Progress | None = None) -> np.ndarray:
-    """The share of every concept's pixels that is left without each unit alone, U x C; NaN where there were none."""
-    before, left = stage.pixels(), np.empty((stage.units, stage.concepts))
-    for unit in range(stage.units):
-        left[unit] = shares(before, stage.pixels([ablate([unit])]))
-        if progress:
-            progress(unit + 1, stage.units)
-    return left
-
-
 def clustered(matrix: np.ndarray) -> np.ndarray:
-    """An order of the rows of a matrix in which similar ones are neighbours (average linkage by correlation)."""
+    """The rows of a matrix in an order that puts similar ones side by side (average linkage by correlation)."""
     if len(matrix) < 3:
         return np.arange(len(matrix))
     flat = matrix - matrix.mean(axis=1, keepdims=True)
@@ -291,20 +285,20 @@ def clustered(matrix: np.ndarray) -> np.ndarray:
     return leaves_list(linkage(flat, "average", optimal_ordering=len(flat) <= 256))
 
 
-def high_levels(stage: Stage, quantile: float = 0.995) -> Tensor:
-    """The level that each unit exceeds in 1 - ``quantile`` of the sample's places, U."""
-    values = stage.activation.transpose(0, 1).flatten(1).double().cpu().numpy()
+def high_levels(trial: Trial, quantile: float = 0.995) -> Tensor:
+    """Each unit's ``quantile`` over all places of the sample, U."""
+    values = trial.activation.transpose(0, 1).flatten(1).double().cpu().numpy()
     return torch.from_numpy(np.quantile(values, quantile, axis=1, method="hazen")).float()
 
 
-def levels_at_concept(stage: Stage, concept: int) -> Tensor:
-    """Each unit's mean activation where the concept stands (the paper's insertion value), U; 0 if it never does."""
-    total, cells = torch.zeros(stage.units, device=stage.activation.device), 0.0
-    for batch in stage.batches():
-        maps = stage.label_maps(batch=batch)
+def levels_at_concept(trial: Trial, concept: int) -> Tensor:
+    """Each unit's mean activation where the concept is (the paper's insertion value), U; 0 if it never occurs."""
+    total, cells = torch.zeros(trial.units, device=trial.activation.device), 0.0
+    for batch in trial.batches():
+        maps = trial.label_maps(batch=batch)
         maps = maps[:, None] if maps.dim() == 3 else maps
         there = (maps == concept).any(dim=1, keepdim=True).to(total)
-        here = torch.nn.functional.adaptive_avg_pool2d(there, stage.activation.shape[2:])
-        total += (stage.activation[batch] * here).sum(dim=(0, 2, 3))
+        here = torch.nn.functional.adaptive_avg_pool2d(there, trial.activation.shape[2:])
+        total += (trial.activation[batch] * here).sum(dim=(0, 2, 3))
         cells += float(here.sum())
     return total / cells if cells else total

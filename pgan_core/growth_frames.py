@@ -20,7 +20,7 @@ PIXELS_AT_ONCE = 2**20  # of all pictures in one walk: bounds its memory, 16 pic
 
 
 @dataclass(frozen=True)
-class FadeFrame:
+class GrowthFrame:
     """One moment: the pictures uint8 N x size x size x 3, and in a fade its two branches at the same size."""
 
     resolution: int
@@ -38,8 +38,8 @@ def growth_frames(
     steps: int = 8,
     size: int | None = None,
     native: bool = False,
-    first: Callable[[FadeFrame], None] | None = None,
-) -> Iterator[FadeFrame]:
+    first: Callable[[GrowthFrame], None] | None = None,
+) -> Iterator[GrowthFrame]:
     """A network read at its lower resolutions: its smallest picture, then each fade in `steps` steps up to alpha 1.
 
     A network stored in the middle of a fade ends with that fade, its own alpha among the steps. `size` is the edge of
@@ -53,9 +53,9 @@ def growth_frames(
     with torch.inference_mode():
         pictures = _every_picture(generator, z, labels, resolutions)
 
-        def frame(r: int, alpha: float) -> FadeFrame:
+        def frame(r: int, alpha: float) -> GrowthFrame:
             images = generator.blend(pictures.get(r // 2), pictures[r], alpha)
-            return FadeFrame(r, alpha, _pictures(images, min(r, size) if native else size))
+            return GrowthFrame(r, alpha, _pictures(images, min(r, size) if native else size))
 
         if first is not None:
             first(frame(top, stored_alpha))
@@ -79,7 +79,7 @@ def _every_picture(generator: Generator, z: Tensor, labels: Tensor | None, resol
 
 def stored_frame(
     generator: Generator, z: Tensor, labels: Tensor | None = None, *, size: int | None = None, native: bool = False
-) -> FadeFrame:
+) -> GrowthFrame:
     """A snapshot as it was: the moment of the fade that its file holds, with both branches where it is in a fade.
 
     `size` and `native` as for `growth_frames`; the branches are as large as the pictures.
@@ -92,7 +92,8 @@ def stored_frame(
     with torch.inference_mode():
         run = generator.run(z, labels=labels, resolution=resolution, alpha=alpha, keep=names)
         branches = [_pictures(generator.blend(None, run.activations[name], 1.0), size) for name in names]
-        return FadeFrame(resolution, alpha, _pictures(run.images, size), *branches)
+        assert run.images is not None  # without `stop` a walk ends at the picture
+        return GrowthFrame(resolution, alpha, _pictures(run.images, size), *branches)
 
 
 def _pictures(images: Tensor, size: int) -> np.ndarray:
