@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from pgan_core.growth import Schedule, make_schedule
+from pgan_core.models import model_file
 from pgan_core.network import feature_maps
-from pgan_core.shell import check_folder, model_file
+from pgan_core.shell import check_folder
 
 from .losses import LOSSES
 from .recipes import EXPLAINED, LARGEST, RECIPES
