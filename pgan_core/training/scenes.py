@@ -121,8 +121,8 @@ class FreshScenes(RealImages):
         rows = draws.uniform("reals", size) * self.filled
         return torch.minimum(rows, self.filled - 1).to(torch.int64)
 
-    def _take(self) -> None:
-        """The next chunk into the ring, and more asked for."""
+    def _drawn(self) -> np.ndarray:
+        """The next chunk, uint8 CHUNK x 3 x size x size, when it has come; and more are asked for."""
         s, workers = self.source, self.source.workers or max(1, (os.cpu_count() or 2) - 1)
         if self._pool is None:
             self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), os.nice, (5,))
@@ -130,10 +130,14 @@ class FreshScenes(RealImages):
             job = (s.function, s.seed, self.resolution, s.first + self._asked, CHUNK)
             self._coming.append(self._pool.submit(draw, *job))
             self._asked += CHUNK
-        chunk = torch.from_numpy(self._coming.popleft().result())
+        return self._coming.popleft().result()
+
+    def _take(self) -> None:
+        """The next chunk into the ring."""
+        chunk = torch.from_numpy(self._drawn())
         if self.device.type == "cuda":  # from pinned memory the copy waits for nothing
             chunk = chunk.pin_memory().to(self.device, non_blocking=True)
-        place = self.count % s.keep
+        place = self.count % self.source.keep
         for size, store in self._levels.items():
             small = chunk if size == self.resolution else avg_pool2d(chunk.float(), self.resolution // size).round()
             store[place : place + CHUNK] = small.to(torch.uint8)

@@ -200,7 +200,7 @@ def test_other_settings_and_other_data_are_refused_in_one_sentence(tmp_path, rea
     make_trainer(tmp_path, reals, tiny_settings())
     with pytest.raises(TrainingError, match="started with latent_dim = 4, not 8"):
         make_trainer(tmp_path, reals, tiny_settings(latent_dim=8))
-    other = RealImages(reals.level(16)[::-1])
+    other = RealImages(reals.level(16).numpy()[::-1])
     with pytest.raises(TrainingError, match="other images"):
         make_trainer(tmp_path, other, tiny_settings())
     (tmp_path / "state.pt").write_bytes(b"half a snapsh")
