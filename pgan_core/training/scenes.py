@@ -85,7 +85,8 @@ class FreshScenes(RealImages):
         }
         self.filled = torch.zeros((), device=self.device)
         self.next = torch.zeros((), dtype=torch.int64, device=self.device)  # the place of the step's first scene
-        self.count = self._asked = max(0, self.needed(seen) - source.keep) // CHUNK * CHUNK  # older ones are gone
+        gone = seen if source.repeats == 1 else max(0, self.needed(seen) - source.keep)
+        self.count = self._asked = gone // CHUNK * CHUNK
         self._pool: ProcessPoolExecutor | None = None
         self._coming: deque[Future] = deque()
 
@@ -109,6 +110,8 @@ class FreshScenes(RealImages):
 
     def provide(self, seen: int, size: int) -> None:
         """Waits until the scenes are drawn that the step after `seen` images may show."""
+        if size + CHUNK > self.source.keep:
+            raise DataError(f"A minibatch of {size} scenes needs keep={(size // CHUNK + 2) * CHUNK} or more.")
         needed = self.needed(seen + size)
         while self.count < needed:
             self._take()
