@@ -6,14 +6,17 @@ has to be uploaded on the Models page.
 
 import functools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pgan_core import CheckpointError, Generator, load_checkpoint
 from pgan_core.checkpoints.native import read_metadata
 from pgan_core.models import model_folders as folders
 from pgan_core.paths import ASSETS  # noqa: F401
 
 EXPECTED = "expected.npz"  # outputs of the published code, beside a checkpoint: see pgan_core/checkpoints/selfcheck.py
+SETTLED = 2 * 10**9  # ns: a folder that changed just now may change again within one tick of the file system's clock
 PUBLISHED = {".pkl", ".pth", ".pt", ".bin", ".tar", ".model"}  # suffixes of other people's checkpoints
 
 
@@ -22,7 +25,28 @@ def below(folder: Path, named: str = "") -> Iterator[Path]:
 
     Folders that vanish meanwhile, such as a running dissection's, are skipped; `Path.rglob` would raise.
     """
-    return (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if name == named or not named)
+    waiting = [str(folder)]
+    while waiting:
+        parent = waiting.pop()
+        folders, names = _entries(parent)
+        waiting += (os.path.join(parent, name) for name in folders)
+        yield from (Path(parent, name) for name in names if name == named or not named)
+
+
+def _entries(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the folders in a folder, and of its files; listed anew only when an entry came or went."""
+    try:
+        changed = os.stat(folder).st_mtime_ns
+    except OSError:
+        return [], []
+    settled = time.time_ns() - changed > SETTLED
+    return (_list if settled else _list.__wrapped__)(folder, changed)
+
+
+@functools.lru_cache(maxsize=4096)  # every run of every browser asks for all of them
+def _list(folder: str, changed: int) -> tuple[list[str], list[str]]:
+    _, folders, names = next(os.walk(folder), (folder, [], []))
+    return [name for name in folders if not os.path.islink(os.path.join(folder, name))], names
 
 
 def models() -> dict[str, Path]:
@@ -71,6 +95,14 @@ def expected(path: Path) -> Path | None:
     return beside if beside.is_file() else None
 
 
+def snapshot(path: str, device: str) -> Generator:
+    """The generator in a snapshot. CheckpointError if there is none."""
+    generator = load_checkpoint(path, device=device).generator
+    if generator is None:
+        raise CheckpointError(f"{path} holds no generator")
+    return generator
+
+
 def stages(path: Path) -> list[Path]:
     """The snapshots of a file's training run up to its own moment, oldest first; only the file if there are none.
 
@@ -81,5 +113,5 @@ def stages(path: Path) -> list[Path]:
         return [path]
     run = own.get("run")
     near = (p for folder in folders() for p in below(folder)) if run else path.parent.glob("*.safetensors")
-    found = [p for p in {*near, path} if "stage" in (facts(p) or {}) and facts(p).get("run") == run]
+    found = [p for p in {*near, path} if "stage" in (said := facts(p) or {}) and said.get("run") == run]
     return sorted((p for p in found if not run or kimg(p) <= kimg(path)), key=lambda p: (kimg(p), p.name))

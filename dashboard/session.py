@@ -31,21 +31,14 @@ from dashboard.shared.page import plain
 from dashboard.startup import give_back_soon, returned_when_gone
 from dashboard.upload_folders import new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
+from pgan_core.checkpoints import Checkpoint
+from pgan_core.checkpoints.reader_options import READER_OPTIONS
 from pgan_core.latents import following_seeds, inputs_from_seeds
 
 DEFAULT_SEED = 28  # of the shipped model: a clear day, bare walls and roof to draw on, and a tree on either side
 BY_SEED = "by seed"  # the class of a seed, unless one is chosen
 RECENT = 6  # models in the list of recently used models
 MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
-OPTIONS = {  # options of load_checkpoint that a link may set -> how to read their text
-    "weights": str,
-    "output": str,
-    "score": str,
-    "alpha": float,
-    "stddev_group": int,
-    "normalize_latents": lambda text: text == "True",
-    "fused": lambda text: text == "True",
-}
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class Model:
     device: str
     options: tuple[tuple[str, Any], ...]  # given to load_checkpoint for what the file leaves open
     file_identity: str  # changes with the file, the options and the device: the cache key of the network
-    checkpoint: Any
+    checkpoint: Checkpoint
     label: int | None = None  # the class chosen in the sidebar; None: by seed
 
     @property
@@ -66,11 +59,23 @@ class Model:
         return self.file_identity if self.label is None else f"{self.file_identity}-{self.label}"
 
     @property
-    def generator(self) -> Generator | None:
+    def networks(self) -> dict[str, Generator | Discriminator]:
+        """The networks that the file holds, by name."""
+        pair = {"generator": self.checkpoint.generator, "discriminator": self.checkpoint.discriminator}
+        return {name: network for name, network in pair.items() if network is not None}
+
+    @property
+    def generator(self) -> Generator:
+        """The generator. ValueError where the file has none; `session.model()` stops pages that need one before."""
+        if self.checkpoint.generator is None:
+            raise ValueError(f"{self.name} has no generator")
         return self.checkpoint.generator
 
     @property
-    def discriminator(self) -> Discriminator | None:
+    def discriminator(self) -> Discriminator:
+        """The discriminator. ValueError where the file has none; ask `networks` first."""
+        if self.checkpoint.discriminator is None:
+            raise ValueError(f"{self.name} has no discriminator")
         return self.checkpoint.discriminator
 
     @property
@@ -87,11 +92,8 @@ def offered() -> dict[str, Path]:
     return library.models() | {name: path for name, path in uploads.items() if path.exists()}
 
 
-def model(require: str = "generator") -> Model:
-    """The chosen model, loaded. Without it, or without the part that the page needs, the page stops with one sentence.
-
-    `require` is "generator", "discriminator", "both" or "none".
-    """
+def model(needs_generator: bool = True) -> Model:
+    """The chosen model, loaded. The page stops with one sentence without a model, or without a needed generator."""
     name = st.session_state.get("model")
     files = offered()
     if name not in files:
@@ -102,14 +104,12 @@ def model(require: str = "generator") -> Model:
     except (CheckpointError, ValueError, OSError) as error:
         st.error(plain(f"{name}: {error}"))
         st.stop()
-    needed = ("generator", "discriminator") if require == "both" else (require,)
-    for part in needed:
-        if part != "none" and getattr(chosen, part) is None:
-            st.info(
-                f"This page needs a {part}, and {plain(name)} has none. Choose another model in the sidebar, or join "
-                "the two files on the Models page."
-            )
-            st.stop()
+    if needs_generator and "generator" not in chosen.networks:
+        st.info(
+            f"This page needs a generator, and {plain(name)} has none. Choose another model in the sidebar, or join "
+            "the two files on the Models page."
+        )
+        st.stop()
     return chosen
 
 
@@ -122,7 +122,7 @@ def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) 
 
 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner="Reading the checkpoint")
-def _load(path: str, device: str, options: tuple, identity: str) -> Any:
+def _load(path: str, device: str, options: tuple, identity: str) -> Checkpoint:
     files = library.files(Path(path))
     checkpoint = load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
     for network in (checkpoint.generator, checkpoint.discriminator):
@@ -227,7 +227,7 @@ def _told(text: str) -> tuple[tuple[str, Any], ...]:
     for part in filter(None, text.split(",")):
         key, _, value = part.partition(":")
         try:
-            found[key] = OPTIONS[key](value)
+            found[key] = READER_OPTIONS[key].parse(value)
         except (KeyError, ValueError):
             links.miss(f"read_{key}", value, "as stored")
     return tuple(sorted(found.items()))

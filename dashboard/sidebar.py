@@ -49,13 +49,13 @@ def _show_card(name: str, class_place) -> None:
 def card(model: session.Model) -> str:
     """The model card as HTML: resolution, parameters, latent size, device."""
     rows = {"Format": model.checkpoint.format}
-    if model.generator is not None:
+    if "generator" in model.networks:
         rows["Resolution"] = f"{model.generator.resolution} × {model.generator.resolution}"
         rows["Latent size"] = str(model.info["latent_dim"])
         if model.info["label_dim"]:
             rows["Classes"] = str(model.info["label_dim"])
         rows["Generator"] = f"{_millions(model.generator)} param."
-    if model.discriminator is not None:
+    if "discriminator" in model.networks:
         rows["Discriminator"] = f"{_millions(model.discriminator)} param."
     rows["Device"] = model.device.upper()
     cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())

@@ -9,6 +9,7 @@ import ctypes
 import gc
 import importlib
 import logging
+import pkgutil
 import socket
 import sys
 import threading
@@ -48,6 +49,9 @@ def prepare() -> None:
     first_page = importlib.import_module("dashboard.pages.growth.runs")
     first_page.prepare()
     import_heavy()
+    import_pages()
+    gc.collect()
+    gc.freeze()  # Streamlit collects garbage after every run, and would each time walk all that torch and plotly made
 
 
 def import_heavy() -> None:
@@ -58,6 +62,14 @@ def import_heavy() -> None:
     with ONE_AT_A_TIME:
         for name in HEAVY:
             importlib.import_module(name)
+
+
+def import_pages() -> None:
+    """Import what pages are made of, so that it is there, and frozen, before a class comes."""
+    package = importlib.import_module("dashboard.pages")
+    for module in pkgutil.walk_packages(package.__path__, "dashboard.pages."):
+        if not module.name.endswith(".page"):  # the script itself, which Streamlit runs
+            importlib.import_module(module.name)
 
 
 def addresses() -> str:

@@ -23,9 +23,9 @@ def new_folder() -> Path:
     folder = st.session_state.get(STATE)
     if folder is None or not Path(folder.name).exists():
         folder = st.session_state[STATE] = tempfile.TemporaryDirectory(prefix="pggan-lab-")
-        if Runtime.exists():
-            session = get_script_run_ctx().session_id
-            watch(folder, lambda: Runtime.instance().is_active_session(session))
+        context = get_script_run_ctx()
+        if context is not None and Runtime.exists():
+            watch(folder, lambda: Runtime.instance().is_active_session(context.session_id))
     return Path(tempfile.mkdtemp(dir=folder.name))
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from dissection.world.scenes import check_size
 from dissection.world.town import scene
 from pgan_core.metrics import nearest_cli
-from pgan_core.metrics.picture_stream import PictureSource, PictureStream
+from pgan_core.picture_data import PictureSource, StoredPictures
 
 TOWN = re.compile(r"town:(\d+):(\d+-\d+(?:,\d+-\d+)*)")
 AHEAD = 2  # parts a process that may be drawn before they are asked for
@@ -36,7 +36,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
 def open_training(text: str, size: int) -> PictureSource:
     """The pictures that the text names, at `size` pixels. Raises ValueError with one sentence."""
     if not text.startswith("town:"):
-        return PictureStream(text, size)
+        return StoredPictures(text, size)
     if not (match := TOWN.fullmatch(text)):
         raise ValueError(f"Scenes are named as town:0:0-999,2000-2999 (town:SEED:FIRST-LAST,...), not {text!r}.")
     return TownScenes(int(match[1]), [tuple(map(int, part.split("-"))) for part in match[2].split(",")], size)

@@ -11,7 +11,6 @@ N x 1 x 4 x 4 (section 3 of Karras et al. 2018); sizes and order follow the pape
 """
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,13 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pgan_core.layers import LayerWeights, StddevConfig, downsample, he_constant, minibatch_stddev
-from pgan_core.network import Network, NetworkConfig, as_tensor, one_hot
+from pgan_core.layers import LayerWeights, StddevConfig, downsample, minibatch_stddev
+from pgan_core.network import LayerSpec, Network, NetworkConfig, as_tensor, one_hot
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig(NetworkConfig):
-    """Everything that makes one discriminator another function than the next, beside its weights."""
+    """All that tells one discriminator from another, apart from its weights."""
 
     outputs: int = 1  # the score, then one logit a label (AC-GAN heads)
     from_rgb_activation: bool = True  # False: from-RGB is linear (pro_gan_pytorch before 3.3, rosinality)
@@ -44,33 +43,20 @@ class DiscriminatorConfig(NetworkConfig):
 
 
 @dataclass(frozen=True)
-class DiscriminatorLayer:
-    """One layer of the list: its name, kind ("from_rgb", "conv" or "dense"), the size it works at, its stored shape."""
+class DiscriminatorLayer(LayerSpec):
+    """A layer of kind "from_rgb", "conv" or "dense"; `resolution` is that of its input."""
 
-    name: str
-    kind: str
-    resolution: int
-    in_features: int
-    out_features: int
     downsamples: bool = False  # average pooling follows
 
     @property
-    def weight_shape(self) -> tuple[int, ...]:
-        if self.kind == "dense":
-            return (self.out_features, self.in_features)
-        k = 1 if self.kind == "from_rgb" else 3
-        return (self.out_features, self.in_features, k, k)
-
-    @property
-    def constant(self) -> float:
-        """The paper's c: gain sqrt(2), and 1 in the last dense layer."""
-        gain = 1.0 if self.name == "4x4/dense1" else math.sqrt(2)
-        return he_constant(math.prod(self.weight_shape[1:]), gain)
+    def gain(self) -> float:
+        """sqrt(2), and 1 in the last dense layer."""
+        return 1.0 if self.name == "4x4/dense1" else super().gain
 
 
-def layer_specs(config: DiscriminatorConfig) -> tuple[DiscriminatorLayer, ...]:
+def discriminator_layers(config: DiscriminatorConfig) -> tuple[DiscriminatorLayer, ...]:
     """The discriminator's layers from the full size down, each size's from-RGB before its convolutions."""
-    specs = []
+    specs: list[DiscriminatorLayer] = []
     for r in reversed(config.sizes):
         size, width = f"{r}x{r}", config.width[r]
         if r in config.rgb_sizes:
@@ -99,7 +85,7 @@ class Verdict:
     activations: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Discriminator(Network):
+class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
     """The paper's discriminator: picture to score through named layers. See the module's opening lines for its use."""
 
     PICTURES, RGB_KIND = "this discriminator reads pictures of", "from_rgb"
@@ -113,7 +99,7 @@ class Discriminator(Network):
         embedding: Tensor | None = None,
     ):
         """weights by layer name as stored, or None for a fresh N(0, 1) network; embedding: classes x dense_width."""
-        super().__init__(config, layer_specs(config), weights, seed)
+        super().__init__(config, discriminator_layers(config), weights, seed)
         if config.projection and embedding is None:
             raise ValueError(f"a projection head over {config.projection} classes needs its embedding")
         self.embedding = nn.Parameter(embedding) if embedding is not None else None
@@ -230,7 +216,7 @@ class Discriminator(Network):
         return minibatch_stddev(x, config)
 
     def _after(self, point: str, x: Tensor, images: Tensor, resolution: int, alpha: float) -> Tensor:
-        """What follows a point before the next: the pooling at a block's end and, in the newest block, the blend."""
+        """What follows a point: pooling at the end of a block and, in the newest block, the blend."""
         size, _, layer = point.partition("/")
         if layer != "conv1":
             return x
@@ -241,11 +227,11 @@ class Discriminator(Network):
         return x
 
     def _small_way_in(self, spec: DiscriminatorLayer, images: Tensor) -> Tensor:
-        """A coarser from-RGB's linear output on the pictures pooled to its size."""
+        """The linear output of a coarser from-RGB layer, for the pictures pooled to its size."""
         return self._pre(spec, downsample(images, images.shape[-1] // spec.resolution))
 
     def _old_branch(self, images: Tensor, resolution: int) -> Tensor:
-        """The coarser way in, of the fade: the picture pooled to half its size through that size's from-RGB."""
+        """The old branch of a fade: the picture at half its size, through that size's from-RGB layer."""
         spec = next(s for s in self.specs if s.name == f"{resolution}x{resolution}/from_rgb")
         if self.config.fade_pools_features:
             return downsample(self._activation(spec, self._pre(spec, images)))

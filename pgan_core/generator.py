@@ -19,12 +19,14 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from pgan_core.generator_config import GeneratorConfig, LayerSpec, layer_specs
+from pgan_core.generator_config import GeneratorConfig, GeneratorLayer, generator_layers
 from pgan_core.layers import (
+    LayerDict,
     LayerWeights,
     batch_norm,
     local_response_norm,
@@ -45,10 +47,11 @@ class Run:
     activations: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Generator(Network):
+class Generator(Network[GeneratorConfig, GeneratorLayer]):
     """The paper's generator: latent to picture through named layers. See the module's opening lines for its use."""
 
     PICTURES, RGB_KIND = "this generator makes pictures of", "rgb"
+    label_embedding: Tensor | None
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class Generator(Network):
         label_embedding: Tensor | None = None,
     ):
         """weights by layer name as a checkpoint stores them, or None for a fresh N(0, 1) network from ``seed``."""
-        super().__init__(config, layer_specs(config), weights, seed)
+        super().__init__(config, generator_layers(config), weights, seed)
         self.norm_kind, self.fused = "on", False  # changed only in a variant
         self.form: PreparedForm | None = None  # of a prepared generator
         if config.label_embedding and label_embedding is None:
@@ -178,7 +181,7 @@ class Generator(Network):
         nn.Module.__init__(fast)  # not Generator's: the layers are made from this one's
         fast.config, fast.specs, fast.form = self.config, self.specs, PreparedForm(self.config, dtype)
         fast.norm_kind, fast.equalized, fast.fused = self.norm_kind, self.equalized, False
-        fast.layers = folded_layers(self.specs, self.layers, self.equalized, dtype)
+        fast.layers = cast(LayerDict, folded_layers(self.specs, self.layers, self.equalized, dtype))
         embedding = self.label_embedding
         fast.register_buffer("label_embedding", None if embedding is None else embedding.detach())
         return fast.to(self.device).eval()
@@ -203,13 +206,13 @@ class Generator(Network):
                 yield spec.name, self._nonlinearity
                 yield f"{spec.name}:norm", partial(self._norm, spec)
 
-    def _linear(self, spec: LayerSpec, x: Tensor) -> Tensor:
+    def _linear(self, spec: GeneratorLayer, x: Tensor) -> Tensor:
         if self.form is not None:
             return self.layers[spec.name](x)
         resize = ("fused up" if self.fused else "up") if spec.upsamples else None
         return self.layers[spec.name](x, resize, equalized=self.equalized)
 
-    def _norm(self, spec: LayerSpec, x: Tensor) -> Tensor:
+    def _norm(self, spec: GeneratorLayer, x: Tensor) -> Tensor:
         if self.norm_kind == "lrn":
             return local_response_norm(x)
         if self.norm_kind == "batch":

@@ -18,7 +18,6 @@ from torch import Tensor
 from pgan_core.discriminator import Discriminator, entering_head
 from pgan_core.generator import Generator
 from pgan_core.histograms import Bins, Histogram, histogram
-from pgan_core.layers import EqualizedLayer
 from pgan_core.progress import Progress
 
 # ---- activations -------------------------------------------------------------------------------------------------
@@ -179,7 +178,7 @@ class WeightStatistics:
     effective: Histogram
     stored_std: float
     effective_std: float
-    bias: np.ndarray | None  # effective, flat
+    bias: np.ndarray  # effective, flat
 
 
 def weight_statistics(
@@ -188,7 +187,7 @@ def weight_statistics(
     """Stored and effective weights of a layer (section 4.1). Raises ValueError for a layer that has none."""
     if name not in network.layers:
         raise ValueError(f"there is no layer {name} with weights")
-    layer: EqualizedLayer = network.layers[name]
+    layer = network.layers[name]
     stored, effective, bias = layer.weight.detach(), layer.effective_weight().detach(), layer.effective_bias()
     return WeightStatistics(
         name,
@@ -198,5 +197,5 @@ def weight_statistics(
         histogram(effective, effective_bins),
         float(stored.double().std(correction=0)),
         float(effective.double().std(correction=0)),
-        None if bias is None else bias.detach().flatten().cpu().numpy(),
+        bias.detach().flatten().cpu().numpy(),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pgan_core.discriminator import Discriminator, entering_head
 from pgan_core.generator import Generator
-from pgan_core.layers import EqualizedLayer
+from pgan_core.network import LayerSpec
 
 COLUMNS = ("Layer", "Operation", "Act.", "Output shape", "Params", "Mult-adds")
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -42,8 +42,9 @@ def layer_table(
     """
     resolution, _ = network.moment(resolution or max(network.resolutions), 1.0)
     ends = {resolution, resolution // 2} if fading else {resolution}
-    rows = _generator_rows if isinstance(network, Generator) else _discriminator_rows
-    return list(rows(network, resolution, ends))
+    if isinstance(network, Generator):
+        return list(_generator_rows(network, resolution, ends))
+    return list(_discriminator_rows(network, resolution, ends))
 
 
 def _generator_rows(network: Generator, resolution: int, ends: set[int]) -> Iterator[LayerRow]:
@@ -84,8 +85,16 @@ def _discriminator_rows(network: Discriminator, resolution: int, ends: set[int])
             yield LayerRow(f"{r // 2}x{r // 2}/downsample", "downsample", "Downsample", "", half)
 
 
-def _weighted_row(network, spec, operation, activation, shape, places: int, normed: bool = False) -> LayerRow:
-    layer: EqualizedLayer = network.layers[spec.name]
+def _weighted_row(
+    network: Generator | Discriminator,
+    spec: LayerSpec,
+    operation: str,
+    activation: str,
+    shape: tuple[int, int, int],
+    places: int,
+    normed: bool = False,
+) -> LayerRow:
+    layer = network.layers[spec.name]
     parameters = sum(p.numel() for p in layer.parameters())
     return LayerRow(
         spec.name, spec.kind, operation, activation, shape, parameters, layer.weight.numel() * places, layer.c, normed

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pgan_core.checkpoints.reader_options import add_file_options, open_files
+from pgan_core.checkpoints.loading import load_checkpoint
+from pgan_core.checkpoints.reader_options import add_reader_options, said
 from pgan_core.generator import Generator
 from pgan_core.latent_points import from_file, latent_text, seed_list
 from pgan_core.latents import METHODS, classes_from_seeds, inputs_from_seeds, truncate
+from pgan_core.models import model_file
 from pgan_core.pictures import contact_sheet, encode_png, enlarge
 from pgan_core.progress import Progress
 from pgan_core.shell import check_file, check_folder
@@ -69,21 +71,25 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label", type=int, help="class of all pictures of a conditional network; by seed if not given"
     )
-    parser.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
     parser.add_argument("--device", default="cpu")
-    add_file_options(parser, alpha=False)
+    add_reader_options(parser, without=["alpha"])
 
 
 def _open(args: argparse.Namespace) -> tuple[Generator, dict]:
     """The prepared generator and what a file's settings say about it. ValueError for what does not fit."""
-    checkpoint = open_files(args, args.weights)
+    options = said(args)
+    checkpoint = load_checkpoint(model_file(args.files[0]), **options)
     if checkpoint.generator is None:
         raise ValueError(f"{args.files[0]}: there is no generator in this file")
     generator = checkpoint.generator.to(_device(args.device)).prepared()
     resolution, alpha = generator.moment(args.resolution, args.fade)
     classes = generator.config.label_dim
     classes_from_seeds([0], classes, args.label)  # or one sentence about the label
-    settings = {"model": Path(args.files[0]).name, "format": checkpoint.format, "weights": args.weights}
+    settings = {
+        "model": Path(args.files[0]).name,
+        "format": checkpoint.format,
+        "weights": options.get("weights", "ema"),
+    }
     label = "by seed" if args.label is None else args.label
     settings |= {"resolution": resolution, "alpha": alpha, **({"label": label} if classes else {})}
     return generator, settings
@@ -130,7 +136,7 @@ def _one_sentence(command: Callable[[argparse.Namespace], None]) -> Callable[[ar
 def run_sample(args: argparse.Namespace) -> None:
     """Writes single pictures or a grid."""
     if args.columns is not None and args.columns < 1:
-        raise ValueError(f"a grid has one column at least, not {args.columns}")
+        raise ValueError(f"a grid has at least one column, not {args.columns}")
     is_grid = args.out.suffix.lower() == ".png"
     (check_file if is_grid else check_folder)(args.out)
     seeds = None if args.latents else seed_list(args.seeds)

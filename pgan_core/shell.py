@@ -84,7 +84,7 @@ def check_file(path: str | Path) -> None:
     """Raises ValueError, one sentence, where no file can be written at the path: called before the work is done."""
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; a file is written here.")
+        raise ValueError(f"{path} is a folder, not a file.")
     if not path.parent.is_dir():
         raise ValueError(f"{path} cannot be written: there is no folder {path.parent}.")
     if not os.access(path if path.exists() else path.parent, os.W_OK):

@@ -19,8 +19,8 @@ from dissection.segmenters.clusters import fit_clusters
 from dissection.world.town import CONCEPTS
 from pgan_core import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from pgan_core.directions import Directions, principal_directions
-from pgan_core.discriminator import layer_specs as discriminator_layers
-from pgan_core.generator import layer_specs as generator_layers
+from pgan_core.discriminator import discriminator_layers
+from pgan_core.generator import generator_layers
 from pgan_core.latents import circle, combine, latents_from_seeds, lerp, neighbours, orthogonalize, slerp
 from pgan_core.layers import LayerWeights
 from pgan_core.network import initial_weights

@@ -36,7 +36,7 @@ class Found:
 
 @session.cached(max_entries=32)
 def weights_of(model: session.Model) -> str:
-    """The fingerprint by which a dissection knows its generator."""
+    """The fingerprint that a dissection keeps of its generator."""
     return fingerprint(model.generator)
 
 

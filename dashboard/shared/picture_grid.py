@@ -5,16 +5,13 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import streamlit as st
 
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 from dashboard.shared.images import data_uri
 
-_grid = st.components.v2.component(
-    "lab_picture_grid",
+_grid = component(
+    "lab_picture_grid", "shared/picture_grid.css", "shared/picture_grid.js",
     html='<div class="lab-picture-grid" data-testid="picture-grid"><img><div></div></div>',
-    css=load("shared/picture_grid.css"),
-    js=load("shared/picture_grid.js"),
-    isolate_styles=False,
-)
+)  # fmt: skip
 
 
 def picture_grid(

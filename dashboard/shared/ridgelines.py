@@ -26,7 +26,7 @@ def ridgelines(
     ridge (title -> one text per layer). `highlight` marks a column's title.
     """
     layers = list(next(iter(columns.values())))
-    colors = sample_colorscale("Viridis", np.linspace(0.1, 0.85, len(layers)))
+    colors = [str(color) for color in sample_colorscale("Viridis", np.linspace(0.1, 0.85, len(layers)))]
     traces, annotations, layout = [], [], {}
     for column, (title, histograms) in enumerate(columns.items()):
         axis = str(column + 1) if column else ""
@@ -123,7 +123,10 @@ def histogram_bars(
                 row=1, col=column,
             )  # fmt: skip
             chart.update_xaxes(row=1, col=column, **axis_of(counted.bins))
-    chart.update_yaxes(**({"type": "log", "dtick": 1} if log_counts else {"nticks": 4}))
+    if log_counts:
+        chart.update_yaxes(type="log", dtick=1)
+    else:
+        chart.update_yaxes(nticks=4)
     chart.update_layout(
         barmode="overlay", bargap=0, height=height, showlegend=any(len(series) > 1 for series in panels.values()),
         legend={"orientation": "h", "y": 1.25, "x": 0.5, "xanchor": "center"}, margin={"l": 8, "r": 8, "t": 34, "b": 8},
@@ -131,7 +134,7 @@ def histogram_bars(
     return chart
 
 
-def log_axis(*curves: Sequence[float]) -> dict:
+def log_axis(*curves: Sequence[float] | np.ndarray) -> dict:
     """A log axis with a tick per decade, or at 1, 2, 5 where the curves cover little more than one decade."""
     values = np.concatenate([np.asarray(curve, dtype=float).ravel() for curve in curves])
     values = values[np.isfinite(values) & (values > 0)]

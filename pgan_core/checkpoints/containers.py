@@ -36,7 +36,7 @@ def read_bytes(source: Source) -> memoryview:
             raise CheckpointError(f"{path.name} is a directory; a checkpoint is one file.")
         try:
             if path.stat().st_size > MAX_BYTES:
-                raise CheckpointError(f"{path.name} has more than {MAX_BYTES >> 30} GiB, no published network has.")
+                raise CheckpointError(f"{path.name} is larger than {MAX_BYTES >> 30} GiB; no published network is.")
             data = path.read_bytes()
         except OSError as error:
             raise CheckpointError(f"{path.name} cannot be read: {error.strerror}.") from error

@@ -145,7 +145,7 @@ class PickleMachine:
 
     def top(self, kind: type | tuple[type, ...]) -> object:
         if not isinstance(self.stack[-1], kind):
-            raise CheckpointError("the pickle fills a value that is no container")
+            raise CheckpointError("the pickle fills a value that is not a container")
         return self.stack[-1]
 
     def pop_to_mark(self) -> list:

@@ -1,40 +1,87 @@
-"""A checkpoint as the arguments of a shell name it: its files, and what they may leave open."""
+"""What a checkpoint file may leave open, declared once for load_checkpoint, the shell, links and the Models page.
 
-from __future__ import annotations
+To add an option, add a line here and read it in a reader by `reading.choose` or `reading.override`.
+"""
 
 import argparse
-from pathlib import Path
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-from pgan_core.checkpoints.loading import Checkpoint, load_checkpoint
-from pgan_core.models import model_file
-
-OPTIONS = ("output", "score", "normalize_latents", "fused", "stddev_group", "alpha")  # as load_checkpoint calls them
+Value = str | bool | int | float
 
 
-def add_file_options(parser: argparse.ArgumentParser, *, alpha: bool = True) -> None:
-    """Arguments for what a file may leave open, by the names that load_checkpoint gives them."""
-    parser.set_defaults(alpha=None)
+@dataclass(frozen=True)
+class ReaderOption:
+    """One of some values, or where there are none a number of a kind, from 0 to `most`."""
+
+    meaning: str
+    values: tuple[str | bool, ...] = ()
+    kind: type[int] | type[float] = float
+    most: float = math.inf
+
+    def parse(self, text: str) -> Value:
+        """The value that a text names, as `str` writes it. Raises ValueError for any other text."""
+        if not self.values:
+            return self.kind(text)
+        return self.values[[str(value) for value in self.values].index(text)]
+
+    def allows(self, value: Value) -> bool:
+        if self.values:
+            return value in self.values
+        return isinstance(value, self.kind | int) and 0 <= value <= self.most
+
+    @property
+    def expected(self) -> str:
+        """What it takes, in a few words."""
+        if self.values:
+            return " or ".join(map(str, self.values))
+        number = "a whole number" if self.kind is int else "a number"
+        return f"{number} from 0{'' if math.isinf(self.most) else f' to {self.most:g}'}"
+
+
+READER_OPTIONS = {
+    "weights": ReaderOption("averaged (ema) or raw weights", ("ema", "raw")),
+    "output": ReaderOption("how the generator ends", ("linear", "tanh", "clamp")),
+    "score": ReaderOption("how the discriminator ends", ("linear", "sigmoid")),
+    "normalize_latents": ReaderOption("whether the generator normalizes its latents", (True, False)),
+    "fused": ReaderOption("whether kernels are stored for layers that also change the size", (True, False)),
+    "stddev_group": ReaderOption("pictures in a group of minibatch stddev, 0 for the whole minibatch", kind=int),
+    "alpha": ReaderOption("weight of the newer resolution in a fade", most=1),
+}
+
+
+def check_options(said: Mapping[str, Value | None]) -> dict[str, Value]:
+    """The options that are said; None says nothing.
+
+    Raises TypeError for a name that is no option and ValueError for a value that the option does not take.
+    """
+    if unknown := said.keys() - READER_OPTIONS.keys():
+        raise TypeError(f"there is no option {min(unknown)}; the options are {', '.join(READER_OPTIONS)}")
+    for name, value in said.items():
+        if value is not None and not READER_OPTIONS[name].allows(value):
+            raise ValueError(f"{name} is {READER_OPTIONS[name].expected}, not {value!r}")
+    return {name: value for name, value in said.items() if value is not None}
+
+
+# ---- in a shell --------------------------------------------------------------------------------------------------
+
+
+def add_reader_options(parser: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
+    """Adds an argument for each option but those `without`; one that is not given leaves no trace."""
     group = parser.add_argument_group("what a file may leave open")
-    group.add_argument("--output", choices=("linear", "tanh", "clamp"), help="how the generator ends")
-    group.add_argument("--score", choices=("linear", "sigmoid"), help="how the discriminator ends")
-    group.add_argument("--normalize-latents", action=argparse.BooleanOptionalAction, help="pixel norm of the latents")
-    group.add_argument("--fused", action=argparse.BooleanOptionalAction, help="kernels are stored for fused layers")
-    group.add_argument("--stddev-group", type=int, help="samples a minibatch-stddev group, 0 for the whole minibatch")
-    if alpha:
-        group.add_argument("--alpha", type=float, help="weight of the newer resolution in a fade, 0 to 1")
+    for name, option in READER_OPTIONS.items():
+        if name in without:
+            continue
+        if option.values == (True, False):
+            how = {"action": argparse.BooleanOptionalAction}
+        elif option.values:
+            how = {"choices": option.values}
+        else:
+            how = {"type": option.kind, "metavar": "N"}
+        group.add_argument(f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, help=option.meaning, **how)
 
 
-def open_files(args: argparse.Namespace, weights: str = "ema") -> Checkpoint:
-    """The checkpoint that a shell's arguments name. Raises CheckpointError, and ValueError for a bad option."""
-    return load_checkpoint(source(args), weights=weights, **said(args))
-
-
-def source(args: argparse.Namespace) -> Path | list[Path]:
-    """One file, or a generator's and a discriminator's; models go by their names, too."""
-    files = [model_file(name) for name in args.files]
-    return files[0] if len(files) == 1 else files
-
-
-def said(args: argparse.Namespace) -> dict:
-    """What the arguments say about what the file leaves open."""
-    return {name: getattr(args, name) for name in OPTIONS}
+def said(args: argparse.Namespace) -> dict[str, Value]:
+    """The options that a shell's arguments say. Raises ValueError as `check_options`."""
+    return check_options({name: getattr(args, name, None) for name in READER_OPTIONS})

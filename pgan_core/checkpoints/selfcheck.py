@@ -124,7 +124,7 @@ def agreement(checkpoint: Checkpoint, expected: dict[str, np.ndarray]) -> list[A
                     kinds = [kind for kind in (name, f"nominal_scale_{name}") if kind in expected]
                     found += [_scores(checkpoint, expected[images], expected[kind], kind) for kind in kinds]
     except (ValueError, RuntimeError) as error:
-        raise CheckpointError(f"expected.npz is that of another network: {error}"[:300]) from error
+        raise CheckpointError(f"expected.npz belongs to another network: {error}"[:300]) from error
     return found
 
 

@@ -61,7 +61,7 @@ def read(tree: object, reading: Reading) -> None:
     if len(generators) > 2 or len(discriminators) > 1:
         raise reading.misfit(f"it holds {len(networks)} networks, (G, D, Gs) or one of them was expected")
     if generators:
-        chosen = generators[0] if reading.choices.weights == "raw" else generators[-1]
+        chosen = generators[0] if reading.wants_raw else generators[-1]
         averaged = chosen is generators[-1] and (len(generators) == 2 or chosen.name.startswith("Gs"))
         reading.notes["weights"] = "ema" if averaged else "raw"
         for network in generators:

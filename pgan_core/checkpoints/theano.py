@@ -52,7 +52,7 @@ def read(tree: object, reading: Reading) -> None:
     if len(generators) > 2 or len(discriminators) > 1 or len(generators) + len(discriminators) < len(networks):
         raise reading.misfit(f"it holds {len(networks)} networks, (G, D, Gs) or one of them was expected")
     if generators:
-        chosen = generators[0] if reading.choices.weights == "raw" else generators[-1]
+        chosen = generators[0] if reading.wants_raw else generators[-1]
         averaged = chosen is generators[-1] and len(generators) == 2
         reading.notes["weights"] = "ema" if averaged else "raw"
         if len(generators) == 2:
@@ -72,7 +72,7 @@ def _state(part: StandIn, reading: Reading) -> dict:
         raise reading.misfit("a network's state has no build_func_spec, param_values and toplevel_params")
     for name, allowed in REQUIRED.items():
         if spec.get(name) not in allowed:
-            raise reading.misfit(f"its setting {name} is {brief(spec.get(name))}, which is another network")
+            raise reading.misfit(f"its setting {name} is {brief(spec.get(name))}, which makes another network")
     return {"func": str(spec.get("func")), "spec": spec, "values": values, "lod": top.get("cur_lod", 0.0)}
 
 

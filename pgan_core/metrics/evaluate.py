@@ -1,28 +1,33 @@
 """`python -m pgan_core evaluate`: how far a checkpoint's pictures are from real ones, and how varied they are."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pgan_core.metrics.picture_sets import generated_pictures, real_pictures
-from pgan_core.metrics.similarity import ms_ssim_of_pairs
-from pgan_core.metrics.stored import beside
-from pgan_core.metrics.swd import swd_with_floor
+from pgan_core.metrics.picture_sets import generated_pictures, some_pictures
+from pgan_core.metrics.registry import METRICS, Sets, measure, to_json
+from pgan_core.metrics.stored import beside, sha256_of
 from pgan_core.models import model_file
+from pgan_core.picture_data import StoredPictures
+from pgan_core.progress import Progress
 from pgan_core.shell import check_file
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds `evaluate` to the commands of `python -m pgan_core`."""
+    titles = ", ".join(metric.title for metric in METRICS.values())
     parser = subparsers.add_parser(
         "evaluate",
-        description="Sliced Wasserstein distance (x 1000) of each pyramid level between generated and real pictures, "
-        "beside its noise floor between as many other real ones, and MS-SSIM of random pairs. JSON on standard output.",
+        description=f"Compares generated pictures with as many real ones: {titles}. Other real pictures give the noise "
+        "floor of a distance. JSON on standard output.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="any published layout, or a model's name")
@@ -68,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 def evaluate(
     path: Path, real: Path, count: int = 16384, seed: int = 0, device: str = "cpu", label: int | None = None
 ) -> dict:
-    """The measures of a checkpoint as a plain dict; progress bars go to standard error.
+    """Every registered metric of a checkpoint as a plain dict; progress bars go to standard error.
 
     Needs 2 * count real pictures; where there are fewer, count becomes half of what is there, and it is said.
     """
@@ -79,7 +84,7 @@ def evaluate(
     if generator is None:
         raise ValueError(f"{path} has no generator to draw pictures from.")
     generator = generator.prepared()
-    reals = real_pictures(real, generator.resolution, at_most=2 * count, seed=seed)
+    reals = some_pictures(StoredPictures(real, generator.resolution), 2 * count, seed)
     if len(reals) < 2 * count:
         print(
             f"{real} holds {len(reals)} pictures: {len(reals) // 2} to compare with, as many for the floor.",
@@ -89,28 +94,22 @@ def evaluate(
     with progress_bar("generating") as progress:
         fakes = generated_pictures(generator, count, seed=seed, label=label, progress=progress)
     with progress_bar("comparing") as progress:
-        distances = swd_with_floor(
-            reals[:count], reals[count : 2 * count], fakes, seed=seed, device=device, progress=progress
-        )
+        found = measure(Sets(reals[:count], fakes, reals[count : 2 * count], seed, device, progress))
     return {
         "checkpoint": str(path),
+        "sha256": sha256_of(path),
         "real": str(real),
         "resolution": generator.resolution,
         "count": count,
         "seed": seed,
         **({} if label is None else {"label": label}),
-        "swd_x1e3": distances["distance"],
-        "swd_x1e3_floor": distances["floor"],
-        "ms_ssim": {
-            "generated": float(ms_ssim_of_pairs(fakes, device=device).mean()),
-            "real": float(ms_ssim_of_pairs(reals[:count], device=device).mean()),
-        },
+        **to_json(found),
         "seconds": round(time.monotonic() - start, 1),
     }
 
 
 @contextmanager
-def progress_bar(label):
+def progress_bar(label: str) -> Iterator[Progress]:
     """A progress bar on standard error that takes the share done."""
     with tqdm(total=100, desc=label, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
         yield lambda share: bar.update(100 * share - bar.n)

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import torch
 
-from pgan_core.checkpoints.native import save_checkpoint, write_atomically
-from pgan_core.discriminator import Discriminator
-from pgan_core.discriminator import layer_specs as discriminator_specs
-from pgan_core.generator import Generator
-from pgan_core.generator import layer_specs as generator_specs
+from pgan_core.checkpoints.native import save_checkpoint
+from pgan_core.discriminator import Discriminator, discriminator_layers
+from pgan_core.files import write_atomically
+from pgan_core.generator import Generator, generator_layers
 from pgan_core.growth import Moment
 
 from .settings import TrainingError
@@ -50,7 +49,7 @@ def grown_to(network: Generator | Discriminator, resolution: int, alpha: float) 
         channels=network.config.channels[: resolution.bit_length() - 2],
         stored_alpha=alpha,
     )
-    specs = generator_specs(config) if isinstance(network, Generator) else discriminator_specs(config)
+    specs = generator_layers(config) if isinstance(network, Generator) else discriminator_layers(config)
     return type(network)(config, {spec.name: network.layers[spec.name].stored() for spec in specs})
 
 

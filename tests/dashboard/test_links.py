@@ -38,7 +38,7 @@ VIEWS = [
     *(("activations", {"activations_view": view}) for view in ("All layers", "One layer", "Feature maps", "Weights")),
     ("initialization", {}),
     *(("dissection", {"dissection_view": view}) for view in ("Concepts", "Units", "One unit", "One concept", "New")),
-    ("dissection", {"dissection_view": "New", "dissection_by": "Clusters", "dissection_rule": "a fraction"}),
+    ("dissection", {"dissection_view": "New", "dissection_by": "Clusters", "dissection_rule": "fixed fraction"}),
     ("dissection", {"dissection_view": "Training", "dissection_layer": "4x4/conv", "dissection_stages_now": "true"}),
     ("interventions", {}),
     ("interventions", {"interventions_concept": "units by hand"}),

@@ -15,6 +15,7 @@ from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.latents import latents_from_seeds
 from pgan_core.metrics import picture_sets, swd_with_floor
 from pgan_core.metrics.stored import beside, read_stored
+from pgan_core.picture_data import StoredPictures
 from pgan_core.pictures import to_uint8
 
 
@@ -103,7 +104,7 @@ def test_conditional_generators_show_their_classes_in_turn():
 def test_real_pictures_are_shuffled_and_reduced(tmp_path):
     images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 3, 8, 8), np.uint8)
     np.savez(tmp_path / "data.npz", images=images)
-    found = picture_sets.real_pictures(tmp_path / "data.npz", 4, at_most=30)
+    found = picture_sets.some_pictures(StoredPictures(tmp_path / "data.npz", 4), 30)
     assert found.shape == (30, 3, 4, 4) and len(np.unique(found)) == 30
     assert (np.diff(found[:, 0, 0, 0].astype(int)) < 0).any()
 
@@ -117,7 +118,7 @@ def test_large_sets_lie_in_a_file(monkeypatch):
     assert found["distance"]["average"] > 0
 
 
-def test_several_checkpoints_and_their_measures_beside_them(folder, capsys):
+def test_several_checkpoints_and_their_metrics_beside_them(folder, capsys, generator):
     model, copy = folder / "model.safetensors", folder / "copy.safetensors"
     copy.write_bytes(model.read_bytes())
     code, printed = _evaluate(
@@ -126,11 +127,17 @@ def test_several_checkpoints_and_their_measures_beside_them(folder, capsys):
     results = json.loads(printed.out)
     assert code == 1 and [Path(found["checkpoint"]) for found in results] == [model, copy]
     kept = read_stored(copy)
-    assert kept["swd_x1e3"] == {16: results[1]["swd_x1e3"]["16"], "average": results[1]["swd_x1e3"]["average"]}
-    assert kept["count"] == 4 and read_stored(folder / "own.npz") is None
+    assert kept.measured["swd_x1e3"].generated == {
+        16: results[1]["swd_x1e3"]["16"],
+        "average": results[1]["swd_x1e3"]["average"],
+    }
+    assert kept.measured["ms_ssim"].real == results[1]["ms_ssim"]["real"]
+    assert kept.count == 4 and kept.is_current and read_stored(folder / "own.npz") is None
+    save_checkpoint(copy, generator, metadata={"kimg": 1.0})
+    assert not read_stored(copy).is_current
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"swd_x1e3": 1}', '{"swd_x1e3": {"x": 1}, "swd_x1e3_floor": {}}'])
-def test_broken_measures_count_as_none(tmp_path, text):
+def test_broken_metrics_count_as_none(tmp_path, text):
     beside(tmp_path / "a.safetensors").write_text(text)
     assert read_stored(tmp_path / "a.safetensors") is None

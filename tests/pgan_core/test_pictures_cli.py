@@ -75,7 +75,7 @@ def test_walk_writes_every_form_and_its_latents_can_be_sampled(checkpoint, tmp_p
         (["walk", "--frames", "100000"], "too long: up to 3,600"),
         (["walk", "--frames", "0"], "one frame"),
         (["walk", "--points", "5"], "two key points"),
-        (["walk", "--points", "5,x"], "'x' is no point"),
+        (["walk", "--points", "5,x"], "'x' is not a point"),
     ],
 )
 def test_bad_input_ends_with_one_sentence(checkpoint, tmp_path, capsys, arguments, words):

@@ -8,6 +8,7 @@ from dashboard.pages.activations import figures_feature_maps as figures
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.layer_runs import Setting
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BOUND
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import open_page
 from dashboard.shared.picture_grid import picture_grid
@@ -43,20 +44,19 @@ def feature_browser(model: session.Model, setting: Setting, statistics: dict[str
 
 
 def _controls(setting: Setting, points: list[str]) -> tuple[str, int, str, bool, int]:
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         default = next((p for p in points if p.startswith("16x16/conv") and ":" not in p), points[0])
         point = st.selectbox(
-            "Layer", points, points.index(default), key=f"activations_point_{setting.part}", width=190, **bound
+            "Layer", points, points.index(default), key=f"activations_point_{setting.part}", width=190, **BOUND
         )
-        picture = st.number_input("Picture", 1, setting.count, 1, key="activations_picture", width=125, **bound)
+        picture = st.number_input("Picture", 1, setting.count, 1, key="activations_picture", width=125, **BOUND)
         order = st.segmented_control(
-            "Sorted by", figures.ORDERS, default="variance", required=True, key="activations_order", **bound
+            "Sorted by", figures.ORDERS, default="variance", required=True, key="activations_order", **BOUND
         )
         scale = st.segmented_control(
-            "Colour scale", list(SCALES), default=next(iter(SCALES)), required=True, key="activations_scale", **bound
+            "Colour scale", list(SCALES), default=next(iter(SCALES)), required=True, key="activations_scale", **BOUND
         )
-        shown = st.selectbox("Shown", SHOWN, 0, key="activations_shown", width=85, **bound)
+        shown = st.selectbox("Shown", SHOWN, 0, key="activations_shown", width=85, **BOUND)
     return point, int(picture) - 1, order, SCALES[scale], shown
 
 

@@ -8,6 +8,7 @@ from dashboard.pages.activations.feature_browser import feature_browser
 from dashboard.pages.activations.figures import magnitudes, statistics_table
 from dashboard.pages.activations.layer_runs import NORM_NAMES, Setting
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars, ridgelines
@@ -27,21 +28,18 @@ Statistics = dict[str, PointStatistics]
 
 def controls(model: session.Model) -> tuple[str, Setting]:
     """What is looked at, and the network and sample that it is looked at in."""
-    bound = {"bind": "query-params", "required": True}
-    parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
+    parts = list(model.networks)
     few = model.generator.resolution > 256
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = st.segmented_control(
-            "Show", VIEWS, default=VIEWS[0], key="activations_view", label_visibility="collapsed", **bound
-        )
+        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], key="activations_view", required=True, **BARE)
         part = st.segmented_control(
             "Network", parts, default=parts[0], key="activations_network", format_func=str.capitalize,
-            label_visibility="collapsed", **bound,
+            required=True, **BARE,
         )  # fmt: skip
         st.markdown("Latents", width="content")
         count = st.segmented_control(
-            "Latents", [1, 4, 16, 64], default=1 if few else 4, key="activations_count", label_visibility="collapsed",
-            **bound,
+            "Latents", [1, 4, 16, 64], default=1 if few else 4, key="activations_count", required=True,
+            **BARE,
         )  # fmt: skip
     if view == "Weights":
         return view, Setting(part, session.seed(), count)
@@ -50,8 +48,8 @@ def controls(model: session.Model) -> tuple[str, Setting]:
         if part == "generator":
             st.markdown("Pixel norm", width="content", help="Switch it off, or put another normalisation in its place")
             norm = st.segmented_control(
-                "Pixel norm", list(NORM_NAMES), default="on", key="activations_norm", format_func=NORM_NAMES.get,
-                label_visibility="collapsed", **bound,
+                "Pixel norm", list(NORM_NAMES), default="on", key="activations_norm", required=True,
+                format_func=NORM_NAMES.__getitem__, **BARE,
             )  # fmt: skip
         equalized = st.toggle("Equalized scale", True, key="activations_equalized", bind="query-params")
         setting = Setting(part, session.seed(), count, norm, equalized)
@@ -69,12 +67,11 @@ def choose_bins(setting: Setting) -> Bins:
 
 def display_controls() -> None:
     """The charts' axis (read by `choose_bins`) and the format in which they are saved."""
-    bound = {"bind": "query-params", "required": True}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.segmented_control("Histogram axis", AXES, default=AXES[0], key="activations_axis", **bound)
+        st.segmented_control("Histogram axis", AXES, default=AXES[0], key="activations_axis", required=True, **BOUND)
         st.segmented_control(
             "Save charts as", ["png", "svg"], default="png", key="activations_file", format_func=str.upper,
-            help="With the button in a chart's upper right corner", **bound,
+            help="With the button in a chart's upper right corner", required=True, **BOUND,
         )  # fmt: skip
 
 
@@ -148,7 +145,7 @@ def one_layer(networks: dict[str, Statistics], file: str) -> None:
 @session.cached(max_entries=8)
 def all_weights(model: session.Model, part: str) -> list[WeightStatistics]:
     """Every layer's weights; stored ones on one axis, effective ones on another."""
-    network = getattr(model, part)
+    network = model.networks[part]
     limit = 4 * max(layer.c for layer in network.layers.values())
     stored, effective = Bins(-4, 4, 80), Bins(-limit, limit, 80)
     return [weight_statistics(network, name, stored, effective) for name in network.layers]
@@ -173,8 +170,8 @@ def downloads(model: session.Model, setting: Setting, statistics: Statistics) ->
     """A download of the activations at chosen points, as npz."""
     default = [point for point in statistics if point.startswith("8x8/conv1") and ":" not in point]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key, bound = f"activations_keep_{setting.part}", {"bind": "query-params"}
-        kept = st.multiselect("Activations to save", list(statistics), default, key=key, **bound)
+        key = f"activations_keep_{setting.part}"
+        kept = st.multiselect("Activations to save", list(statistics), default, key=key, **BOUND)
         size = sum(4 * setting.count * _numbers(statistics[point]) for point in kept)
         if not kept or size > LARGEST_FILE:
             st.caption(f"{size / 2**20:.0f} MiB: choose less than {LARGEST_FILE >> 20} MiB." if kept else "")

@@ -228,7 +228,8 @@ def _discriminator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> N
     y = drawing.extent[3] + BRANCH_RISE
     x = image.x + image.width / 2
     wide = _branch_width(drawing, image.right)
-    shape = (image.block.shape[0], resolution // 2, resolution // 2)
+    channels, *_ = image.block.shape or (3,)
+    shape = (channels, resolution // 2, resolution // 2)
     down = Placed(Block("old/downsample", "downsample", "Down 2×", shape), image.right + 0.4, y, wide, 1.1)
     rgb = Placed(Block(old.name, "from_rgb", "From RGB", old.output_shape), down.right + 0.35, y, wide, 1.1)
     _join(drawing, [(x, image.height / 2), (x, y)], down, rgb)

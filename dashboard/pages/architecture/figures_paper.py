@@ -1,14 +1,16 @@
 """The drawing of a network for a paper: matplotlib, as SVG or PDF with text that stays text."""
 
 import io
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
+from matplotlib.typing import RcKeyType
 
 from dashboard.pages.architecture.figures import BAND, KINDS, Drawing, kinds_in
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3

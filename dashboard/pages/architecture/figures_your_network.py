@@ -125,7 +125,7 @@ def _block(p: Placed, at) -> str:
         f'<text transform="translate({tx} {ty}) rotate(-90)" text-anchor="middle" dy=".35em" fill="#16202c" '
         f'font-size="{letters}">{label}</text>'
     )
-    shape = "×".join(map(str, p.block.shape))
+    shape = "×".join(map(str, p.block.shape or ()))
     title = f"Line {p.block.name}: {label}\noutput {shape}" + (f"\n{p.block.detail}" if p.block.detail else "")
     return f'<g data-line="{p.block.name}"><title>{title}</title>{"".join(parts)}</g>'
 

@@ -10,6 +10,7 @@ from dashboard.pages.architecture import figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.view import your_network
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars
@@ -42,7 +43,7 @@ WORDS = {  # what a block without weights does
 @session.cached(max_entries=64)
 def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
     """A layer's stored and effective weights on one axis."""
-    network = getattr(model, part)
+    network = model.networks[part]
     limit = float(network.layers[name].weight.abs().max()) * max(1.0, network.layers[name].c)
     return weight_statistics(network, name, Bins(-limit, limit, 81), Bins(-limit, limit, 81))
 
@@ -50,24 +51,25 @@ def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
 @session.cached(max_entries=32)
 def paper_figure(model: session.Model, part: str, resolution: int, fading: bool, kind: str) -> bytes:
     """The figure as a file."""
-    drawing = figures.network_drawing(getattr(model, part), resolution, fading)
+    drawing = figures.network_drawing(model.networks[part], resolution, fading)
     return save(draw(drawing, part.capitalize()), kind)
 
 
 def controls(model: session.Model) -> tuple[str, int, bool]:
     """Which network, its resolution, and whether to draw both branches of the fade; the last two not for YOURS."""
-    parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
-    bound = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
+    parts = list(model.networks)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         part = st.segmented_control(
             "Network", [*parts, YOURS], default=parts[0], key="architecture_network", format_func=str.capitalize,
-            **bound,
+            required=True, **BARE,
         )  # fmt: skip
         if part == YOURS:
             return part, 0, False
-        sizes = getattr(model, part).resolutions
+        sizes = model.networks[part].resolutions
         st.markdown("grown to", width="content")
-        resolution = st.segmented_control("Grown to", sizes, default=sizes[-1], key="architecture_resolution", **bound)
+        resolution = st.segmented_control(
+            "Grown to", sizes, default=sizes[-1], key="architecture_resolution", required=True, **BARE
+        )
         can_fade = resolution // 2 in sizes
         fading = st.toggle("while fading in", True, key="architecture_fade", bind="query-params", disabled=not can_fade)
     return part, resolution, fading and can_fade
@@ -130,13 +132,13 @@ def table(rows: list[LayerRow], part: str) -> None:
     st.dataframe(cells, hide_index=True, height=36 * min(len(rows) + 1, 14), key="architecture_table")
 
 
-model = session.model("none")
+model = session.model(needs_generator=False)
 header("What is inside a Progressive GAN?", "PGGAN, table 2 and figure 2")
 part, resolution, fading = controls(model)
 if part == YOURS:
     your_network()
     st.stop()
-network = getattr(model, part)
+network = model.networks[part]
 rows = layer_table(network, resolution, fading)
 drawing = figures.network_drawing(network, resolution, fading)
 figure_place = st.container()

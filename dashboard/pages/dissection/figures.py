@@ -11,7 +11,7 @@ MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 
 def concept_colours(palette: np.ndarray) -> list[str]:
-    """CSS colours of a palette C x 3, dark and pale ones brought to where they show on white and on black."""
+    """CSS colours of a palette C x 3, shifted so that all can be seen on white and on black."""
     lifted = 40 + np.asarray(palette, float) * 0.75
     return [f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in lifted]
 
@@ -50,7 +50,7 @@ def units_by_place(
         x=names, y=totals, text=totals, mode="text", textposition="top center", showlegend=False, hoverinfo="skip"
     )
     figure.update_layout(barmode="stack", legend={"traceorder": "normal", "font": {"size": TEXT_SIZE - 1}})
-    broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # upright beside each other
+    broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # short enough to stand upright
     figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken, tickangle=0)
     figure.update_yaxes(title="interpretable units", range=[0, max(1, totals.max()) * 1.12])
     return _finish(figure, 360)
@@ -66,7 +66,7 @@ def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> g
     figure.data[0].hovertemplate = "%{x:.3g}: %{y:.3g}%<extra></extra>"
     figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=f"level {level:.3g}")
     figure.update_annotations(yshift=14)
-    figure.update_xaxes(title="value of the enlarged map (outer bins hold everything beyond)")
+    figure.update_xaxes(title="value of the upsampled map (outer bins hold everything beyond)")
     figure.update_yaxes(title="pixels", type="log", ticksuffix="%", dtick=1)
     figure.update_layout(bargap=0)
     return _finish(figure, 270)
@@ -76,11 +76,11 @@ def unit_ious(
     iou: np.ndarray, ceiling: np.ndarray, concepts: Sequence[str], interval: tuple[float, float] | None, best: int
 ) -> go.Figure:
     """A unit's IoU with every concept (C each, index 0 left out) below the ceiling that its lit share sets."""
-    order = [c for c in np.argsort(-iou, kind="stable") if c > 0]
+    order = [int(c) for c in np.argsort(-iou, kind="stable") if c > 0]
     names = [concepts[c] for c in order]
     figure = go.Figure()
     figure.add_bar(
-        x=names, y=ceiling[order], marker_color=CEILING, opacity=0.3, name="ceiling: lit and concept's share"
+        x=names, y=ceiling[order], marker_color=CEILING, opacity=0.3, name="ceiling at this share of lit pixels"
     )
     figure.add_bar(
         x=names,
@@ -142,7 +142,7 @@ def unit_scatter(
 ) -> go.Figure:
     """All units of a layer by IoU and IQR of their best concept, with the borders of what counts as interpretable."""
     figure = go.Figure()
-    for mask, colour, name in ((interpretable, BAR, "interpretable"), (~interpretable, QUIET, "not")):
+    for mask, colour, name in ((interpretable, BAR, "interpretable"), (~interpretable, QUIET, "not interpretable")):
         where = np.flatnonzero(mask)
         figure.add_scatter(
             x=iou[where],
@@ -150,7 +150,7 @@ def unit_scatter(
             mode="markers",
             name=name,
             marker={"color": colour, "size": 8},
-            text=[f"unit {u}: {names[u]}" for u in where],
+            text=[f"unit {u}: {names[u]}" for u in where.tolist()],
             hovertemplate="%{text}<br>IoU %{x:.3f}, IQR %{y:.3f}<extra></extra>",
         )
     figure.add_vline(x=limits[0], line={"color": CEILING, "dash": "dot"})

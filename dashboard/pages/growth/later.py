@@ -3,13 +3,9 @@
 Plotly's JavaScript takes the browser a second, and would delay the picture.
 """
 
-import streamlit as st
+from dashboard.shared.browser import component
 
-from dashboard.shared.browser import load
-
-_later = st.components.v2.component(
-    "lab_later", html="<span></span>", js=load("pages/growth/later.js"), isolate_styles=False
-)
+_later = component("lab_later", "pages/growth/later.js", html="<span></span>")
 
 
 def shown(selector: str, key: str) -> bool:

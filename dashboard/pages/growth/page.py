@@ -17,6 +17,7 @@ from dashboard.pages.growth.runs import (
 from dashboard.pages.growth.track import Track
 from dashboard.pages.growth.view import early_view, growth_view, schedules_view
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from pgan_core import CheckpointError
@@ -58,12 +59,11 @@ def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
         del st.session_state["growth_pictures"]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         ways = [FINAL, SNAPSHOTS] if has_stages else [FINAL]
-        shared = {"bind": "query-params", "label_visibility": "collapsed", "required": True}
-        way = st.segmented_control("Shown as", ways, default=FINAL, key="growth_way", **shared)
+        way = st.segmented_control("Shown as", ways, default=FINAL, key="growth_way", required=True, **BARE)
         st.space("small")
         st.markdown("Pictures", width="content")
         default = default_count(resolution)
-        count = st.segmented_control("Pictures", counts, default=default, key="growth_pictures", **shared)
+        count = st.segmented_control("Pictures", counts, default=default, key="growth_pictures", required=True, **BARE)
     return way, round(count**0.5)
 
 
@@ -113,7 +113,7 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
         return  # two files that share no size
     chart(figures.picture_costs(costs), key="growth_picture_costs")
     small, large = min(costs), max(costs)
-    both = run == OFFICIAL or model.discriminator
+    both = run == OFFICIAL or "discriminator" in model.networks
     networks = "both networks together" if both else "the generator (the file holds no discriminator)"
     held = {size: thousands(pictures_that_fit([costs[size]], GPU_MEMORY)) for size in (small, large)}
     st.markdown(

@@ -3,14 +3,15 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 
 from dashboard import library, session
 from dashboard.pages.growth.track import Track, final_track, sheet_address, snapshot_track, tile_size
 from dashboard.shared.progress import with_progress
-from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
+from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from pgan_core.costs import Cost, image_cost
 from pgan_core.growth import Schedule, Stage
-from pgan_core.growth_frames import growth_frames, stored_frame
+from pgan_core.growth_frames import GrowthFrame, growth_frames, stored_frame
 from pgan_core.pictures import contact_sheet
 
 WALLS = 6  # grown walls in memory, all browsers together
@@ -37,8 +38,12 @@ def final_growth(
     def work(progress: Callable[[float], None]) -> tuple[Track, list[str]]:
         z, labels = session.inputs(model, seed, columns**2)
         size = tile_size(model.generator.resolution, columns)
-        early = None if first is None else lambda frame: first(sheet_address(contact_sheet(frame.pictures, columns)))
-        frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True, first=early))
+
+        def early(frame: GrowthFrame) -> None:
+            if first is not None:
+                first(sheet_address(contact_sheet(frame.pictures, columns)))
+
+        frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True, first=first and early))
         progress(0.5)
         track = final_track(frames, model.generator.moment(), columns)
         return track, track.addresses()
@@ -53,10 +58,9 @@ def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int
     frames, kimg = [], []
     z, labels = session.inputs(model, seed, columns**2)
     for path, _ in stages:
-        stage = load_checkpoint(path, device=model.device)
         size = tile_size(model.generator.resolution, columns)
-        frames.append(stored_frame(stage.generator.prepared(), z, labels, size=size, native=True))
-        kimg.append(stage.info["metadata"]["kimg"])
+        frames.append(stored_frame(library.snapshot(path, model.device).prepared(), z, labels, size=size, native=True))
+        kimg.append(library.kimg(Path(path)))
     track = snapshot_track(frames, kimg, columns, run_schedule(model))
     return track, track.addresses()
 
@@ -90,7 +94,7 @@ def picture_costs(model: session.Model | None) -> dict[int, Cost]:
     if model is None:
         networks = [Generator(GeneratorConfig()), Discriminator(DiscriminatorConfig())]
     else:
-        networks = [network for network in (model.generator, model.discriminator) if network is not None]
+        networks = list(model.networks.values())
     sizes = set.intersection(*(set(network.resolutions) for network in networks))
     return {size: sum((image_cost(network, size) for network in networks), Cost(0, 0)) for size in sorted(sizes)}
 
@@ -100,6 +104,6 @@ def prepare() -> None:
     with contextlib.suppress(CheckpointError, ValueError, OSError, StopIteration):  # the page says what is wrong
         name, path = next(iter(library.models().items()))
         model = session.open_model(name, path, session.devices()[-1])
-        if model.generator is not None:
-            final_growth(model, 0, round(default_count(model.generator.resolution) ** 0.5))
+        if "generator" in model.networks:
+            final_growth(model, session.DEFAULT_SEED, round(default_count(model.generator.resolution) ** 0.5))
             picture_costs(model)

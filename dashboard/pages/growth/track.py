@@ -66,7 +66,7 @@ class Track:
 
 
 def sheet_address(sheet: np.ndarray) -> str:
-    """A sheet as a data: address; small ones without loss, for lossy colours would blur their large pixels."""
+    """A sheet as a data: address; small ones without loss, because lossy colours would blur their large pixels."""
     return data_uri(sheet, "WEBP", **(EXACT if len(sheet) < LOSSY_FROM else LOSSY))
 
 
@@ -126,9 +126,7 @@ def snapshot_track(
     """Snapshots of a run (from `stored_frame`, oldest first) after so many kimg, every one at its own moment."""
     sheets: list[np.ndarray] = []
 
-    def add(pictures: np.ndarray | None) -> int | None:
-        if pictures is None:
-            return None
+    def add(pictures: np.ndarray) -> int:
         sheets.append(contact_sheet(pictures, columns))
         return len(sheets) - 1
 
@@ -140,8 +138,8 @@ def snapshot_track(
             add(frame.pictures),
             frame.resolution,
             frame.alpha,
-            add(frame.old),
-            add(frame.new),
+            None if frame.old is None else add(frame.old),
+            None if frame.new is None else add(frame.new),
             f"snapshot after {after:,.0f} kimg".replace(",", "\u202f"),
         )
         for frame, after in zip(frames, kimg, strict=True)

@@ -16,12 +16,12 @@ MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> go.Figure:
     """Measured standard deviation by layer as markers, theory as lines; activations left, gradients right, log axes."""
     chart = make_subplots(1, 2, subplot_titles=["Activations, forward", "Gradients, backward"], horizontal_spacing=0.08)
+    layers = np.arange(1, len(next(iter(runs.values())).activation_std) + 1)
     for i, (key, run) in enumerate(runs.items()):
         # two strategies of one scale coincide: the later one is drawn larger and open around the earlier
         style = {"color": COLORS[i % len(COLORS)], "symbol": MARKERS[i % len(MARKERS)], "size": 8}
         if key == "equalized":
             style |= {"symbol": "circle-open", "size": 13, "line": {"width": 2}}
-        layers = np.arange(1, len(run.activation_std) + 1)
         curves = [
             (run.activation_std, run.theory_activation_std),
             (run.gradient_std, run.theory_gradient_std),

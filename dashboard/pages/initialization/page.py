@@ -11,6 +11,7 @@ import torch
 from dashboard import session
 from dashboard.pages.initialization import figures
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BOUND
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.progress import with_progress
@@ -69,22 +70,21 @@ def preset_buttons() -> Preset:
 
 
 def network_controls(seed: int) -> tuple[PlainNetwork, float | None, str]:
-    """Depth, width, non-linearity, a standard deviation of one's own, and what the histograms show."""
-    bound = {"bind": "query-params"}
+    """Depth, width, non-linearity, a custom standard deviation, and what the histograms show."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        layers = st.slider("Layers", 1, 30, 10, key="initialization_depth", width=130, **bound)
-        units = st.select_slider("Width", WIDTHS, 500, key="initialization_width", width=120, **bound)
+        layers = st.slider("Layers", 1, 30, 10, key="initialization_depth", width=130, **BOUND)
+        units = st.select_slider("Width", WIDTHS, 500, key="initialization_width", width=120, **BOUND)
         kind = st.segmented_control(
             "Non-linearity", list(NONLINEARITIES), default=PRESETS[0].nonlinearity, required=True,
-            format_func=lambda key: NONLINEARITIES[key].name, key="initialization_nonlinearity", **bound,
+            format_func=lambda key: NONLINEARITIES[key].name, key="initialization_nonlinearity", **BOUND,
         )  # fmt: skip
         custom = st.number_input(
             "Own std. dev.", 0.0, 100.0, value=None, step=0.01, format="%.4g", placeholder="none", width=125,
-            key="initialization_std", on_change=std_changed, **bound,
+            key="initialization_std", on_change=std_changed, **BOUND,
         )  # fmt: skip
         what = st.segmented_control(
             "Histograms of", ["activations", "gradients"], default="activations", required=True,
-            key="initialization_what", **bound,
+            key="initialization_what", **BOUND,
         )  # fmt: skip
     return PlainNetwork(layers, units, kind, seed=seed), custom or None, what
 
@@ -169,13 +169,12 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
     """The same strategies on the loaded configuration, freshly initialized."""
     st.subheader("The same experiment on PGGAN's generator")
     sizes = list(model.generator.config.sizes)
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         size = st.select_slider(
-            "Grown to", sizes, quick_size(model.generator, sizes), key="initialization_resolution", width=320, **bound
+            "Grown to", sizes, quick_size(model.generator, sizes), key="initialization_resolution", width=320, **BOUND
         )
         norm = st.segmented_control(
-            "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **bound
+            "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **BOUND
         )
     z, labels = session.inputs(model, seed, 2)
     config = grown_to(model.generator.config, size)
@@ -242,11 +241,10 @@ def speed_section(seed: int) -> None:
     """Adam on three ways to store the same weights. Each run of this part does 25 steps, shows them, and runs again."""
     whole_page = st.session_state.pop("initialization_whole_page", False)
     st.subheader("Why scale at run time?")
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
-        st.select_slider("Learning rate", rates, 1e-3, key="initialization_rate", width=280, **bound)
-        st.select_slider("Steps", [100, 200, 300, 500], 200, key="initialization_count", width=220, **bound)
+        st.select_slider("Learning rate", rates, 1e-3, key="initialization_rate", width=280, **BOUND)
+        st.select_slider("Steps", [100, 200, 300, 500], 200, key="initialization_count", width=220, **BOUND)
         st.button(
             "Train", icon=":material/play_arrow:", type="primary", key="initialization_train", on_click=start_training,
             args=(seed,),
@@ -275,11 +273,11 @@ def speed_section(seed: int) -> None:
     )
 
 
-model = session.model("none")
+model = session.model(needs_generator=False)
 header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
-if model.generator is not None:
+if "generator" in model.networks:
     generator_section(model, session.seed(), custom_std)
 st.session_state["initialization_whole_page"] = True  # a fragment may rerun itself only when it runs alone
 speed_section(session.seed())

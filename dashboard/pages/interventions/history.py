@@ -1,4 +1,4 @@
-"""The edits that a viewer made: a list with a place in it for undo and redo, kept in the session and in the link."""
+"""The edits that a viewer made: a list with a position for undo and redo, kept in the session and in the link."""
 
 import base64
 import binascii
@@ -38,7 +38,7 @@ class History:
     def add(self, layer: str, edit: Edit) -> None:
         """Apply one more edit; what was undone before is forgotten."""
         if self.at >= MAX_STEPS:
-            raise EditError(f"there are {MAX_STEPS} edits already; reset, or undo some")
+            raise EditError(f"there are {MAX_STEPS} edits already; undo some, or reset")
         self.steps = [*self.applied, (layer, edit)]
         self.at += 1
 
@@ -53,7 +53,7 @@ class History:
 
 
 def history(model: session.Model) -> History:
-    """This viewer's edits for a model; another model begins anew, or with what its link carries."""
+    """This viewer's edits for a model; another model begins with none, or with those of its link."""
     kept = st.session_state.get(STATE)
     if kept is None or kept.identity != model.file_identity:
         text = st.query_params.get(LINK) if kept is None else None
@@ -76,14 +76,14 @@ def checked(model: session.Model, edits: dict[str, list[Edit]]) -> dict[str, lis
         for edit in todo:
             count = width if edit.units is None else len(edit.units)
             if edit.value is not None and edit.value.dim() > 1 and edit.value.shape != (count, side, side):
-                raise EditError(f"what is copied into {layer} has {side} x {side} cells a unit")
+                raise EditError(f"a copy into {layer} needs {side} x {side} cells per unit")
         if any(unit >= width for edit in todo for unit in edit.units or ()):
-            raise EditError(f"{layer} has the units 0 to {width - 1} only")
+            raise EditError(f"{layer} has only the units 0 to {width - 1}")
     return edits
 
 
 def share(kept: History) -> bool:
-    """Put what is applied into the address; False where it is too long for one."""
+    """Put the applied edits into the address; False where they are too long for one."""
     text = pack(kept.edits()) if kept.at else ""
     if text and len(text) <= MAX_LINK:
         st.query_params[LINK] = text

@@ -10,6 +10,7 @@ from dashboard.pages.latents.key_points import KeyPoints
 from dashboard.pages.latents.points import keep
 from dashboard.pages.latents.runs import Look, pictures
 from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box
 from dashboard.shared.progress import with_progress
@@ -122,21 +123,20 @@ def strips(
 
 def controls(model: session.Model) -> tuple[str, str, bool]:
     """Where directions come from, at which layer, and whether they are made orthogonal."""
-    bound, plain = {"bind": "query-params"}, {"label_visibility": "collapsed"}
     source = st.segmented_control(
-        "Source", SOURCES, default=SOURCES[0], key="latents_source", required=True, **plain, **bound
+        "Source", SOURCES, default=SOURCES[0], key="latents_source", required=True, **BARE
     )  # fmt: skip
     layer = ""
     if source == "GANSpace":
         names = model.generator.layer_names
         layer = st.selectbox(
-            "Layer", names, min(3, len(names) - 1), key="latents_layer", width=140, **plain, **bound
+            "Layer", names, min(3, len(names) - 1), key="latents_layer", width=140, **BARE
         )  # fmt: skip
     orthogonal = st.toggle(
         "Orthogonal",
         key="latents_orthogonal",
         help="Remove from each direction what it shares with those above it",
-        **bound,
+        **BOUND,
     )
     return source, layer, orthogonal
 

@@ -9,18 +9,15 @@ import torch
 from torch import Tensor
 
 from dashboard.pages.latents.sprites import Sheet
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 from pgan_core.directions import Directions
 
 REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
 
-_component = st.components.v2.component(
-    "lab_directions",
-    html=load("pages/latents/directions.html"),
-    css=load("pages/latents/directions.css"),
-    js=load("shared/whole.js", "pages/latents/directions.js"),
-    isolate_styles=False,
-)
+_component = component(
+    "lab_directions", "pages/latents/directions.html", "pages/latents/directions.css",
+    "shared/whole.js", "pages/latents/directions.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,17 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.pages.latents.sprites import Sheet
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 from pgan_core.latent_points import NUMBERS
 from pgan_core.latents import MAX_SEED
 
 LEAST, MOST = 2, 12
 PIN = "!"
 
-_component = st.components.v2.component(
-    "lab_latent_points",
-    html=load("pages/latents/latent_points.html"),
-    css=load("pages/latents/latent_points.css"),
-    js=load("pages/latents/latent_points.js"),
-    isolate_styles=False,
-)
+_component = component(
+    "lab_latent_points", "pages/latents/latent_points.html", "pages/latents/latent_points.css",
+    "pages/latents/latent_points.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -137,9 +137,10 @@ def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
             "Roll", icon=":material/casino:", on_click=roll_all, key="latents_roll", width="stretch",
             help="New seeds for all points that are not pinned",
         )  # fmt: skip
-        shut = {"on_change": "rerun", "key": "latents_pick"}  # the wall is drawn only when it is opened
-        with left.popover("Pick", icon=":material/grid_view:", width="stretch", **shut) as pick:
-            if pick.open:
+        with left.popover(
+            "Pick", icon=":material/grid_view:", width="stretch", on_change="rerun", key="latents_pick"
+        ) as pick:
+            if pick.open:  # else nothing is drawn for it
                 candidates(model, points, look)
         with right.popover("Edit", icon=":material/edit:", width="stretch"):
             edit(points, latent_dim)

@@ -150,13 +150,13 @@ def travel(model: session.Model, recipe: WalkRecipe, look: Look) -> dict[str, np
 
 def perceptual(model: session.Model, film: Film, recipe: WalkRecipe, look: Look) -> np.ndarray | None:
     """The perceptual distance from frame to frame by the model's own discriminator; None where it cannot judge."""
-    discriminator = model.discriminator
+    discriminator = model.networks.get("discriminator")
     known = discriminator is not None and look.resolution in discriminator.resolutions
     if not known or look.resolution <= 4 or recipe.frames < 2:
         return None
     return with_progress(
         ("perceptual", model.identity, recipe, look),
-        lambda progress: perceptual_steps(discriminator, film.frames, progress=progress),
+        lambda progress: perceptual_steps(model.discriminator, film.frames, progress=progress),
         "Comparing neighbouring frames",
         entries=64,
     )

@@ -21,6 +21,7 @@ from dashboard.pages.latents.runs import (
 )
 from dashboard.pages.latents.walk_view import FPS, Curve, Place, walk_view
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box
 from pgan_core.latents import norms_and_angles
@@ -51,20 +52,19 @@ NOT_NORMALISED = "This network does not normalise its latents, so their length c
 
 def walk_controls(model: session.Model, points: KeyPoints, look: Look) -> tuple[WalkRecipe, str]:
     """The walk, and what is shown beside it: LERP, NOTHING or a layer's name."""
-    bound = {"bind": "query-params", "label_visibility": "collapsed"}
-    kind = st.segmented_control("Path", list(KINDS), default="Key points", key="latents_kind", required=True, **bound)
+    kind = st.segmented_control("Path", list(KINDS), default="Key points", key="latents_kind", required=True, **BARE)
     frames = st.number_input(
-        "Frames", 1, 10**6, 120, 30, key="latents_frames", width=125, icon=":material/movie:", **bound,
+        "Frames", 1, 10**6, 120, 30, key="latents_frames", width=125, icon=":material/movie:", **BARE,
     )  # fmt: skip
     closed, smooth, degrees = True, 30, 30
     if kind == "Key points":
-        closed = st.toggle("Closed", True, key="latents_loop", help="Back to the first point", bind="query-params")
+        closed = st.toggle("Closed", True, key="latents_loop", help="Back to the first point", **BOUND)
     elif kind == "Random":
-        smooth = st.slider("Smoothing", 5, 90, 30, 5, format="%d frames", key="latents_smooth", width=120, **bound)
+        smooth = st.slider("Smoothing", 5, 90, 30, 5, format="%d frames", key="latents_smooth", width=120, **BARE)
     else:
-        degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=120, **bound)
+        degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=120, **BARE)
     offered = [LERP, NOTHING] if kind == "Key points" else [NOTHING]
-    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=160, **bound)
+    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=160, **BARE)
     texts = points.texts if kind != "Circle" else (points.texts[points.chosen],)
     recipe = WalkRecipe(
         KINDS[kind], texts, int(frames), closed, "slerp", float(smooth), float(np.deg2rad(degrees)), session.seed(),

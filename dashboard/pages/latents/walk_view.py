@@ -4,22 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import streamlit as st
 
 from dashboard.pages.latents.sprites import Sheet
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 
 FPS = 30
 SPEEDS, MODES = ("0.125", "0.25", "0.5", "1", "2", "4"), ("once", "loop", "ping-pong")
 COLOURS = ("#2f7dd1", "#e07b1a")  # of the theme's chart colours
 
-_component = st.components.v2.component(
-    "lab_walk",
-    html=load("pages/latents/walk.html"),
-    css=load("shared/player.css", "pages/latents/walk.css"),
-    js=load("shared/whole.js", "shared/player.js", "pages/latents/walk.js"),
-    isolate_styles=False,
-)
+_component = component(
+    "lab_walk", "pages/latents/walk.html", "shared/player.css",
+    "pages/latents/walk.css", "shared/whole.js", "shared/player.js", "pages/latents/walk.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

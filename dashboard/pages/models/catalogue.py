@@ -121,6 +121,8 @@ def fetch(release: Release, progress: Callable[[int, int], None] = lambda done, 
 
     Raises CheckpointError, one sentence, where it cannot be downloaded.
     """
+    if release.url is None:
+        raise CheckpointError(f"{release.name} has no public address")
     try:
         with urllib.request.urlopen(release.url, timeout=30) as answer:
             total = int(answer.headers.get("Content-Length") or 0)

@@ -57,9 +57,9 @@ def _draw(model: session.Model, seed: int, progress: Callable[[float], None]) ->
 
 def _scores(model: session.Model, images: torch.Tensor, labels: torch.Tensor | None) -> str:
     """Mean scores of the pictures and of the same ones with shuffled pixels; empty where there is no discriminator."""
-    judge = model.discriminator
-    if judge is None:
+    if "discriminator" not in model.networks:
         return ""
+    judge = model.discriminator
     labels = labels if judge.embedding is not None else None
     size, alpha = model.generator.moment()
     try:
@@ -78,7 +78,7 @@ def parity(model: session.Model, expected: str, changed: int) -> list[Agreement]
 def self_check(model: session.Model) -> None:
     """Samples, their statistics, parity where numbers are known, and what looks odd."""
     statistics = None
-    if model.generator is None:
+    if "generator" not in model.networks:
         st.info("The file holds a discriminator only. Join it with its generator's file to see pictures.")
     else:
         drawn = samples(model, session.seed())

@@ -1,7 +1,9 @@
 """Models: which network is in this file, and is it read correctly?"""
 
+import math
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -12,16 +14,10 @@ from dashboard.pages.models.check import self_check
 from dashboard.shared.page import header, plain
 from pgan_core import CheckpointError
 from pgan_core.checkpoints.conversion import convert
+from pgan_core.checkpoints.reader_options import READER_OPTIONS, ReaderOption
 
 UNREADABLE = (CheckpointError, ValueError, OSError)
 AS_STORED = "as stored"
-CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> its values
-    "weights": ("ema", "raw"),
-    "output": ("linear", "tanh", "clamp"),
-    "score": ("linear", "sigmoid"),
-    "normalize_latents": (True, False),
-    "fused": (True, False),
-}
 
 
 # ---- choosing ----------------------------------------------------------------------------------------------------
@@ -29,7 +25,7 @@ CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> it
 
 def choose_section() -> None:
     """Choose a model of this server, one used before, one joined from two files, or an upload."""
-    names, current = list(session.offered()), st.session_state.get("model")
+    names, current = list(session.offered()), st.session_state.get("model", "")
     tries = st.session_state.get("models_tries", 0)  # a refused partner must not stay chosen
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -82,7 +78,7 @@ def open_new(name: str) -> None:
 
 def refuse(sentence: str) -> None:
     """Say why something was refused, until another model is chosen. Reruns the page."""
-    st.session_state["models_refused"] = (st.session_state.get("model"), sentence)
+    st.session_state["models_refused"] = (st.session_state.get("model", ""), sentence)
     st.rerun()
 
 
@@ -94,25 +90,24 @@ def options_section(model: session.Model) -> None:
     st.subheader("What the file leaves open")
     said = dict(model.options)
     with st.form(f"models_options_{model.file_identity}", border=False):
-        columns = st.columns(len(CHOICES) + 2)
-        chosen = {}
-        for column, (name, values) in zip(columns, CHOICES.items(), strict=False):
-            shown = [AS_STORED, *values]
-            at = shown.index(said[name]) if name in said else 0
-            chosen[name] = column.selectbox(
-                name.replace("_", " "), shown, at, key=f"models_{name}_{model.file_identity}"
-            )
-        stored = {"value": None, "placeholder": AS_STORED}
-        group = columns[-2].number_input(
-            "stddev group", 0, None, **stored | {"value": said.get("stddev_group")}, help="0: the whole batch"
-        )
-        alpha = columns[-1].number_input(
-            "alpha", 0.0, 1.0, **stored | {"value": said.get("alpha")}, help="Weight of the newer resolution"
-        )
+        columns, told = st.columns(len(READER_OPTIONS)), {}
+        for column, (name, option) in zip(columns, READER_OPTIONS.items(), strict=True):
+            with column:
+                told[name] = option_control(name, option, said.get(name), f"models_{name}_{model.file_identity}")
         if st.form_submit_button("Apply", icon=":material/refresh:", help="Read the file again with these options"):
-            told = {name: value for name, value in chosen.items() if value != AS_STORED}
-            told |= {name: v for name, v in (("stddev_group", group), ("alpha", alpha)) if v is not None}
-            read_again(model, told)
+            read_again(model, {name: value for name, value in told.items() if value is not None})
+
+
+def option_control(name: str, option: ReaderOption, said: Any, key: str) -> Any:
+    """The control of one option; None where it says nothing."""
+    label = name.replace("_", " ")
+    if option.values:
+        shown = [AS_STORED, *option.values]
+        at = shown.index(said) if said in shown else 0
+        chosen = st.selectbox(label, shown, at, help=option.meaning, key=key)
+        return None if chosen == AS_STORED else chosen
+    most = None if math.isinf(option.most) else option.kind(option.most)
+    return st.number_input(label, option.kind(0), most, said, placeholder=AS_STORED, help=option.meaning, key=key)
 
 
 def read_again(model: session.Model, told: dict) -> None:
@@ -186,8 +181,12 @@ def fetch(release: catalogue.Release) -> None:
     """Download one file, say what it is, and open it."""
     st.session_state.pop("models_fetched", None)
     bar = st.progress(0.0, text=f"Downloading {release.url}")
+
+    def show(done: int, total: int) -> None:
+        bar.progress(min(1.0, done / max(total, done)))
+
     try:
-        fetched = catalogue.fetch(release, lambda done, total: bar.progress(min(1.0, done / max(total, done))))
+        fetched = catalogue.fetch(release, show)
     except CheckpointError as error:
         st.error(plain(error))
         return
@@ -201,8 +200,8 @@ def fetch(release: catalogue.Release) -> None:
 
 header("Which network is in this file, and is it read correctly?")
 choose_section()
-name = st.session_state.get("model")
-refused_beside, sentence = st.session_state.get("models_refused", (None, ""))
+name = st.session_state.get("model", "")
+refused_beside, sentence = st.session_state.get("models_refused", ("", ""))
 if sentence and refused_beside == name:
     st.error(plain(sentence))
 try:

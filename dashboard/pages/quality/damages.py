@@ -12,7 +12,8 @@ from dashboard.pages.quality.spoil import add_noise, blur, collapse, shift_colou
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.progress import with_progress
-from pgan_core.metrics import inception_score, ms_ssim_of_pairs, sliced_wasserstein
+from pgan_core.metrics import METRICS, Sets, inception_score
+from pgan_core.metrics import measure as measure_sets
 from pgan_core.metrics.inception import thumbnail_classifier
 
 COUNT, SIZE = 128, 64  # real scenes; enough to see what moves, quick enough to play with
@@ -94,7 +95,7 @@ def measured(chosen: Damage, strength: float) -> tuple[list[str], np.ndarray]:
     jobs = [None, *((damage, strength if damage is chosen else damage.default) for damage in DAMAGES)]
     answers = []
     for job in jobs:
-        key = ("quality-damage", job and job[0].name, job and job[1])
+        key = ("quality-damage", tuple(METRICS), job and job[0].name, job and job[1])
         label = f"Measuring: {job[0].name.lower()}" if job else "Measuring the untouched set"
         answers.append(with_progress(key, lambda progress, job=job: measure(job, progress), label))
     return list(answers[0]), np.array([list(answer.values()) for answer in answers])
@@ -105,10 +106,9 @@ def measure(job: tuple[Damage, float] | None, progress) -> dict[str, float]:
     real, pictures = (sources.pictures(sources.TOWN, SIZE, COUNT, role) for role in (sources.REAL, sources.AGAIN))
     if job:
         pictures = job[0].apply(pictures, job[1])
-    distance = sliced_wasserstein(real, pictures, progress=progress)
-    named = {f"Distance<br>{figures.level_name(level)}": value for level, value in distance.items()}
-    classify = thumbnail_classifier(real)
-    return named | {
-        "MS-SSIM<br>of pairs": float(ms_ssim_of_pairs(pictures).mean()),
-        "Inception<br>score": inception_score(classify(pictures), 1)[0],
-    }
+    named = {}
+    for key, found in measure_sets(Sets(real, pictures, progress=progress)).items():
+        short, value = METRICS[key].short, found.generated
+        levels = value if isinstance(value, dict) else {"": value}
+        named |= {f"{short}<br>{figures.level_name(level)}": number for level, number in levels.items()}
+    return named | {"Inception<br>score": inception_score(thumbnail_classifier(real)(pictures), 1)[0]}

@@ -32,7 +32,7 @@ class Operation:
         str  # "input", "conv", "deconv", "dense", "up", "pool", "reshape", "concat", "add", a norm, an activation, ...
     )
     line: int  # 1 is the first
-    shape: Shape | None = None  # of an input or a reshape
+    shape: Shape = (0, 0, 0)  # of an input or a reshape
     features: int = 0
     kernel: tuple[int, int] = (3, 3)  # height, width
     stride: int = 1
@@ -64,7 +64,8 @@ def padding(op: Operation) -> tuple[int, int]:
     """Zeros added at each border (rows, columns): `pad`, or half of what the dilated kernel spans."""
     if op.pad is not None:
         return op.pad, op.pad
-    return tuple(op.dilation * (k - 1) // 2 for k in op.kernel)
+    height, width = op.kernel
+    return op.dilation * (height - 1) // 2, op.dilation * (width - 1) // 2
 
 
 def deconv_padding(op: Operation) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -76,7 +77,7 @@ def deconv_padding(op: Operation) -> tuple[tuple[int, int], tuple[int, int]]:
         over = op.dilation * (k - 1) + 1 - op.stride  # pixels too many without padding
         crop.append(max(0, -(-over // 2)) if op.stride > 1 or op.dilation > 1 else over // 2)
         extra.append(0 if op.stride == op.dilation == 1 else 2 * crop[-1] - over)
-    return tuple(crop), tuple(extra)
+    return (crop[0], crop[1]), (extra[0], extra[1])
 
 
 def place(op: Operation, entering: Shape, named: dict[str, Shape]) -> Layer:
@@ -100,13 +101,9 @@ def _leaving(op: Operation, entering: Shape, named: dict[str, Shape]) -> Shape:
         case "input":
             return op.shape
         case "conv":
-            return op.features, *(_shrunk(n, op, axis) for axis, n in enumerate((h, w)))
+            return op.features, _shrunk(h, op, 0), _shrunk(w, op, 1)
         case "deconv":
-            (crop, extra) = deconv_padding(op)
-            return op.features, *(
-                (n - 1) * op.stride - 2 * crop[i] + op.dilation * (op.kernel[i] - 1) + 1 + extra[i]
-                for i, n in enumerate((h, w))
-            )
+            return op.features, _grown(h, op, 0), _grown(w, op, 1)
         case "dense":
             return op.features, 1, 1
         case "up":
@@ -121,13 +118,18 @@ def _leaving(op: Operation, entering: Shape, named: dict[str, Shape]) -> Shape:
             return _reshaped(op, entering)
         case "concat" | "add":
             return _joined(op, entering, named)
-        case "groupnorm" if c % int(op.number or 1):
-            raise ShapeError(f"found {int(op.number)} groups for {c} feature maps; expected a divisor of {c}")
+        case "groupnorm" if c % (groups := int(op.number or 1)):
+            raise ShapeError(f"found {groups} groups for {c} feature maps; expected a divisor of {c}")
     return entering
 
 
 def _shrunk(n: int, op: Operation, axis: int) -> int:
     return (n + 2 * padding(op)[axis] - op.dilation * (op.kernel[axis] - 1) - 1) // op.stride + 1
+
+
+def _grown(n: int, op: Operation, axis: int) -> int:
+    crop, extra = (amounts[axis] for amounts in deconv_padding(op))
+    return (n - 1) * op.stride - 2 * crop + op.dilation * (op.kernel[axis] - 1) + 1 + extra
 
 
 def _reshaped(op: Operation, entering: Shape) -> Shape:

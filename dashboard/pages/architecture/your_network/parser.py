@@ -225,14 +225,15 @@ def _options(operation: Operation, tokens: list[str]) -> tuple[Operation, list[s
 def _scaled(line: int, word: str, tokens: list[str]) -> tuple[Operation, list[str]]:
     mode = OPTIONS[word][0]
     found = re.fullmatch(r"([0-9]{1,3})x?", tokens[0]) if tokens else None
+    scale = int(found[1]) if found else 0
     whole_map = word == "pool" and bool(tokens) and tokens[0] == "global"
-    if not whole_map and not (found and 2 <= int(found[1]) <= 64):
+    if not whole_map and not 2 <= scale <= 64:
         ways = "a factor from 2x to 64x" + (' or "global"' if word == "pool" else "")
         raise LineError(f"found {_quoted(tokens[:1])} after {word}; expected {ways}")
     rest = tokens[1:]
     if rest and rest[0] in OPTIONS[word]:
         mode, *rest = rest
-    return Operation(word, line, scale=0 if whole_map else int(found[1]), mode=mode), rest
+    return Operation(word, line, scale=scale, mode=mode), rest
 
 
 def _shape(word: str, tokens: list[str]) -> Shape:

@@ -8,7 +8,7 @@ NAMES = {"conv": "Conv", "deconv": "Deconv", "flatten": "Flatten", "stddev": "Mi
 
 
 def rows(network: Network) -> list[LayerRow]:
-    """One row a layer, named by its place: 0 is the input."""
+    """One row per layer, named by its place: 0 is the input."""
     return [row(layer, str(i)) for i, layer in enumerate(network.layers)]
 
 

@@ -1,7 +1,6 @@
 """Architecture, "Your network": the text, the drawing and the table beside each other, and what can be saved."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
@@ -11,13 +10,13 @@ from dashboard.pages.architecture.your_network.link import LinkError, pack, unpa
 from dashboard.pages.architecture.your_network.parser import MAX_TEXT, Network, read
 from dashboard.pages.architecture.your_network.presets import PRESETS
 from dashboard.pages.architecture.your_network.rows import rows
+from dashboard.shared.browser import component
 from dashboard.shared.export import export_bar
 from pgan_core.layer_table import short_count, table_cells, table_csv, table_latex, table_markdown
 
 PRESET, LINK, TEXTS = "architecture_preset", "architecture_text", "architecture_texts"
 WIDTHS = {"wide": 33.0, "narrow": 12.0}  # units of a row: the browser shows the one that there is room for
 PAPER_WIDTH = 30.0
-HERE = Path(__file__).parent
 HELP = """
 One block per line; `#` begins a comment. Parts in brackets are optional.
 
@@ -35,13 +34,8 @@ One block per line; `#` begins a comment. Parts in brackets are optional.
 | `reshape 4x4x512`, `flatten`, `dropout 0.5`, `stddev` | `stddev` is the minibatch standard deviation |
 """
 
-_component = st.components.v2.component(
-    "lab_your_network",
-    html=(HERE / "editor.html").read_text(encoding="utf-8"),
-    css=(HERE / "editor.css").read_text(encoding="utf-8"),
-    js=(HERE / "editor.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+HERE = "pages/architecture/your_network"
+_component = component("lab_your_network", f"{HERE}/editor.html", f"{HERE}/editor.css", f"{HERE}/editor.js")
 
 
 @st.fragment

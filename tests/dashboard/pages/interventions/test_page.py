@@ -193,7 +193,7 @@ def test_all_units_copied_everywhere_give_the_other_picture(open_page, dissected
 
     model = session.open_model("run/16x16-end", dissected / "run" / "16x16-end.safetensors")
     every = tuple(range(next(spec.out_features for spec in model.generator.specs if spec.name == "8x8/conv1")))
-    edit = Choice("8x8/conv1", every, "Copy", 1.0, None, None, source=5).edit(model, None)
+    edit = Choice("8x8/conv1", every, "Copy", 1.0, "", None, source=5).edit(model, None)
     found = pictures.pictures(model, (3,), {"8x8/conv1": [edit]})
     assert np.array_equal(found, pictures.before(model, (5,)))
 

@@ -68,7 +68,7 @@ def test_options_do_not_go_over_to_another_model(open_app):
 
 def test_options_that_cannot_be_are_refused_and_taken_back(open_app):
     app = open_app("models", model="ganzoo_fade/checkpoint.pth", read="stddev_group:-3")
-    assert "stddev_group is a number of samples" in app.error[0].value.replace("\\", "")
+    assert "stddev_group is a whole number from 0, not -3" in app.error[0].value.replace("\\", "")
     next(button for button in app.button if button.label == "Read it as stored").click().run()
     assert not app.exception and not app.error and "read" not in app.query_params
 
