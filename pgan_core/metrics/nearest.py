@@ -2,8 +2,8 @@
 
 Two measures, each a root mean square difference in levels of 0..255:
 
-- "pixels": of the pictures as they are. It finds a copy and a blurred copy, but takes one that has moved by two
-  pixels for a stranger: wherever a sharp edge has moved, all of its contrast counts.
+- "pixels": of the pictures as they are. It finds a copy and a blurred copy, but a copy that moved by two pixels
+  counts as far: wherever a sharp edge has moved, all of its contrast counts.
 - "layout": of the pictures smoothed and reduced to 16 x 16 without their mean colour. It is less bound to alignment
   and blind to brightness: the same houses and trees at about the same places are near.
 

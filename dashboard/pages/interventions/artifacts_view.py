@@ -126,7 +126,7 @@ def _trial(model: session.Model, layer: str) -> Trial:
 
 
 def _rank(model: session.Model, layer: str, share) -> ArtifactCosts:
-    return artifact_costs(_trial(model, layer), model.discriminator, progress=lambda k, n: share(k / n))
+    return artifact_costs(_trial(model, layer), model.discriminator, progress=share)
 
 
 def _compare(model: session.Model, layer: str, units: tuple[int, ...], is_town: bool) -> tuple[np.ndarray, Comparison]:

@@ -118,7 +118,7 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
 def _effect(model, choice: Choice, segmenter, pictures: int, share) -> tuple[np.ndarray, ...]:
     """Change, low and high ends (C each), and of random units (draws x C), column 0 left out."""
     trial = trial_of(model, choice, segmenter, pictures)
-    done = effect_table(trial, choice.units, control=min(pictures, 50), progress=lambda k, n: share(k / n))
+    done = effect_table(trial, choice.units, control=min(pictures, 50), progress=share)
     return tuple(array[..., 1:] - 1 for array in (done.left, done.left_low, done.left_high, done.random_left))
 
 
@@ -148,7 +148,7 @@ def _curves(model, choice: Choice, segmenter, pictures: int, is_chosen_too: bool
     lines = {}
     for number, (name, order) in enumerate(orders.items()):
         counts = [k for k in COUNTS if k <= len(order)]
-        tell = lambda k, n, number=number: share((number + k / n) / len(orders))  # noqa: E731
+        tell = lambda part, number=number: share((number + part) / len(orders))  # noqa: E731
         left = ablation_curve(trial, [int(u) for u in order], counts, progress=tell)[:, concept]
         lines[name] = (counts, left.tolist())
     return lines
@@ -163,7 +163,7 @@ def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
 
     def work(share) -> np.ndarray:
         trial = trial_of(model, choice, segmenter, pictures)
-        return average_causal_effect(trial, high_levels(trial), progress=lambda k, n: share(k / n))
+        return average_causal_effect(trial, high_levels(trial), progress=share)
 
     values = with_progress(key, work, "Inserting and ablating each unit")[:, 1:]
     order = clustered(values)
@@ -189,7 +189,7 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
         learn = Trial(model.generator, choice.layer, segmenter, seeds, label=model.label)
         iou = related(choice.dissection, choice.concept, choice.layer)
         concept = segmenter.concepts.index(choice.concept)
-        found = search_units(learn, concept, iou, epochs=EPOCHS, progress=lambda k, n: share(k / n))
+        found = search_units(learn, concept, iou, epochs=EPOCHS, progress=share)
         trial = trial_of(model, choice, segmenter, pictures)
         before = trial.pixels()
         after = [trial.pixels([ablate([int(u) for u in units])]) for units in (found.order[:20], choice.units)]
@@ -221,10 +221,9 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
 
     def work(share) -> ContextTable:
         trial = trial_of(model, choice, segmenter, pictures)
-        tell = lambda k, n: share(k / n)  # noqa: E731
         levels = choice.levels or high_levels(trial)[list(choice.units)].tolist()
         proposal = Proposal(choice.concept, choice.layer, choice.units, "", tuple(levels))
-        return where_it_grows(trial, proposal, stood_at(trial), progress=tell)
+        return where_it_grows(trial, proposal, stood_at(trial), progress=share)
 
     show_context(with_progress(key, work, "Inserting place by place"))
 
