@@ -27,7 +27,9 @@ import streamlit as st
 import torch
 
 from dashboard import library, links
+from dashboard.limits import limits
 from dashboard.shared.page import plain
+from dashboard.shared.progress import queue
 from dashboard.startup import give_back_soon, returned_when_gone
 from dashboard.upload_folders import new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
@@ -38,7 +40,7 @@ from pgan_core.latents import following_seeds, inputs_from_seeds
 DEFAULT_SEED = 28  # of the shipped model: a clear day, bare walls and roof to draw on, and a tree on either side
 BY_SEED = "by seed"  # the class of a seed, unless one is chosen
 RECENT = 6  # models in the list of recently used models
-MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
+MODELS_IN_MEMORY = limits().models_in_memory
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def unload() -> None:
     """
     st.cache_resource.clear()
     st.cache_data.clear()
+    queue().clear()
     give_back_soon()  # by then the calling script has let go of the model
 
 
