@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from torch import Tensor
+
 from dissection import Dissection, dissect
 from dissection.scoring.progress import PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import load_segmenter
-from pgan_core import Generator
+from pgan_core import Discriminator, Generator
+from pgan_core.walks import layer_travel, perceptual_steps, render
 
 Progress = Callable[..., None]  # progress(share, note="")
 PHASES = {"pictures": (0.0, 0.35), "levels": (0.35, 0.35), "scores": (0.7, 0.3)}  # where each begins, and its share
@@ -39,3 +43,21 @@ def dissection(
     )  # fmt: skip
     Spool.discard(work)
     return result
+
+
+def walk_inside(
+    progress: Progress,
+    generator: Generator,
+    discriminator: Discriminator | None,
+    z: Tensor,
+    labels: Tensor | None,
+    resolution: int,
+    alpha: float,
+) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """How far every layer, and the picture in a discriminator's eyes, moves from frame to frame of a walk z, N x D."""
+    prepared, moment = generator.prepared(), {"resolution": resolution, "alpha": alpha}
+    distances = layer_travel(prepared, z, labels, **moment, progress=lambda share: progress(share / 2))
+    if discriminator is None:
+        return distances, None
+    frames = render(prepared, z, labels, **moment)
+    return distances, perceptual_steps(discriminator, frames, progress=lambda share: progress((1 + share) / 2))

@@ -12,7 +12,7 @@ import threading
 import traceback
 from typing import BinaryIO
 
-NICENESS = 10  # a click in the app goes before work that somebody waits for anyway
+NICENESS = 5  # a click in the app goes before work that somebody waits for anyway
 
 
 def main() -> None:
