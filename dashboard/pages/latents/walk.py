@@ -176,8 +176,10 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) 
 def inside_section(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     """Where in the network the walk changes things."""
     st.subheader("Where the change happens")
-    shared = {"key": "latents_inside", "bind": "query-params"}
-    if not st.toggle("Measure every layer along this walk", help="It takes some seconds", **shared):
+    is_asked = st.toggle(
+        "Measure every layer along this walk", key="latents_inside", bind="query-params", help="This takes some seconds"
+    )  # fmt: skip
+    if not is_asked:
         return
     measured = inside(model, recipe, look)
     if measured is None:
