@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 
 RUNS_A_CORE = 2  # under way at once: more than these wait for each other so long that one sees it
-CALM = 60.0  # seconds without such a crowd after which the server counts as free again
+CALM = 120.0  # seconds without such a crowd after which the server counts as free again
 
 
 class Load:
-    """Counts runs; full while more are under way than cores can serve, and for a calm minute after that."""
+    """Counts runs; full while more are under way than cores can serve, and for a while after that."""
 
     def __init__(self, cores: int):
         self.most = RUNS_A_CORE * cores
