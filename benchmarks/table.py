@@ -21,6 +21,7 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "opening": "benchmarks.opening",
     "app": "benchmarks.app_rows",
     "latent_walk": "benchmarks.latent_walk",
+    "class": "benchmarks.classroom",
 }
 PAGE = ROOT / "docs/SPEED.md"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
