@@ -1,15 +1,12 @@
 """The app as people meet it: from `streamlit run` to the first picture, seeds on the screen, memory given back.
 
-    python -m benchmarks.app [--openings 5] [--changes 15] [--json FILE]
+    python -m benchmarks --only app
 
 Starts the app on a free port and looks at it through a real Chromium (`chromium` or Chrome on the PATH), 1280 x 720.
 A picture counts when it is decoded and the frame after it has begun; times of a seed run from the key press to there.
 """
 
-import argparse
 import contextlib
-import json
-import os
 import shutil
 import statistics
 import tempfile
@@ -18,7 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.server import ROOT, App, running_app
+from benchmarks.options import ROOT, Options, Row, seconds
+from benchmarks.server import App, running_app
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 
@@ -171,50 +169,25 @@ def memory(chromium) -> dict:
     return found
 
 
-def measure(openings: int = 5, changes: int = 15) -> dict:
-    """Everything this file measures, as plain numbers. Raises RuntimeError where there is no browser."""
+def measure(options: Options) -> dict:
+    """A few openings and changes: enough for medians. Raises RuntimeError where there is no browser."""
     browser = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     if not browser:
         raise RuntimeError("there is no chromium or google-chrome on the PATH")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
-        load = [os.getloadavg()[0]]
-        found = {"starts": starts(chromium, openings), "seeds": seeds(chromium, changes), "rss_mib": memory(chromium)}
+        found = {"starts": starts(chromium, 3), "seeds": seeds(chromium, 3), "rss_mib": memory(chromium)}
         chromium.close()
-    return found | {"load_before_and_after": [*load, os.getloadavg()[0]], "cpus": len(os.sched_getaffinity(0))}
+    return found
 
 
-def table(found: dict) -> str:
-    """What was measured, against what it should be."""
-    start, memory_ = found["starts"], found["rss_mib"]
-    rows = [
-        ("`streamlit run` to the port", f"{start['port_s']:.1f} s", ""),
-        ("`streamlit run` to the first picture", f"{start['start_s']:.1f} s", "8 s"),
-        ("the server's CPU time until then", f"{start['start_cpu_s']:.1f} s", ""),
-        ("opening the page to the first picture, median", f"{start['open_median_s']:.1f} s", "4 s"),
-        *(
-            (f"seed to picture, {name}: median, worst", f"{t['median_ms']:.0f}, {t['worst_ms']:.0f} ms", "300 ms")
-            for name, t in found["seeds"].items()
-        ),
-        *((f"resident memory, {name}", f"{value:.0f} MiB", "") for name, value in memory_.items()),
+def rows(found: dict) -> list[Row]:
+    """Start, opening, seeds by page, memory."""
+    start, memory = found["starts"], found["rss_mib"]
+    pages = ", ".join(f"{name} {taken['median_ms']:.0f}" for name, taken in found["seeds"].items())
+    return [
+        Row("App: `streamlit run` to the first picture", seconds(start["start_s"])),
+        Row("App: opening the page to the first picture", seconds(start["open_median_s"])),
+        Row("App: seed to picture, median in ms", pages),
+        Row("App: resident memory in MiB", ", ".join(f"{name} {value:.0f}" for name, value in memory.items())),
     ]
-    before, after = found["load_before_and_after"]
-    lines = [f"| {what} | {value} | {goal} |" for what, value, goal in rows]
-    title = f"App, on {found['cpus']} CPUs at a load of {before:.1f} to {after:.1f}"
-    return "\n".join([f"| {title} | Measured | Goal |", "|---|--:|--:|", *lines])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--openings", type=int, default=5)
-    parser.add_argument("--changes", type=int, default=15)
-    parser.add_argument("--json", type=Path, help="where the numbers are written, too")
-    options = parser.parse_args()
-    found = measure(options.openings, options.changes)
-    print(table(found))
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -135,7 +135,8 @@ def concept_direction(latents, scores) -> Directions:
     x = (z / z.norm(dim=1, keepdim=True)).numpy()
     order = _ranks(y)
     model = RidgeCV(alphas=np.logspace(-3, 3, 13)).fit(x, order)
-    vector = torch.from_numpy(model.coef_ / max(np.linalg.norm(model.coef_), 1e-30)).float()
+    slopes = np.asarray(model.coef_)
+    vector = torch.from_numpy(slopes / max(np.linalg.norm(slopes), 1e-30)).float()
     return Directions(vector[None], np.array([max(0.0, model.score(x, order))]), "regression")
 
 

@@ -107,7 +107,7 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
     @property
     def layer_names(self) -> tuple[str, ...]:
         """The points of a full-size walk after their non-linearity, in order, the minibatch-stddev map included."""
-        points = [p for p, _ in self._walk(self.resolution, None) if not p.endswith(":pre")]
+        points = [p for p, _ in self._walk(self.resolution, torch.empty(0)) if not p.endswith(":pre")]
         return tuple(p for p in points if "/from_rgb" not in p or p.startswith(f"{self.resolution}x"))
 
     def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]:
@@ -127,7 +127,9 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
         N x (1 + labels) where the network has label heads; labels (class indices or one-hot) only for projection heads.
         Arrays and tensors on another device are converted; whole numbers (0 to 255) raise ValueError.
         """
-        return self.run(images, labels=labels, resolution=resolution, alpha=alpha).scores
+        scores = self.run(images, labels=labels, resolution=resolution, alpha=alpha).scores
+        assert scores is not None  # without `stop` a walk ends at the score
+        return scores
 
     def run(
         self,
@@ -151,10 +153,10 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
         for name in [*keep, *(start or ())[:1], *filter(None, [stop])]:
             if name not in points:
                 raise ValueError(f"there is no layer {name} on the way from {resolution}x{resolution}")
-        if start is not None:
-            begin = points.index(start[0])
-            walk = [(start[0], lambda _: start[1]), *walk[begin + 1 :]]
         x, features, result = images, None, Verdict()
+        if start is not None:
+            point, x = start
+            walk = [(point, lambda x: x), *walk[points.index(point) + 1 :]]
         for point, step in walk:
             is_side = "/from_rgb" in point and not point.startswith(f"{resolution}x{resolution}/")
             if is_side and point not in keep and point != stop:
@@ -185,7 +187,7 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
 
     # ---- the steps of a walk -------------------------------------------------------------------------------------
 
-    def _walk(self, resolution: int, images: Tensor | None) -> Iterator[tuple[str, Callable]]:
+    def _walk(self, resolution: int, images: Tensor) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
         """The points from ``resolution`` down, each with the step that leads to it from the point before."""
         for spec in self.specs:
             if spec.resolution > resolution:
@@ -196,7 +198,7 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
                 yield spec.name, lambda _, small=small, spec=spec: self._activation(spec, small())
                 continue
             if spec.name == entering_head(self.config) and self.config.stddev is not None:
-                yield "4x4/minibatch_stddev", partial(self._stddev, images)
+                yield "4x4/minibatch_stddev", partial(self._stddev, self.config.stddev, images)
             yield f"{spec.name}:pre", partial(self._pre, spec)
             yield spec.name, partial(self._activation, spec)
 
@@ -209,8 +211,7 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
             return x
         return self._nonlinearity(x)
 
-    def _stddev(self, images: Tensor, x: Tensor) -> Tensor:
-        config = self.config.stddev
+    def _stddev(self, config: StddevConfig, images: Tensor, x: Tensor) -> Tensor:
         if config.source == "image":
             return minibatch_stddev(images, config)[:, :, :1, :1].expand(-1, -1, *x.shape[2:])
         return minibatch_stddev(x, config)
@@ -237,12 +238,14 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
             return downsample(self._activation(spec, self._pre(spec, images)))
         return self._activation(spec, self._small_way_in(spec, images))
 
-    def _scores(self, x: Tensor, features: Tensor, labels: Tensor | None) -> Tensor:
+    def _scores(self, x: Tensor, features: Tensor | None, labels: Tensor | None) -> Tensor:
         if self.embedding is not None:
             if labels is None:
                 raise ValueError(
                     f"this discriminator judges pictures with their label, one of {self.config.projection}"
                 )
+            if features is None:
+                raise ValueError("this discriminator's score needs 4x4/dense0: a walk cannot start after it")
             rows = one_hot(as_tensor(labels, "labels"), self.config.projection).to(features) @ torch.renorm(
                 self.embedding, 2, 0, 1.0
             )

@@ -89,6 +89,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         Numpy arrays, other kinds of numbers and tensors on another device are converted.
         """
         images = self.run(z, labels=labels, resolution=resolution, alpha=alpha).images
+        assert images is not None  # without `stop` a walk ends at the picture
         return upsample(images, self.resolution // images.shape[-1]) if resolution is None else images
 
     def run(
@@ -118,7 +119,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         new, old = rgb_name(resolution), rgb_name(resolution // 2)
         wanted = {new, *keep, stop} | ({old} if alpha < 1 else set())
 
-        x, pictures, result = None, {}, Run()
+        pictures, result = {}, Run()
         if start is None:
             x = self._enter(self._input(z, labels))
         else:
@@ -127,8 +128,8 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
                 raise ValueError(f"a walk to {resolution}x{resolution} cannot start at {start[0]}, a side branch")
             if alpha < 1 and begin > points.index(old):
                 pictures[old] = self._old_branch(z, labels, resolution // 2, edits, start[0])
-            walk[begin] = (start[0], lambda _: self._enter(start[1]))
-            walk = walk[begin:]
+            x = start[1]
+            walk = [(start[0], self._enter), *walk[begin + 1 :]]
         for point, step in walk:
             is_picture = point.endswith("/rgb")
             if is_picture and point not in wanted:
@@ -237,7 +238,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         """A kept activation, in the form that callers get."""
         return x if self.form is None else self.form.kept(x)
 
-    def _input(self, z: Tensor, labels: Tensor | None) -> Tensor:
+    def _input(self, z: Tensor | None, labels: Tensor | None) -> Tensor:
         """Latent and labels to what enters the first layer: concatenated and normalised as the configuration says."""
         config = self.config
         z = z if z is None else as_tensor(z, "latents").to(self.device, self.input_dtype)

@@ -92,6 +92,7 @@ def stored_frame(
     with torch.inference_mode():
         run = generator.run(z, labels=labels, resolution=resolution, alpha=alpha, keep=names)
         branches = [_pictures(generator.blend(None, run.activations[name], 1.0), size) for name in names]
+        assert run.images is not None  # without `stop` a walk ends at the picture
         return GrowthFrame(resolution, alpha, _pictures(run.images, size), *branches)
 
 

@@ -10,6 +10,8 @@ there, so that no more than one layer's activations (before and after the non-li
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -70,7 +72,7 @@ class _Accumulator:
         return PointStatistics(
             self.point,
             self.shape,
-            sum(histograms[1:], histograms[0]),
+            reduce(add, histograms),
             float(mean),
             math.sqrt(max(variance, 0.0)),
             float(max(high.max(), -low.min())),

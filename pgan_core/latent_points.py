@@ -211,4 +211,4 @@ def _json_rows(data: bytes) -> np.ndarray:
     try:
         return np.array(rows, dtype=np.float64)
     except (ValueError, TypeError) as error:
-        raise ValueError("the latents are of different lengths, or are no numbers") from error
+        raise ValueError("the latents are of different lengths, or are not numbers") from error

@@ -35,7 +35,7 @@ class NetworkConfig:
     stored_resolution: int | None = None  # the moment of the fade that the file holds; None: full size
     stored_alpha: float = 1.0  # weight of the newer resolution at that moment
 
-    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {"activation": ("leaky_relu", "relu")}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"activation": ("leaky_relu", "relu")}
 
     def __post_init__(self):
         if not self.channels or self.sizes[-1] != self.resolution:
@@ -198,7 +198,9 @@ def as_tensor(values, what: str) -> Tensor:
     return values
 
 
-def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: int) -> tuple[Tensor, Tensor | None]:
+def split_labels(
+    z: Tensor | None, labels: Tensor | None, latent_dim: int, label_dim: int
+) -> tuple[Tensor, Tensor | None]:
     """Latents N x latent_dim and labels as one-hot N x label_dim (None for an unconditional network).
 
     Accepts latents with the labels already appended, class indices N, and latents with trailing 1 x 1 axes.

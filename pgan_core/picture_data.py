@@ -6,12 +6,14 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from pgan_core.progress import Progress
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 _MEMBER = "images.npy"
@@ -27,9 +29,7 @@ class PictureSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(
-        self, count: int = _BATCH, progress: Callable[[float], None] | None = None, start: int = 0
-    ) -> Iterator[np.ndarray]:
+    def batches(self, count: int = _BATCH, progress: Progress | None = None, start: int = 0) -> Iterator[np.ndarray]:
         """The pictures from place `start` on, uint8 n x 3 x R x R, n at most `count`; progress gets the share done."""
         ...
 
@@ -52,9 +52,7 @@ class StoredPictures:
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def batches(
-        self, count: int = _BATCH, progress: Callable[[float], None] | None = None, start: int = 0
-    ) -> Iterator[np.ndarray]:
+    def batches(self, count: int = _BATCH, progress: Progress | None = None, start: int = 0) -> Iterator[np.ndarray]:
         """See `PictureSource`."""
         for first in range(start, len(self), count):
             end = min(first + count, len(self))

@@ -11,7 +11,7 @@ non-linearity and pixel norm write in place. A prepared generator is a copy of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from pgan_core.fewer_products import DifferenceUpsampling, WinogradConvolution
 from pgan_core.generator_config import GeneratorConfig, GeneratorLayer
-from pgan_core.layers import EqualizedLayer, upsample_kernel
+from pgan_core.layers import EqualizedLayer, LayerDict, upsample_kernel
 
 WIDE_UPSAMPLING = 512  # input features from which fewer products beat the processor's own convolution (benchmarks/)
 WIDE_CONVOLUTION = 96  # likewise, input and output features
@@ -63,7 +63,7 @@ class FoldedLayer(nn.Module):
 
 
 def folded_layers(
-    specs: Sequence[GeneratorLayer], layers: Mapping[str, EqualizedLayer], equalized: bool, dtype: torch.dtype
+    specs: Sequence[GeneratorLayer], layers: LayerDict, equalized: bool, dtype: torch.dtype
 ) -> nn.ModuleDict:
     """A generator's layers by name, each with its constant folded in."""
     return nn.ModuleDict({spec.name: FoldedLayer(spec, layers[spec.name], equalized, dtype) for spec in specs})

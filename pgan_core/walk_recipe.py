@@ -7,7 +7,6 @@ data = walk_file("walk.webm", render(generator, z, labels), z, recipe.settings(m
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -108,6 +107,6 @@ def walk_file(
     return encode_png(contact_sheet(frames[strip_places(len(frames))], STRIP), settings)
 
 
-def strip_places(frames: int) -> Sequence[int]:
+def strip_places(frames: int) -> np.ndarray:
     """The frames of a strip: up to 12, evenly spaced, the first and the last among them."""
     return np.linspace(0, frames - 1, min(STRIP, frames)).round().astype(int)

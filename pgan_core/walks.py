@@ -150,6 +150,7 @@ def layer_travel(
         generator, z, labels, resolution=resolution, alpha=alpha, keep=("latent", *layers), progress=progress
     )  # fmt: skip
     for run in made:
+        assert run.images is not None  # without `stop` a walk ends at the picture
         for name, x in (*run.activations.items(), ("picture", run.images)):
             # a prepared network's maps lie channels-last: in this order they are read as they lie, not copied
             x = (x.permute(0, 2, 3, 1) if x.dim() == 4 else x).flatten(1)
@@ -217,7 +218,7 @@ def perceptual_steps(
         some = images[first : first + batch].to(discriminator.device, memory_format=torch.channels_last)
         with torch.inference_mode():
             run = discriminator.run(some, resolution=size, alpha=1.0, keep=names, stop=names[-1])
-        steps = 0.0
+        steps = torch.zeros((), device=some.device)
         for name in names:
             x = F.normalize(run.activations[name], dim=1)
             joined = torch.cat([last[name], x]) if name in last else x

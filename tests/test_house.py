@@ -31,7 +31,7 @@ FORBIDDEN = {  # pattern of modules -> what none of them may import, by any kind
     r"dashboard\.shared\b": ("dashboard.pages", "dashboard.frame", "dashboard.sidebar"),
     r"dashboard\.(session|library)$": ("dashboard.pages", "dashboard.frame", "dashboard.sidebar"),
     r"dashboard\.pages\.\w+\.figures": ("streamlit",),
-    r"dashboard\.shared\.ridgelines": ("streamlit",),
+    r"dashboard\.shared\.(ridgelines|figure_style)": ("streamlit",),
 }
 
 

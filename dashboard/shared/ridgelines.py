@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from dashboard.shared.figure_style import COLORS
 from pgan_core.histograms import Bins, Histogram
 
 OVERLAP = 1.6  # how far a ridge reaches into the rows above it
-COLORS = ("#2f7dd1", "#e07b1a", "#2a9d6f", "#b4529b", "#8a7a3c", "#6a6fd4")
 
 
 def ridgelines(

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from dissection.effects.proposals import REMOVE, Proposal
 from dissection.result import Dissection
+from pgan_core.checkpoints.native import write_atomically
 
 FORMAT, FILE = "pggan-lab causes 2", "causes.json"
 
@@ -29,24 +30,24 @@ class CausalResultsError(ValueError):
 
 @dataclass(frozen=True)
 class ConceptEffect:
-    """What removing a concept's units does. Shares are of its pixels before; NaN where it does not occur."""
+    """What removing a concept's units does. Shares of its pixels before; NaN where it does not occur."""
 
     layer: str
     units: tuple[int, ...]
-    by: str  # what the units were ordered by
+    by: str  # how the units were ordered
     before: float  # mean pixels a picture
     after: float
     left: float  # share of the concept's pixels that is left
     low: float  # its 95% interval over pictures
     high: float
-    random: tuple[float, ...]  # the same share for every set of random units
-    least: float  # for the least related units
-    others: dict[str, float]  # share left of every other concept
+    random: tuple[float, ...]  # the share that is left for each set of random units
+    least: float  # the same for the least related units
+    others: dict[str, float]  # the share that is left of each other concept
     counts: tuple[int, ...] = ()  # units taken in order, and the share left after them
     curve: tuple[float, ...] = ()
-    chosen_left: float = math.nan  # the share left on the seeds that the units were chosen on
-    painted: int = 0  # pictures in which the concept was painted over, and nothing else
-    gone: float = math.nan  # in which share of them at most a tenth of it was left
+    chosen_left: float = math.nan  # the share left on the seeds on which the units were chosen
+    painted: int = 0  # pictures in which only the concept's own pixels were painted over
+    gone: float = math.nan  # the share of these pictures in which at most a tenth of it was left
 
     @property
     def random_removed(self) -> float:
@@ -62,9 +63,9 @@ class ContextTable:
     concept: str
     layer: str
     units: tuple[int, ...]
-    threshold: int  # pixels from which it counts as grown
+    threshold: int  # pixels by which it has to grow, to count as grown
     places: dict[str, int]
-    pictures: dict[str, int]  # seeds that those places are of
+    pictures: dict[str, int]  # in how many pictures those places are
     gain: dict[str, float]  # mean pixels
     grew: dict[str, float]  # share of the insertions
 
@@ -79,18 +80,18 @@ class CausalResults:
     added: dict[str, Proposal] = field(default_factory=dict)
 
     def proposal(self, concept: str, verb: str) -> Proposal | None:
-        """The units chosen for a concept and a verb (`proposals.REMOVE`, `ADD`), None if there are none."""
+        """The units chosen for a concept and a verb (`proposals.REMOVE`, `ADD`); None if there are none."""
         if verb != REMOVE:
             return self.added.get(concept)
         found = self.concepts.get(concept)
         return found and Proposal(concept, found.layer, found.units, found.by)
 
     def is_of(self, dissection: Dissection) -> bool:
-        """Whether this is the dissection that units were chosen by, so that the rule would choose them again."""
+        """Whether the units were chosen by this dissection, so that the rule would choose the same again."""
         return self.info.get("dissection") == made_of(dissection)
 
     def removed(self, concept: str) -> float:
-        """The share of a concept's pixels that its units remove, 0 where that is not known."""
+        """The share of a concept's pixels that its units remove; 0 where it is not known."""
         found = self.concepts.get(concept)
         return 0.0 if found is None or math.isnan(found.left) else 1 - found.left
 
@@ -98,9 +99,7 @@ class CausalResults:
         """Write `causes.json` into a folder, whole or not at all."""
         path = Path(folder) / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{FILE}.{os.getpid()}")
-        temporary.write_text(json.dumps({"format": FORMAT} | _rounded(asdict(self)), indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_atomically(path, (json.dumps({"format": FORMAT} | _rounded(asdict(self)), indent=1) + "\n").encode())
         return path
 
     @classmethod
@@ -109,7 +108,7 @@ class CausalResults:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             if content.get("format") != FORMAT:
-                raise CausalResultsError(f"{path} has the format {content.get('format')!r}, {FORMAT!r} was expected")
+                raise CausalResultsError(f"{path} has the format {content.get('format')!r}; {FORMAT!r} was expected")
             effects = {name: ConceptEffect(**_read(record)) for name, record in content["concepts"].items()}
             contexts = {name: ContextTable(**_read(record)) for name, record in content["contexts"].items()}
             added = {name: Proposal(**_read(record)) for name, record in content["added"].items()}
@@ -123,7 +122,7 @@ class CausalResults:
 
 
 def made_of(dissection: Dissection) -> dict:
-    """What tells one dissection from others of the same model."""
+    """The settings that tell a dissection from others of the same model."""
     return {name: dissection.info.get(name) for name in ("segmenter", "samples", "seed", "rule", "layers")}
 
 

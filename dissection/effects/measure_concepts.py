@@ -1,8 +1,8 @@
-"""The causal results of a model in one go: for every concept units are chosen, removed, and compared with random ones.
+"""The causal results of a model in one go: for each concept, units are chosen, removed, and compared with random ones.
 
     results = measure_concepts(generator, dissection, segmenter, progress=print)
 
-`proposals.Chooser` chooses for each verb on seeds of its own; what is chosen is judged on the evaluation's seeds.
+`proposals.Chooser` chooses for each verb, on seeds of its own; the chosen units are judged on other seeds.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from dissection.scoring.job import fingerprint
 from dissection.scoring.progress import PhaseReport, Reporter
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
+from pgan_core.progress import Progress
 
-GONE = 0.1  # share of a concept's pixels: with no more left it is gone
+GONE = 0.1  # a concept of which no more than this share is left is gone
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured; seeds of the two samples differ, and none is a dissection's (those begin at 0)."""
+    """How much is measured, and on which seeds: two samples apart, neither a dissection's (those begin at 0)."""
 
     evaluation: range = range(2_000_000, 2_000_300)
     selection: range = SELECTION
-    control: int = 24  # pictures for each set of random or least related units, and for curves
+    control: int = 24  # pictures for each set of random units, for the least related units, and for curves
     draws: int = 20
     counts: tuple[int, ...] = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30)
     contexts: tuple[str, ...] = ("door", "window", "chimney", "foliage")
-    places: int = 60  # at which a concept is inserted, for each thing that stands there
-    painted: int = 60  # pictures in which a concept is painted over
+    places: int = 60  # at which a concept is inserted, for each concept that stands there
+    painted: int = 60  # pictures in which a concept is painted over, at most
     threads: int = 2
     seed: int = 0
-    label: int | None = None  # the class of all pictures; by seed if None
+    label: int | None = None  # one class for all pictures; with None each seed has its own
 
 
 def measure_concepts(
@@ -49,7 +50,10 @@ def measure_concepts(
     plan: Plan | None = None,
     progress: Callable[[PhaseReport], None] | None = None,
 ) -> CausalResults:
-    """The causal results of one model; minutes on a CPU. Raises ValueError if the two have no layer in common."""
+    """The causal results of one model; it takes minutes on a CPU.
+
+    Raises ValueError if the generator and the dissection have no layer in common.
+    """
     plan, report = plan or Plan(), Reporter(progress)
     names = dissection.concepts[1:]
     chooser = Chooser(
@@ -96,7 +100,7 @@ def measure_concepts(
 
 
 def judge(trial: Trial, proposal: Proposal, chooser: Chooser, plan: Plan) -> ConceptEffect:
-    """The effect of a proposal on the evaluation's pictures; the last units by IoU are the least related ones."""
+    """The effect of a proposal on the trial's pictures; the least related units are the last ones by IoU."""
     number = trial.segmenter.concepts.index(proposal.concept)
     by_iou, order = (chooser.order(proposal.concept, trial.layer, by) for by in ("IoU", proposal.by))
     least = [int(unit) for unit in by_iou[::-1][: len(proposal.units)]]
@@ -128,7 +132,7 @@ def judge(trial: Trial, proposal: Proposal, chooser: Chooser, plan: Plan) -> Con
 
 
 def painted_over(trial: Trial, proposal: Proposal, plan: Plan) -> tuple[int, float]:
-    """In how many pictures that hold a concept it was painted over, its own pixels only, and how often it was gone."""
+    """In how many pictures a concept's own pixels were painted over, and the share in which it was then gone."""
     number, before = trial.segmenter.concepts.index(proposal.concept), trial.pixels()
     holding = np.flatnonzero(before[:, number] >= threshold(trial.generator.resolution))[: plan.painted]
     if not len(holding):
@@ -150,9 +154,12 @@ def where_it_grows(
     proposal: Proposal,
     stood: np.ndarray,
     places: np.ndarray | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ContextTable:
-    """The growth of a proposal at places P x (picture, row, column), all without, by what stood there, N x h x w."""
+    """How a proposal's concept grows when it is inserted, by what stood there (N x h x w; see `context`).
+
+    places: P x (picture, row, column); None: all.
+    """
     names = trial.segmenter.concepts
     found = context(trial, proposal.edit, names.index(proposal.concept), stood, places, progress=progress)
     present = [c for c in range(len(names)) if found.places[c]]

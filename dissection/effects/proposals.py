@@ -1,11 +1,11 @@
-"""Which units an intervention on a concept takes, one proposal for each verb.
+"""Which units an intervention on a concept uses: a proposal for each verb.
 
     found = propose(dissection, "foliage")                          # at once: those that see it (IoU)
     chooser = Chooser(generator, dissection, segmenter, ["door"])
     chooser.propose("door", ADD).edit(region)                       # measured: those that make it
 
-`Chooser` is the one rule. `python -m dissection causes` stores what it says in causes.json; the Interventions page
-takes that, or asks the rule itself where nothing is stored. No effect is measured on its seeds.
+`Chooser` is the one rule. `python -m dissection causes` stores its choices in causes.json; the Interventions page uses
+those, or asks the rule where nothing is stored. No effect is measured on the rule's seeds.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from dissection.scoring.progress import Reporter
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 
-UNITS = 20  # of a proposal, as in the paper
-ADDED = 32, 64  # of one by contrast, half of the layer at most: more of them make more of the concept
-DEVIATIONS = 1, 2  # how far beyond its mean where the concept stands a unit is set
+UNITS = 20  # in a proposal, as in the paper
+ADDED = 32, 64  # units in a proposal by contrast, at most half of the layer: more units make more of the concept
+DEVIATIONS = 1, 2  # how far a unit is set beyond its mean where the concept stands, in standard deviations
 REMOVE, ADD = "remove", "add"
 BY_EFFECT, BY_CONTRAST = "first-order effect", "contrast"
 SELECTION = range(3_000_000, 3_000_048)  # seeds on which units are chosen
 PIXELS = len(SELECTION) * 128**2  # of all pictures that a choice looks at: fewer where they are larger
 TRIED = 6  # sets of units that are measured before one is chosen to remove a concept
-COLLATERAL = 0.5  # weight of what happens to the other concepts then
+COLLATERAL = 0.5  # weight of what that does to the other concepts
 SIEVE, JUDGED = 6, 30  # places of each kind at which every set is inserted to add a concept, and the best FINALISTS
 FINALISTS = 4
 BESIDE = 0.1  # share of what lies around a concept from which a kind of place counts
@@ -42,9 +42,9 @@ BESIDE = 0.1  # share of what lies around a concept from which a kind of place c
 
 @dataclass(frozen=True)
 class Proposal:
-    """Units of a layer for a concept, the first the most related, and by what they were ordered.
+    """Units of a layer for a concept, the most related first.
 
-    levels: what each is set to, to add the concept; none to remove it.
+    by: how they were ordered.  levels: what each is set to, to add the concept; none to remove it.
     """
 
     concept: str
@@ -63,14 +63,15 @@ class Proposal:
 def propose(
     dissection: Dissection, concept: str, layer: str | None = None, count: int = UNITS, by: str = "IoU"
 ) -> Proposal:
-    """The ``count`` units most related to a concept, by "IoU" or "IQR"; without a layer in the one where they are so.
+    """The ``count`` units most related to a concept by "IoU" or "IQR", at most a quarter of the layer.
 
-    At most a quarter of the layer.  Raises ValueError for a concept or a layer that the dissection has not.
+    layer: None for the one whose units are most related.  Raises ValueError for a concept or a layer that the
+    dissection does not have.
     """
     if concept not in dissection.concepts[1:]:
         raise ValueError(f"this dissection has no concept {concept}")
     if layer is not None and layer not in dissection.layers:
-        raise ValueError(f"this dissection has no layer {layer}, it has {', '.join(dissection.layers)}")
+        raise ValueError(f"this dissection has no layer {layer}; it has {', '.join(dissection.layers)}")
     if layer is None:
         layer = max(dissection.layers, key=lambda name: np.sort(related(dissection, concept, name, by))[-count:].mean())
     order = np.argsort(-related(dissection, concept, layer, by), kind="stable")
@@ -78,24 +79,24 @@ def propose(
 
 
 def most(units: int) -> int:
-    """How many of a layer's units are proposed at most: a quarter, so that others are left to compare them with."""
+    """The most units of a layer that are proposed: a quarter, so that others are left to compare them with."""
     return max(1, units // 4)
 
 
 def related(dissection: Dissection, concept: str, layer: str, by: str = "IoU") -> np.ndarray:
-    """How much each unit of a layer has to do with a concept, U."""
+    """How related each unit of a layer is to a concept, U."""
     scores = dissection.layers[layer].scores
     return {"IoU": scores.iou, "IQR": scores.iqr}[by][:, dissection.concepts.index(concept)]
 
 
 def candidate_layers(generator: Generator, dissection: Dissection) -> list[str]:
-    """The dissected layers from 8x8 to half the picture's size: before them places blur, after them only colours
-    are left to change. All of them where that leaves none.
+    """The dissected layers from 8x8 to half the picture's size: earlier ones blur places, later ones change little but
+    colours. All dissected layers where that leaves none.
     """
     sizes = {spec.name: spec.resolution for spec in generator.specs if spec.kind != "rgb"}
     known = [name for name in sizes if name in dissection.layers]
     if not known:
-        raise ValueError("this dissection is of layers that the generator has not")
+        raise ValueError("the generator has none of the layers of this dissection")
     return [name for name in known if 8 <= sizes[name] <= generator.resolution // 2] or known
 
 
@@ -123,28 +124,29 @@ class Chooser:
         threads: int = 1,
         report: Reporter | None = None,
     ):
-        """concepts: those that it will be asked for (all).  label: the class of all; by seed if None.
+        """concepts: those that it will be asked for (None: all).  label: one class for all; with None each seed has its
+        own.
 
-        Raises ValueError if the two have no layer in common.
+        Raises ValueError if the generator and the dissection have no layer in common.
         """
         self.dissection, self.segmenter, self.report = dissection, segmenter, report or Reporter()
         self.generator, self.label, self.threads = generator, label, threads
         self.concepts = tuple(concepts or dissection.concepts[1:])
         self.layers = candidate_layers(generator, dissection)
         self.seeds = list(seeds)[: max(8, PIXELS // generator.resolution**2)]
-        self._stages: dict[str, Trial] = {}
+        self._trials: dict[str, Trial] = {}
         self._effects: dict[str, np.ndarray] | None = None
-        first = self.stage(self.layers[0])
+        first = self.trial(self.layers[0])
         self.maps = torch.cat([first.label_maps(batch=batch).to(torch.uint8) for batch in first.batches()])
         self.before, self.stood = first.pixels(), stood_at(first)
 
-    def stage(self, layer: str) -> Trial:
+    def trial(self, layer: str) -> Trial:
         """The selection's pictures at a layer."""
-        if layer not in self._stages:
-            self._stages[layer] = Trial(
+        if layer not in self._trials:
+            self._trials[layer] = Trial(
                 self.generator, layer, self.segmenter, self.seeds, label=self.label, threads=self.threads
             )
-        return self._stages[layer]
+        return self._trials[layer]
 
     @property
     def effects(self) -> dict[str, np.ndarray]:
@@ -156,18 +158,18 @@ class Chooser:
                 with self.report.phase("first-order effects", -(-len(self.seeds) // BATCH)) as step:
                     self._effects = first_order_effects(
                         self.generator, self.layers, self.segmenter, self.seeds, concepts=numbers, label=self.label,
-                        threads=self.threads, progress=lambda done, total: step(),
+                        threads=self.threads, progress=lambda share: step(),
                     )  # fmt: skip
         return self._effects
 
     def order(self, concept: str, layer: str, by: str) -> np.ndarray:
-        """All units of a layer, those first that have most to do with a concept."""
+        """All units of a layer, those most related to a concept first."""
         if by == BY_EFFECT:
             return np.argsort(self.effects[layer][:, self.dissection.concepts.index(concept)], kind="stable")
         return np.argsort(-related(self.dissection, concept, layer, by), kind="stable")
 
     def propose(self, concept: str, verb: str) -> Proposal | None:
-        """The units for a verb, REMOVE or ADD; None where the concept does not occur (a pixel a picture)."""
+        """The units for a verb, REMOVE or ADD; None where the concept has less than a pixel a picture."""
         number = self.dissection.concepts.index(concept)
         if self.before[:, number].sum() < len(self.seeds):
             return None
@@ -211,11 +213,11 @@ class Chooser:
         """Each unit's mean where a concept stands less its mean anywhere, in standard deviations; and the mean and the
         standard deviation where it stands, each U.
         """
-        stage = self.stage(layer)
+        trial = self.trial(layer)
         maps = self.maps[:, None] if self.maps.dim() == 3 else self.maps
         there = (maps == number).any(dim=1, keepdim=True).float()
-        weight = adaptive_avg_pool2d(there, stage.activation.shape[2:]).square().double()  # mostly of cells it fills
-        values = stage.activation.double().cpu()
+        weight = adaptive_avg_pool2d(there, trial.activation.shape[2:]).square().double()  # mostly of cells it fills
+        values = trial.activation.double().cpu()
         mean = (values * weight).sum(dim=(0, 2, 3)) / weight.sum()
         variance = ((values - mean[:, None, None]).square() * weight).sum(dim=(0, 2, 3)) / weight.sum()
         everywhere, deviation = values.mean(dim=(0, 2, 3)), values.std(dim=(0, 2, 3))
@@ -223,11 +225,11 @@ class Chooser:
         return contrast.numpy(), mean.numpy(), variance.sqrt().numpy()
 
     def left(self, proposal: Proposal) -> np.ndarray:
-        """The share of every concept's pixels that is left after it everywhere, C."""
-        return shares(self.before, self.stage(proposal.layer).pixels([proposal.edit()]))
+        """The share of each concept's pixels that is left after the proposal is applied everywhere, C."""
+        return shares(self.before, self.trial(proposal.layer).pixels([proposal.edit()]))
 
     def surroundings(self, number: int) -> np.ndarray:
-        """What lies around a concept in the pictures: the share of each other one, C. Below `BESIDE` it is 0."""
+        """The share of each concept in what lies around a concept in the pictures, C; 0 below `BESIDE`."""
         maps = self.maps if self.maps.dim() == 3 else self.maps[:, 0]
         reach = max(1, self.generator.resolution // 64)
         there = (maps == number).float()[:, None]
@@ -247,7 +249,7 @@ class Chooser:
         places = places[weights[self.stood[tuple(places.T)]] > 0]
         if not len(places):
             return 0.0, 0.0
-        change = growth(self.stage(proposal.layer), proposal.edit, number, places)
+        change = growth(self.trial(proposal.layer), proposal.edit, number, places)
         kinds, enough = self.stood[tuple(places.T)], threshold(self.generator.resolution)
         weight = weights[kinds] / np.bincount(kinds, minlength=len(weights))[kinds]
         weight /= weight.sum()
@@ -255,7 +257,7 @@ class Chooser:
 
 
 def cost(left: np.ndarray, concept: int, before: np.ndarray) -> float:
-    """How bad a set of units is at removing a concept alone: what is left of it, and what becomes of the others."""
+    """How badly a set of units removes a concept alone: what is left of it, and how much the others change."""
     others = [c for c in range(1, len(left)) if c != concept and before[:, c].sum() >= len(before)]
     collateral = np.mean([min(abs(1 - left[c]), 1.0) for c in others]) if others else 0.0
     return float(left[concept] + COLLATERAL * collateral)

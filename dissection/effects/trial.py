@@ -1,13 +1,13 @@
-"""What units cause: effects of switching them, counted in the segmented pixels of the pictures that follow.
+"""What units cause: interventions on a layer, and how many segmented pixels of each concept they change.
 
     trial = Trial(generator, "8x8/conv1", segmenter, seeds=range(500))
     table = effect_table(trial, units)                # pixels before and after, beside as many random units
     curve = ablation_curve(trial, order)              # pixels left after 0, 1, ... 30 units
     matrix = average_causal_effect(trial, high_levels(trial))         # each unit by itself
 
-`unit_search` finds the best set of units, `context` where they work, `artifacts` those that do harm. A Trial keeps the
-layer's activations of its sample once; every intervention recomputes only the layers after it. The sample that units
-were chosen on should not be the one that they are judged on: give other seeds.
+`unit_search` finds the best set of units, `context` where they work, `artifacts` those that do harm. A Trial computes
+the layer's activations once and keeps them; an intervention recomputes only the layers after it. Judge units on other
+seeds than those that they were chosen on.
 Section 3.2 and appendix of Bau et al. 2019.
 """
 
@@ -25,22 +25,22 @@ from torch import Tensor
 
 from dissection.interventions import Edit, ablate, insert
 from dissection.scoring.job import latents_and_labels, prepared
+from dissection.scoring.segmenter import layers_of, segment
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 from pgan_core.generator import Run
+from pgan_core.progress import Progress
 
-BATCH = 32  # pictures at a time: their maps stay in a CPU's cache
+BATCH = 32  # pictures at a time, so that their maps stay in a CPU's cache
 RANDOM_DRAWS = 20  # sets of random units that a chosen set is compared with
 CURVE_UNITS = 30
-
-Progress = Callable[[int, int], None]  # (done, in all)
 
 
 class Trial:
     """A generator, a layer, a segmenter and a sample of pictures, on which interventions are measured.
 
-    generator is as it was given (gradients flow through it), fast its inference form; activation N x U x h x w is the
-    sample's at the layer, before edits.
+    generator: as it was given; gradients flow through it.  fast: its form for inference.  activation: N x U x h x w,
+    the sample's at the layer, before edits.
     """
 
     def __init__(
@@ -53,15 +53,15 @@ class Trial:
         label: int | None = None,
         threads: int = 1,
     ):
-        """seeds: one picture each.  label: the class of all; by seed if None.
+        """seeds: one picture each.  label: one class for all; with None each seed has its own.
 
-        threads: batches in work at a time, each computed by one thread of its own, which on few busy cores is much
-        faster than torch's threads that wait for one another (0: leave it to torch).
+        threads: how many batches are computed at a time, each by one thread. On few, busy cores this is much faster
+        than torch's threads, which wait for one another (0: leave it to torch).
 
-        Raises ValueError for a layer that the generator has not, and for no seeds.
+        Raises ValueError for a layer that the generator does not have, and for no seeds.
         """
         if layer not in generator.layer_names:
-            raise ValueError(f"the generator has no layer {layer}, it has {', '.join(generator.layer_names)}")
+            raise ValueError(f"the generator has no layer {layer}; it has {', '.join(generator.layer_names)}")
         self.generator, self.layer, self.segmenter, self.threads = generator, layer, segmenter, threads
         self.fast = prepared(generator)
         self.seeds = list(seeds)
@@ -86,7 +86,7 @@ class Trial:
         return self.activation.mean(dim=(0, 2, 3)).cpu().numpy()
 
     def at(self, pictures: Sequence[int]) -> Trial:
-        """The same trial with these pictures of its sample, by their places in it, each as often as it is named."""
+        """The same trial on some pictures of its sample, given by their places in it, which may repeat."""
         part, index = copy(self), torch.as_tensor(pictures, dtype=torch.long)
         part.seeds = [self.seeds[i] for i in index.tolist()]
         part.z, part.activation = self.z[index], self.activation[index]
@@ -94,7 +94,7 @@ class Trial:
         return part
 
     def first(self, count: int) -> Trial:
-        """The same trial with the first ``count`` pictures of its sample only; nothing is computed again."""
+        """The same trial on the first ``count`` pictures of its sample; nothing is computed again."""
         return self.at(range(min(count, len(self))))
 
     def batches(self) -> list[slice]:
@@ -102,13 +102,17 @@ class Trial:
 
     @torch.no_grad()
     def images(self, edits: Sequence[Edit] = (), batch: slice = slice(None)) -> Tensor:
-        """The pictures after edits of the layer, in [-1, 1]; only what follows it is computed."""
+        """The pictures after edits of the layer, in [-1, 1]; only the layers after it are computed."""
         start = self.layer, self.activation[batch]
         return self._walk(batch, start=start, edits={self.layer: list(edits)}).images.clamp(-1, 1)
 
     def label_maps(self, edits: Sequence[Edit] = (), batch: slice = slice(None)) -> Tensor:
-        """Segmentations of the pictures after edits, int N x H x W (or N x M x H x W)."""
-        return self.segmenter(self.images(edits, batch))
+        """Label maps of the pictures after edits, int N x H x W (or N x M x H x W)."""
+        if not (layers := layers_of(self.segmenter)):
+            return self.segmenter(self.images(edits, batch))
+        # A whole walk: the segmenter may ask for a layer before the edited one.
+        run = self._walk(batch, edits={self.layer: list(edits)}, keep=layers)
+        return segment(self.segmenter, run.images.clamp(-1, 1), run.activations)
 
     def pixels(self, edits: Sequence[Edit] = ()) -> np.ndarray:
         """Segmented pixels of every picture and concept after edits, int64 N x C (column 0: no label)."""
@@ -135,10 +139,10 @@ class Trial:
 
 
 def _told(results: Iterable, total: int, progress: Progress | None) -> Iterator:
-    """The same results, each told when it is there."""
+    """The same results; progress is told of each when it is there."""
     for done, result in enumerate(results, start=1):
         if progress:
-            progress(done, total)
+            progress(done / total)
         yield result
 
 
@@ -156,8 +160,8 @@ def count_pixels(labels: Tensor, concepts: int) -> np.ndarray:
 class EffectTable:
     """Pixels of every concept before and after an intervention, beside the same on units that were not chosen.
 
-    Shares are of the concept's pixels before that are left (1: nothing happened), with a 95% bootstrap interval over
-    pictures; NaN where the concept does not occur. C concepts, column 0 unused.
+    Shares say how much of a concept's pixels is left (1: nothing changed), with a 95% bootstrap interval over pictures;
+    NaN where the concept does not occur. C concepts, column 0 unused.
     """
 
     before: np.ndarray  # C: mean pixels a picture
@@ -165,8 +169,8 @@ class EffectTable:
     left: np.ndarray  # C: after / before
     left_low: np.ndarray  # C
     left_high: np.ndarray  # C
-    random_left: np.ndarray  # draws x C: the same number of random units, matched in mean activation
-    least_left: np.ndarray | None  # C: the same number of the least related units
+    random_left: np.ndarray  # draws x C: for as many random units of similar mean activation
+    least_left: np.ndarray | None  # C: for as many of the least related units
 
 
 def effect_table(
@@ -182,8 +186,8 @@ def effect_table(
 ) -> EffectTable:
     """What an edit of ``units`` changes, beside ``draws`` sets of random units and the ``least`` related ones.
 
-    edit makes the edit from units; by default they are switched off.  control: pictures of the sample, the first ones,
-    on which the random sets and the least related are measured; None: all.
+    edit: makes the edit from units; by default they are switched off.  control: how many pictures of the sample the
+    random sets and the least related units are measured on; None: all.
     """
     before, after = trial.pixels(), trial.pixels([edit(units)])
     part = trial.first(control or len(trial))
@@ -191,7 +195,7 @@ def effect_table(
     for draw, others in enumerate(matched_units(trial.mean, units, draws, seed)):
         random.append(shares(before[: len(part)], part.pixels([edit(others)])))
         if progress:
-            progress(draw + 1, draws)
+            progress((draw + 1) / draws)
     low, high = bootstrap_shares(before, after, seed=seed)
     return EffectTable(
         before=before.mean(0),
@@ -205,11 +209,11 @@ def effect_table(
 
 
 def matched_units(mean: np.ndarray, units: Sequence[int], draws: int, seed: int) -> list[list[int]]:
-    """Sets of other units, as many and alike in mean activation: each is drawn from the nearest few of its partner."""
+    """Sets of as many other units: for each unit one is drawn from the few that are nearest in mean activation."""
     rng = np.random.default_rng(seed)
     others = np.setdiff1d(np.arange(len(mean)), units)
     if len(others) < len(units):
-        raise ValueError(f"{len(units)} of {len(mean)} units are chosen: too few are left to compare them with")
+        raise ValueError(f"{len(units)} of {len(mean)} units are chosen; too few are left to compare them with")
     nearest = max(8, len(others) // 8)
     sets = []
     for _ in range(draws):
@@ -223,7 +227,7 @@ def matched_units(mean: np.ndarray, units: Sequence[int], draws: int, seed: int)
 
 
 def shares(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """What share of each concept's pixels is left, over the whole sample (N x C to C); NaN where there were none."""
+    """The share of each concept's pixels that is left over the whole sample (N x C to C); NaN where there were none."""
     total = before.sum(0).astype(float)
     return np.divide(after.sum(0), total, out=np.full(len(total), np.nan), where=total > 0)
 
@@ -246,12 +250,12 @@ def bootstrap_shares(
 def ablation_curve(
     trial: Trial, order: Sequence[int], counts: Sequence[int] = range(CURVE_UNITS + 1), progress: Progress | None = None
 ) -> np.ndarray:
-    """The share of every concept's pixels left with the first k units of ``order`` off, for each k of counts, K x C."""
+    """The share of each concept's pixels that is left without the first k units of ``order``, for K counts: K x C."""
     before, curve = trial.pixels(), []
     for step, k in enumerate(counts, start=1):
         curve.append(shares(before, trial.pixels([ablate(order[:k])]) if k else before))
         if progress:
-            progress(step, len(counts))
+            progress(step / len(counts))
     return np.array(curve)
 
 
@@ -259,31 +263,21 @@ def ablation_curve(
 
 
 def average_causal_effect(trial: Trial, high: Tensor, *, progress: Progress | None = None) -> np.ndarray:
-    """Each unit's mean change of every concept's pixels between inserted everywhere and ablated, U x C.
+    """Average causal effect: each concept's mean pixels with a unit inserted everywhere, less those without it, U x C.
 
-    high: the level at which each unit is inserted (U).
+    high: the level at which each unit is inserted, U.
     """
     effects = np.zeros((trial.units, trial.concepts))
     for unit in range(trial.units):
         inserted, ablated = trial.pixels([insert([unit], float(high[unit]))]), trial.pixels([ablate([unit])])
         effects[unit] = (inserted - ablated).mean(0)
         if progress:
-            progress(unit + 1, trial.units)
+            progress((unit + 1) / trial.units)
     return effects
 
 
-def single_effects(trial: Trial, *, progress: Progress | None = None) -> np.ndarray:
-    """The share of every concept's pixels that is left without each unit alone, U x C; NaN where there were none."""
-    before, left = trial.pixels(), np.empty((trial.units, trial.concepts))
-    for unit in range(trial.units):
-        left[unit] = shares(before, trial.pixels([ablate([unit])]))
-        if progress:
-            progress(unit + 1, trial.units)
-    return left
-
-
 def clustered(matrix: np.ndarray) -> np.ndarray:
-    """An order of the rows of a matrix in which similar ones are neighbours (average linkage by correlation)."""
+    """The rows of a matrix in an order that puts similar ones side by side (average linkage by correlation)."""
     if len(matrix) < 3:
         return np.arange(len(matrix))
     flat = matrix - matrix.mean(axis=1, keepdims=True)
@@ -292,13 +286,13 @@ def clustered(matrix: np.ndarray) -> np.ndarray:
 
 
 def high_levels(trial: Trial, quantile: float = 0.995) -> Tensor:
-    """The level that each unit exceeds in 1 - ``quantile`` of the sample's places, U."""
+    """Each unit's ``quantile`` over all places of the sample, U."""
     values = trial.activation.transpose(0, 1).flatten(1).double().cpu().numpy()
     return torch.from_numpy(np.quantile(values, quantile, axis=1, method="hazen")).float()
 
 
 def levels_at_concept(trial: Trial, concept: int) -> Tensor:
-    """Each unit's mean activation where the concept stands (the paper's insertion value), U; 0 if it never does."""
+    """Each unit's mean activation where the concept is (the paper's insertion value), U; 0 if it never occurs."""
     total, cells = torch.zeros(trial.units, device=trial.activation.device), 0.0
     for batch in trial.batches():
         maps = trial.label_maps(batch=batch)

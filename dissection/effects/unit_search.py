@@ -14,16 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.effects.trial import Progress, Trial, levels_at_concept
+from dissection.effects.trial import Trial, levels_at_concept
+from pgan_core.progress import Progress
 
 
 @dataclass(frozen=True)
 class Search:
-    """A finished search: alpha U, how strongly each unit takes part, units by it, and the loss of every step."""
+    """A finished search: alpha says how strongly each of U units takes part."""
 
-    alpha: np.ndarray
-    order: np.ndarray  # all units, strongest first
-    losses: np.ndarray
+    alpha: np.ndarray  # U
+    order: np.ndarray  # all units, the strongest first
+    losses: np.ndarray  # of each step
 
 
 def search_units(
@@ -40,13 +41,14 @@ def search_units(
 ) -> Search:
     """The units that cause a concept: a continuous alpha in [0, 1]^U learned by gradient descent (section 3.2, eq. 6).
 
-    loss = probability of the concept left where the units are ablated - probability gained where they are inserted, at
-    random places, + decay * sum(alpha^2). alpha starts at IoU / max IoU and is clamped after every step. iou: U, of the
-    concept. The segmenter must have ``probabilities``. The insertion's effect is read where it was inserted (the
-    published code reads it at the ablation's place).
+    loss = the concept's probability where the units are ablated - its probability where they are inserted, at random
+    places, + decay * sum(alpha^2). alpha starts at IoU / max IoU and is clamped after every step.
+
+    iou: U, of the concept.  The effect of an insertion is read where it was made (the published code reads it at the
+    ablation's place).  Raises ValueError for a segmenter without ``probabilities``.
     """
     if not hasattr(trial.segmenter, "probabilities"):
-        raise ValueError("the search follows gradients, and this segmenter gives label maps without probabilities")
+        raise ValueError("the search needs gradients, and this segmenter gives no probabilities")
     values = levels_at_concept(trial, concept)
     start = torch.as_tensor(np.asarray(iou) / max(float(np.max(iou)), 1e-8), dtype=torch.float32)
     alpha = start.clamp(0, 1).to(trial.activation.device).requires_grad_(True)
@@ -63,7 +65,7 @@ def search_units(
                 alpha.clamp_(0, 1)
             losses.append(float(loss.detach()))
             if progress:
-                progress(len(losses), steps)
+                progress(len(losses) / steps)
     final = alpha.detach().cpu().numpy()
     return Search(final, np.argsort(-final, kind="stable"), np.array(losses))
 
@@ -88,7 +90,7 @@ def _search_loss(
 
 
 def _random_places(n: int, size: tuple[int, int], rng: torch.Generator) -> Tensor:
-    """A random block of a quarter of the map's sides for each picture, N x 1 x h x w of 0 and 1."""
+    """For each picture a random block, a quarter of the map high and wide: N x 1 x h x w of 0 and 1."""
     h, w = size
     side_y, side_x = max(1, h // 4), max(1, w // 4)
     y = torch.randint(h - side_y + 1, (n, 1, 1, 1), generator=rng)

@@ -17,7 +17,7 @@ import numpy as np
 from dissection.output.model_recipe import logged_gammas, recipe, table
 from dissection.result import Dissection
 from dissection.segmenters.faults import markdown
-from pgan_core import load_checkpoint
+from pgan_core import Discriminator, Generator, load_checkpoint
 from pgan_core.metrics.registry import METRICS, from_json
 from pgan_core.paths import ASSETS
 
@@ -172,15 +172,13 @@ def stages(assets: Path) -> dict[str, Dissection]:
 
 def card(assets: Path = ASSETS) -> str:
     """The page, in Markdown. Raises OSError or ValueError for a file that is missing or broken."""
-    models = {name: load_checkpoint(assets / name / "final.safetensors") for name in (MODEL, LIGHT)}
-    metadata = models[MODEL].info["metadata"]
-    counts = tuple(
-        sum(p.numel() for p in net.parameters()) for net in (models[MODEL].generator, models[MODEL].discriminator)
-    )
+    model = load_checkpoint(assets / MODEL / "final.safetensors")
+    metadata = model.info["metadata"]
+    counts = _parameters(model.generator), _parameters(model.discriminator)
     world, last = _json(assets / "rules.json"), Dissection.load(assets / "dissection")
     sections = {
         "How it was made": recipe(metadata, counts, logged_gammas(assets / MODEL / "log.jsonl", metadata["phases"])),
-        "How good its pictures are": "\n\n".join(_quality(assets, name) for name in models),
+        "How good its pictures are": "\n\n".join(_quality(assets, name) for name in (MODEL, LIGHT)),
         "Does it know the world?": f"{shares(world['pixels'])}\n\n{rules(world['rules'])}",
         "Did it learn scenes by heart?": copies(assets / MODEL / "final.nearest/nearest.json"),
         "Faults": faults(_json(assets / "segmenter_faults.json")),
@@ -189,6 +187,10 @@ def card(assets: Path = ASSETS) -> str:
         "The segmenter": segmenter(_json(assets / "segmenter_toytown.json")),
     }
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+
+
+def _parameters(network: Generator | Discriminator | None) -> int:
+    return sum(parameter.numel() for parameter in network.parameters()) if network else 0
 
 
 def copies(path: Path) -> str:
@@ -204,7 +206,7 @@ def short(assets: Path = ASSETS) -> str:
     for name in (MODEL, LIGHT):
         found, model = _json(assets / name / "final.quality.json"), load_checkpoint(assets / name / "final.safetensors")
         size, metadata, measured = found["resolution"], model.info["metadata"], from_json(found)
-        cells = [" (".join(map(METRICS[key].text, one.headline)) + ")" for key, one in measured.items()]
+        cells = [" (".join(METRICS[key].text(x) for x in one.headline) + ")" for key, one in measured.items()]
         bytes_ = (assets / name / "final.safetensors").stat().st_size
         rows.append([f"`{name}`", f"{size}x{size}", f"{metadata['kimg']:,.0f}", *cells, f"{bytes_ / 1e6:.1f}"])
     titles = [f"{metric.title} ({metric.reference})" for metric in METRICS.values()]
@@ -214,7 +216,7 @@ def short(assets: Path = ASSETS) -> str:
 
 def _units_line(dissection: Dissection) -> str:
     layers = dissection.layers.values()
-    counts = sum(layer.concept_counts(len(dissection.concepts)) for layer in layers)
+    counts = np.sum([layer.concept_counts(len(dissection.concepts)) for layer in layers], axis=0)
     total = sum(len(layer.scores.interpretable) for layer in layers)
     return (
         f"{counts.sum()} of {total:,} units of `{MODEL}` are interpretable, and {(counts > 0).sum()} of "
@@ -240,7 +242,9 @@ def into(text: str, page: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m dissection.output.model_card", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m dissection.output.model_card", description="The shipped models' numbers as Markdown"
+    )
     parser.add_argument(
         "--write", action="store_true", help="put the page into docs/MODEL.md, its table into README.md"
     )

@@ -1,4 +1,4 @@
-"""Pictures beside their label maps on one sheet, with a legend: to look at data and at segmenters."""
+"""Pictures and their label maps on one sheet, with a legend: to look at data and at segmenters."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,11 +12,9 @@ def label_sheet(
     columns: int = 8,
     zoom: int = 2,
 ) -> Image.Image:
-    """A sheet of N pictures (uint8 N x 3 x H x W), each beside its label map (N x H x W, numbers into
-    `names`).
+    """A sheet of N pictures (uint8 N x 3 x H x W), each beside its label map (N x H x W, indices of `names`).
 
-    `palette` is uint8, one row of red, green and blue for each name; name 0 means "no label" and is not in
-    the legend.
+    palette: uint8, a row of red, green and blue for each name. Name 0 means "no label" and is not in the legend.
     """
     pairs = np.concatenate([images.transpose(0, 2, 3, 1), palette[labels]], axis=2)  # N x H x 2W x 3
     pairs = pairs.repeat(zoom, axis=1).repeat(zoom, axis=2)

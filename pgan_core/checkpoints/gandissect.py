@@ -17,6 +17,7 @@ from pgan_core.checkpoints.reading import (
     dense_from_conv,
     he,
     layer,
+    numbered,
     state_dict,
     strip_module,
 )
@@ -50,15 +51,9 @@ def read(tree: object, reading: Reading) -> None:
         )
 
     first = 1 if prefix == "layer" else 0
-    weights = {}
-    for i in range(count):
-        r, place = 4 << (i // 2), i % 2
-        if i == 0:
-            name, kernel = "4x4/dense", 4
-        else:
-            name, kernel = ("4x4/conv" if r == 4 else f"{r}x{r}/conv{place}"), 3
-        weights[name] = _layer(stored, f"{prefix}{first + i}", kernel)
-    weights[f"{r}x{r}/rgb"] = _layer(stored, outputs[0][0].removesuffix(".conv.weight"), 1)
+    weights = {numbered(i): _layer(stored, f"{prefix}{first + i}", 3 if i else 4) for i in range(count)}
+    full = 2 << count // 2
+    weights[f"{full}x{full}/rgb"] = _layer(stored, outputs[0][0].removesuffix(".conv.weight"), 1)
     normalized = reading.choose("normalize_latents", True, "not stored, the published networks do")
     reading.notes["weights"] = "ema"  # both converters take Gs
     reading.generator = build_generator(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import torch
 
@@ -81,7 +82,7 @@ def load_checkpoint(
     if isinstance(source, list | tuple):
         checkpoint = _join([_load(part, options) for part in source])
     else:
-        checkpoint = _load(source, options)
+        checkpoint = _load(cast(Source, source), options)
     _note_without_effect(checkpoint.info, options)
     for network in (checkpoint.generator, checkpoint.discriminator):
         if network is not None:
@@ -149,9 +150,10 @@ def describe(reader: ModuleType, reading: Reading) -> dict:
     image_channels; weights ("ema", "raw"); parameters; used, unused (keys of the file); assumed (name: sentence);
     generator, discriminator (their configurations).
     """
-    network = reading.generator or reading.discriminator
+    pair = {"generator": reading.generator, "discriminator": reading.discriminator}
+    nets = {key: net for key, net in pair.items() if net is not None}
+    network = next(iter(nets.values()))
     config = network.config
-    nets = {"generator": reading.generator, "discriminator": reading.discriminator}
     return {
         "format": reader.FORMAT,
         "layout": reading.layout,
@@ -165,12 +167,12 @@ def describe(reader: ModuleType, reading: Reading) -> dict:
         "latent_dim": reading.generator.config.latent_dim if reading.generator else None,
         "label_dim": reading.generator.config.label_dim if reading.generator else None,
         "weights": reading.notes.pop("weights", None),
-        "parameters": {key: sum(p.numel() for p in net.parameters()) for key, net in nets.items() if net},
+        "parameters": {key: sum(p.numel() for p in net.parameters()) for key, net in nets.items()},
         "used": list(reading.used),
         "unused": list(reading.unused),
         "assumed": dict(reading.assumed),
         **reading.notes,
-        **{key: asdict(net.config) for key, net in nets.items() if net},
+        **{key: asdict(net.config) for key, net in nets.items()},
     }
 
 

@@ -7,8 +7,9 @@ constants c that make them effective stand in the metadata. Nothing in such a fi
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -26,11 +27,7 @@ FORMAT = "pggan-lab"
 LAYOUT = "a safetensors file of PGGAN Lab"
 SOURCE = "this project"
 FILE_FORMAT = f"{FORMAT}/1"
-ROLES = {
-    "generator": (GeneratorConfig, Generator, "label_embedding"),
-    "generator_raw": (GeneratorConfig, Generator, "label_embedding"),
-    "discriminator": (DiscriminatorConfig, Discriminator, "embedding"),
-}
+ROLES = {"generator": GeneratorConfig, "generator_raw": GeneratorConfig, "discriminator": DiscriminatorConfig}
 
 
 @dataclass(frozen=True)
@@ -44,9 +41,11 @@ class NetworkParts:
 
     def build(self) -> Generator | Discriminator:
         """The network in eval mode, without gradients. Raises CheckpointError where weights do not fit."""
-        _, network, embedding_name = ROLES[self.role]
         try:
-            built = network(self.config, self.weights, **{embedding_name: self.embedding})
+            if isinstance(self.config, GeneratorConfig):
+                built = Generator(self.config, self.weights, label_embedding=self.embedding)
+            else:
+                built = Discriminator(self.config, self.weights, embedding=self.embedding)
         except ValueError as error:
             raise CheckpointError(
                 f"the {self.role.replace('_', ' ')} does not fit its configuration: {error}"
@@ -57,7 +56,8 @@ class NetworkParts:
 def network_parts(role: str, network: Generator | Discriminator) -> NetworkParts:
     """A network's configuration and stored weights (shares memory)."""
     weights = {name: layer.stored() for name, layer in network.layers.items()}
-    return NetworkParts(role, network.config, weights, getattr(network, ROLES[role][2]))
+    embedding = network.label_embedding if isinstance(network, Generator) else network.embedding
+    return NetworkParts(role, network.config, weights, embedding)
 
 
 def save_checkpoint(
@@ -148,7 +148,7 @@ def _read_parts(role: str, description: str, tensors: dict[str, Tensor]) -> Netw
             raise CheckpointError(f"the PGGAN Lab file has weights that are not numbers in {role} {name}")
         weights[name] = LayerWeights(weight, bias, float(c), float(bias_c))
     embedding = tensors.pop(f"{role}.embedding", None)
-    return NetworkParts(role, _read_config(ROLES[role][0], described["config"]), weights, embedding)
+    return NetworkParts(role, _read_config(ROLES[role], described["config"]), weights, embedding)
 
 
 def _read_config(kind: type, stored: dict) -> GeneratorConfig | DiscriminatorConfig:
@@ -157,7 +157,9 @@ def _read_config(kind: type, stored: dict) -> GeneratorConfig | DiscriminatorCon
         raise CheckpointError(
             f"the PGGAN Lab file has an unknown option {min(unknown)[:40]}: is it from a newer version?"
         )
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+    }
     if isinstance(values.get("stddev"), dict):
         values["stddev"] = StddevConfig(**values["stddev"])
     return kind(**values)
@@ -181,9 +183,24 @@ def read(tree: NativeFile, reading: Reading) -> None:
         account.update(dict.fromkeys(f"{role}.{name}" for name in part.weights))
     if chosen is not None:
         reading.notes["weights"] = "raw" if chosen == "generator_raw" else "ema"
-        reading.generator = _built(tree.parts[chosen], _generator_choices, reading)
-    if "discriminator" in tree.parts:
-        reading.discriminator = _built(tree.parts["discriminator"], _discriminator_choices, reading)
+    for role in (chosen, "discriminator"):
+        if role in tree.parts:
+            network = _built(tree.parts[role], reading)
+            if isinstance(network, Generator):
+                reading.generator = network
+            else:
+                reading.discriminator = network
+
+
+def _built(part: NetworkParts, reading: Reading) -> Generator | Discriminator:
+    try:
+        if isinstance(part.config, GeneratorConfig):
+            config = _generator_choices(part.config, reading)
+        else:
+            config = _discriminator_choices(part.config, reading)
+        return ready(replace(part, config=config).build(), reading)
+    except ValueError as error:
+        raise reading.misfit(str(error)) from error
 
 
 def _generator_choices(config: GeneratorConfig, reading: Reading) -> GeneratorConfig:
@@ -205,10 +222,3 @@ def _discriminator_choices(config: DiscriminatorConfig, reading: Reading) -> Dis
         fused_down=reading.override("fused", config.fused_down),
         stored_alpha=float(reading.override("alpha", config.stored_alpha)),
     )
-
-
-def _built(part: NetworkParts, choose: Callable, reading: Reading) -> Generator | Discriminator:
-    try:
-        return ready(replace(part, config=choose(part.config, reading)).build(), reading)
-    except ValueError as error:
-        raise reading.misfit(str(error)) from error

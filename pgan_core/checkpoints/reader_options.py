@@ -7,6 +7,7 @@ import argparse
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 Value = str | bool | int | float
 
@@ -73,6 +74,7 @@ def add_reader_options(parser: argparse.ArgumentParser, *, without: Collection[s
     for name, option in READER_OPTIONS.items():
         if name in without:
             continue
+        how: dict[str, Any]
         if option.values == (True, False):
             how = {"action": argparse.BooleanOptionalAction}
         elif option.values:
@@ -82,6 +84,6 @@ def add_reader_options(parser: argparse.ArgumentParser, *, without: Collection[s
         group.add_argument(f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, help=option.meaning, **how)
 
 
-def said(args: argparse.Namespace) -> dict[str, Value]:
+def said(args: argparse.Namespace) -> dict[str, Any]:
     """The options that a shell's arguments say. Raises ValueError as `check_options`."""
     return check_options({name: getattr(args, name, None) for name in READER_OPTIONS})

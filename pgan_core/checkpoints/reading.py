@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.layers import LayerWeights, StddevConfig
 
 MAX_RESOLUTION = 4096
+T = TypeVar("T")
+N = TypeVar("N", bound=Generator | Discriminator)
 
 
 class Tensors:
@@ -135,16 +138,16 @@ class Reading:
         if self.budget < 0:
             raise self.misfit("its tensors overlap: together they are far larger than the file")
 
-    def choose(self, name: str, default: object, why: str) -> object:
+    def choose(self, name: str, default: T, why: str) -> T:
         """What the caller says about `name`; else the published default, noted as assumed with the reason."""
         said = self.options.get(name)
         if said is None:
             self.assumed[name] = f"{name} = {default}: {why}"
             return default
         self.assumed[name] = f"{name} = {said}: as you said; {why}"
-        return said
+        return cast(T, said)  # READER_OPTIONS knows its kind
 
-    def override(self, name: str, stored: object) -> object:
+    def override(self, name: str, stored: T) -> T:
         """What the caller says about `name`; else what the file says."""
         said = self.options.get(name)
         return stored if said is None else self.choose(name, stored, f"the file says {stored}")
@@ -201,7 +204,7 @@ def conv_from_fused(weight: np.ndarray) -> np.ndarray:
     return weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
 
 
-def moment_of_lod(reading: Reading, resolution: int, lod: float) -> dict[str, object]:
+def moment_of_lod(reading: Reading, resolution: int, lod: float) -> dict[str, Any]:
     """The official level of detail as our stored moment: r = R / 2^floor(lod), alpha = 1 - fraction(lod)."""
     levels = int(math.log2(resolution)) - 2
     lod = min(max(lod, 0.0), float(levels))
@@ -327,7 +330,7 @@ def _needed(reading: Reading, weights: Mapping[str, LayerWeights], name: str) ->
     return weights[name]
 
 
-def ready(network: Generator | Discriminator, reading: Reading) -> Generator | Discriminator:
+def ready(network: N, reading: Reading) -> N:
     """The network for use, once its biases and the moment that the file stores are known to fit it."""
     for spec in network.specs:
         bias = network.layers[spec.name].bias

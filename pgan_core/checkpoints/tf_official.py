@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class _Network:
         return "4x4/Dense/weight" in self.variables
 
 
-def read(tree: object, reading: Reading) -> None:
+def read(tree: Any, reading: Reading) -> None:
     """The moving average Gs (or G, for raw weights) and D. A pickle may hold one network instead of the three."""
     networks = [_network(part, reading) for part in (tree if isinstance(tree, tuple | list) else [tree])]
     generators = [n for n in networks if n.is_generator]

@@ -6,6 +6,8 @@ rms of the initial draw, stored, and so not exactly He's constant) and b. Lasagn
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pgan_core.checkpoints.errors import brief
@@ -44,7 +46,7 @@ def matches(tree: object) -> bool:
     return bool(networks) and all(isinstance(n, StandIn) and n.path == "network.Network" for n in networks)
 
 
-def read(tree: object, reading: Reading) -> None:
+def read(tree: Any, reading: Reading) -> None:
     """The moving average Gs (or G, for raw weights) and D."""
     networks = [_state(part, reading) for part in (tree if isinstance(tree, tuple | list) else [tree])]
     generators = [n for n in networks if n["func"].startswith("G")]

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pgan_core.metrics.registry import METRICS, Sets, measure, to_json
 from pgan_core.metrics.stored import beside, sha256_of
 from pgan_core.models import model_file
 from pgan_core.picture_data import StoredPictures
+from pgan_core.progress import Progress
 from pgan_core.shell import check_file
 
 
@@ -108,7 +109,7 @@ def evaluate(
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
+def progress_bar(label: str) -> Iterator[Progress]:
     """A progress bar on standard error that takes the share done."""
     with tqdm(total=100, desc=label, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
         yield lambda share: bar.update(100 * share - bar.n)

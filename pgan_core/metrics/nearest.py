@@ -2,8 +2,8 @@
 
 Two measures, each a root mean square difference in levels of 0..255:
 
-- "pixels": of the pictures as they are. It finds a copy and a blurred copy, but takes one that has moved by two
-  pixels for a stranger: wherever a sharp edge has moved, all of its contrast counts.
+- "pixels": of the pictures as they are. It finds a copy and a blurred copy, but a copy that moved by two pixels
+  counts as far: wherever a sharp edge has moved, all of its contrast counts.
 - "layout": of the pictures smoothed and reduced to 16 x 16 without their mean colour. It is less bound to alignment
   and blind to brightness: the same houses and trees at about the same places are near.
 
@@ -27,6 +27,7 @@ from torch import Tensor
 
 from pgan_core.metrics.picture_sets import check_picture_set, picture_batch
 from pgan_core.picture_data import PictureSource
+from pgan_core.progress import Progress
 
 LAYOUT_SIZE = 16  # pixels
 UNFINISHED = "unfinished.npz"  # in the folder that the finished search is written to
@@ -147,7 +148,7 @@ def search(
     name: str,
     k: int = 3,
     mirror: bool = True,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Neighbours]:
     """Measure -> the k nearest of each query (uint8 Q x 3 x R x R), the training set being read and described once.
 
@@ -155,7 +156,7 @@ def search(
     same queries in the set of the same `name` and length goes on from; whoever has stored the result deletes it.
     """
     searches = {measure: NearestSearch(queries, measure, k=k, mirror=mirror) for measure in MEASURES}
-    asked = json.dumps([hashlib.sha256(queries).hexdigest(), name, len(training), k, mirror])
+    asked = json.dumps([hashlib.sha256(queries.tobytes()).hexdigest(), name, len(training), k, mirror])
     start = _restore(list(searches.values()), kept, asked)
     for batch in training.batches(progress=progress, start=start):
         for one in searches.values():
@@ -165,11 +166,11 @@ def search(
 
 
 def _keep(searches: Sequence[NearestSearch], kept: Path, asked: str) -> None:
-    states = [{f"{i}/{name}": array for name, array in one.state().items()} for i, one in enumerate(searches)]
+    found = {f"{i}/{name}": array for i, one in enumerate(searches) for name, array in one.state().items()}
     kept.parent.mkdir(parents=True, exist_ok=True)
     partial = kept.with_name(f"{kept.name}.partial")
     with partial.open("wb") as file:
-        np.savez(file, asked=np.array(asked), **{name: array for state in states for name, array in state.items()})
+        np.savez(file, allow_pickle=False, asked=np.array(asked), **found)
     os.replace(partial, kept)
 
 

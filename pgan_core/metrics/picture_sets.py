@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from pgan_core.generator import Generator
 from pgan_core.latents import following_seeds, inputs_from_seeds
 from pgan_core.picture_data import PictureSource
 from pgan_core.pictures import to_uint8
+from pgan_core.progress import Progress
 
 Pictures = np.ndarray | torch.Tensor
 
@@ -27,7 +27,7 @@ def generated_pictures(
     *,
     seed: int = 0,
     label: int | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Pictures of the seeds `seed`, `seed + 1`, ..., uint8 count x 3 x R x R, as a viewer would see them.
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pgan_core.metrics.picture_sets import Pictures
 from pgan_core.metrics.similarity import ms_ssim_of_pairs
 from pgan_core.metrics.swd import sliced_wasserstein, swd_with_floor
+from pgan_core.progress import Progress
 
-Progress = Callable[[float], None]  # gets the share that is done
 Level = int | str  # the resolution of a pyramid level, or "average"
 Value = float | dict[Level, float]  # one number, or one a level
 
@@ -64,9 +64,9 @@ class Metric:
         """What the value of real pictures is called."""
         return "floor" if self.has_floor else "real"
 
-    def text(self, value: float) -> str:
-        """A value as it is shown."""
-        return f"{value:.{self.digits}f}"
+    def text(self, value: float | None) -> str:
+        """A value as it is shown; nothing where there is none."""
+        return "" if value is None else f"{value:.{self.digits}f}"
 
 
 METRICS: dict[str, Metric] = {}  # key -> metric, in the order in which they are shown

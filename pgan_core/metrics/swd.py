@@ -161,7 +161,7 @@ def normalise(patches):
     pixels_per_patch = PATCH * PATCH
     patches.sub_(pixels.mean(dim=0).repeat(pixels_per_patch))
     # Squares are added up in blocks: exact enough in float32 and no second copy of the cloud.
-    squares = sum(block.square().sum(dim=0) for block in pixels.split(2**18)) / len(pixels)
+    squares = torch.stack([block.square().sum(dim=0) for block in pixels.split(2**18)]).sum(dim=0) / len(pixels)
     patches.div_(torch.where(squares > 0, squares.sqrt(), 1).repeat(pixels_per_patch))
 
 

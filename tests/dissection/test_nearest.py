@@ -30,7 +30,7 @@ def test_what_names_no_scenes_is_said(tmp_path):
     for text, sentence in (
         ("town:5", "town:SEED:FIRST-LAST"),
         ("town:0:5-x", "town:SEED:FIRST-LAST"),
-        ("town:0:9-5", "9 to 5 are none"),
+        ("town:0:9-5", "no scenes 9 to 5"),
     ):
         with pytest.raises(ValueError, match=sentence):
             open_training(text, 16)

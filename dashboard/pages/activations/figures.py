@@ -7,7 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.shared.ridgelines import COLORS, log_axis
+from dashboard.shared.figure_style import COLORS
+from dashboard.shared.ridgelines import log_axis
 from pgan_core.inspection import PointStatistics
 
 CHARTS = {"Standard deviation": "std", "Largest magnitude": "largest"}

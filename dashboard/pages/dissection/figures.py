@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-BAR, CHOSEN, CEILING, QUIET = "#2f7dd1", "#e07b1a", "#8b95a1", "#a9b6c4"
-TEXT_SIZE = 15
-MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
+from dashboard.shared.figure_style import BAR, CHOSEN, GREY, finish
+
+QUIET = "#a9b6c4"
 
 
 def concept_colours(palette: np.ndarray) -> list[str]:
@@ -31,7 +31,7 @@ def units_by_concept(counts: np.ndarray, concepts: Sequence[str], colours: Seque
         )
     )
     figure.update_yaxes(title="interpretable units", rangemode="tozero")
-    return _finish(figure, 300)
+    return finish(figure, 300)
 
 
 def units_by_place(
@@ -49,11 +49,11 @@ def units_by_place(
     figure.add_scatter(
         x=names, y=totals, text=totals, mode="text", textposition="top center", showlegend=False, hoverinfo="skip"
     )
-    figure.update_layout(barmode="stack", legend={"traceorder": "normal", "font": {"size": TEXT_SIZE - 1}})
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
     broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # short enough to stand upright
     figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken, tickangle=0)
     figure.update_yaxes(title="interpretable units", range=[0, max(1, totals.max()) * 1.12])
-    return _finish(figure, 360)
+    return finish(figure, 360)
 
 
 def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> go.Figure:
@@ -69,7 +69,7 @@ def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> g
     figure.update_xaxes(title="value of the upsampled map (outer bins hold everything beyond)")
     figure.update_yaxes(title="pixels", type="log", ticksuffix="%", dtick=1)
     figure.update_layout(bargap=0)
-    return _finish(figure, 270)
+    return finish(figure, 270)
 
 
 def unit_ious(
@@ -80,7 +80,7 @@ def unit_ious(
     names = [concepts[c] for c in order]
     figure = go.Figure()
     figure.add_bar(
-        x=names, y=ceiling[order], marker_color=CEILING, opacity=0.3, name="ceiling at this share of lit pixels"
+        x=names, y=ceiling[order], marker_color=GREY, opacity=0.3, name="ceiling at this share of lit pixels"
     )
     figure.add_bar(
         x=names,
@@ -100,7 +100,7 @@ def unit_ious(
     figure.update_traces(hovertemplate="%{x}: %{y:.3f}<extra></extra>")
     figure.update_layout(barmode="overlay", legend={"orientation": "h", "y": 1.14, "x": 0})
     figure.update_yaxes(title="IoU", range=[0, 1.05])
-    return _finish(figure, 300)
+    return finish(figure, 300)
 
 
 def level_curves(
@@ -121,7 +121,7 @@ def level_curves(
         line = {"color": colours[c], "width": 4 if rank == 0 else 2}
         figure.add_scatter(x=100 * shares, y=iou[:, c], mode="lines", name=concepts[c], line=line)
     if len(shown):
-        line = {"color": CEILING, "width": 2, "dash": "dot"}
+        line = {"color": GREY, "width": 2, "dash": "dot"}
         figure.add_scatter(x=100 * shares, y=ceiling[:, shown[0]], name=f"ceiling for {concepts[shown[0]]}", line=line)
     figure.update_traces(hovertemplate="%{x:.3g}% lit: %{y:.3f}")
     for place, (name, share) in enumerate(marks.items()):
@@ -133,8 +133,7 @@ def level_curves(
             )
     figure.update_xaxes(title="pixels lit", type="log", ticksuffix="%", dtick=1, range=[-1.02, 2.02])
     figure.update_yaxes(title="IoU", range=[0, 1.05])
-    figure.update_layout(legend={"font": {"size": TEXT_SIZE - 1}})
-    return _finish(figure, 300)
+    return finish(figure, 300)
 
 
 def unit_scatter(
@@ -153,15 +152,9 @@ def unit_scatter(
             text=[f"unit {u}: {names[u]}" for u in where.tolist()],
             hovertemplate="%{text}<br>IoU %{x:.3f}, IQR %{y:.3f}<extra></extra>",
         )
-    figure.add_vline(x=limits[0], line={"color": CEILING, "dash": "dot"})
-    figure.add_hline(y=max(limits[1], 0), line={"color": CEILING, "dash": "dot"})
+    figure.add_vline(x=limits[0], line={"color": GREY, "dash": "dot"})
+    figure.add_hline(y=max(limits[1], 0), line={"color": GREY, "dash": "dot"})
     figure.update_xaxes(title="IoU", rangemode="tozero")
     figure.update_yaxes(title="IQR", rangemode="tozero")
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0})
-    return _finish(figure, 300)
-
-
-def _finish(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_xaxes(tickfont_size=TEXT_SIZE, title_font_size=TEXT_SIZE)
-    figure.update_yaxes(tickfont_size=TEXT_SIZE - 1, title_font_size=TEXT_SIZE)
-    return figure.update_layout(height=height, margin=MARGIN, font_size=TEXT_SIZE)
+    return finish(figure, 300)

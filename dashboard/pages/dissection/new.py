@@ -23,7 +23,8 @@ def new_view(model: session.Model) -> None:
         run(model, layers, segmenter, samples, threshold)
     st.caption(
         "With your own Python segmenter, a Hugging Face model or a sample of any size: `pggan-lab dissect CHECKPOINT "
-        "--segmenter hf:FOLDER --out assets/NAME`. This page then finds the result."
+        "--all-layers --segmenter hf:FOLDER --out YOUR_FOLDER`. Then open its two files below. Dissections in a folder "
+        "that the environment variable `PGGAN_LAB_MODELS` names, or in its subfolders, are listed without that."
     )
     st.subheader("Open a dissection made elsewhere")
     files = st.file_uploader(

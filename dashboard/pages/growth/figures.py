@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboard.shared.figure_style import BAR, GREEN, GREY, TEXT_SIZE
 from pgan_core.costs import Cost
 from pgan_core.growth import Schedule
-
-BAR, GROWN, FULL = "#3f83cf", "#2a9d6f", "#8b95a1"
-TEXT_SIZE = 15
 
 
 def picture_costs(costs: Mapping[int, Cost]) -> go.Figure:
@@ -36,8 +34,8 @@ def run_cost(schedule: Schedule, corners: Sequence[tuple[float, float]], full_si
     """
     figure = go.Figure()
     kimg, grown = [k for k, _ in corners], [100 * cost / full_size for _, cost in corners]
-    figure.add_scatter(x=[0, kimg[-1]], y=[0, 100], mode="lines", line={"color": FULL, "width": 3, "dash": "dash"})
-    figure.add_scatter(x=kimg, y=grown, mode="lines+markers", line={"color": GROWN, "width": 4}, marker_size=8)
+    figure.add_scatter(x=[0, kimg[-1]], y=[0, 100], mode="lines", line={"color": GREY, "width": 3, "dash": "dash"})
+    figure.add_scatter(x=kimg, y=grown, mode="lines+markers", line={"color": GREEN, "width": 4}, marker_size=8)
     end = {"x": kimg[-1], "xanchor": "left", "xshift": 12, "showarrow": False, "font_size": TEXT_SIZE + 1}
     figure.add_annotation(y=100, text="full size from the start: 100%", **end)
     figure.add_annotation(y=grown[-1], text=f"grown progressively: <b>{grown[-1]:.0f}%</b>", **end)

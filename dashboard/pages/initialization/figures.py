@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.shared.ridgelines import COLORS, log_axis
+from dashboard.shared.figure_style import COLORS
+from dashboard.shared.ridgelines import log_axis
 from pgan_core.initialization import Propagation
 from pgan_core.learning_speed import METHODS, Step
 

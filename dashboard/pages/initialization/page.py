@@ -132,7 +132,7 @@ def classical_section(seed: int) -> None:
 # ---- the real generator ------------------------------------------------------------------------------------------
 
 
-def grown_to(config: GeneratorConfig, resolution: int) -> GeneratorConfig:
+def config_at(config: GeneratorConfig, resolution: int) -> GeneratorConfig:
     """The loaded configuration, grown only to a resolution, as training would start it."""
     count = config.sizes.index(resolution) + 1
     return replace(
@@ -178,7 +178,7 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
             "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **BOUND
         )
     z, labels = session.inputs(model, seed, 2)
-    config = grown_to(model.generator.config, size)
+    config = config_at(model.generator.config, size)
     results = with_progress(
         ("fresh", model.identity, size, custom, NORMS[norm], seed),
         lambda progress: fresh_generators(config, custom, NORMS[norm], seed, z, labels, progress),

@@ -55,7 +55,7 @@ class Sample:
 def effect(progress: Progress, sample: Sample, units: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     """Change, low and high ends (C each), and of random units (draws x C), column 0 left out."""
     done = effect_table(
-        sample.trial(), units, control=min(sample.pictures, 50), progress=lambda k, n: progress(k / n)
+        sample.trial(), units, control=min(sample.pictures, 50), progress=progress
     )  # fmt: skip
     return tuple(array[..., 1:] - 1 for array in (done.left, done.left_low, done.left_high, done.random_left))
 
@@ -67,7 +67,7 @@ def curves(progress: Progress, sample: Sample, concept: int, orders: dict[str, n
     lines = {}
     for number, (name, order) in enumerate(orders.items()):
         counts = [k for k in COUNTS if k <= len(order)]
-        tell = lambda k, n, number=number: progress((number + k / n) / len(orders))  # noqa: E731
+        tell = lambda part, number=number: progress((number + part) / len(orders))  # noqa: E731
         left = ablation_curve(trial, [int(u) for u in order], counts, progress=tell)[:, concept]
         lines[name] = (counts, left.tolist())
     return lines
@@ -76,7 +76,7 @@ def curves(progress: Progress, sample: Sample, concept: int, orders: dict[str, n
 def each_unit(progress: Progress, sample: Sample) -> np.ndarray:
     """Every unit's causal effect on every concept, U x C, column 0 left out."""
     trial = sample.trial()
-    return average_causal_effect(trial, high_levels(trial), progress=lambda k, n: progress(k / n))[:, 1:]
+    return average_causal_effect(trial, high_levels(trial), progress=progress)[:, 1:]
 
 
 def search(
@@ -84,7 +84,7 @@ def search(
 ) -> tuple[Search, np.ndarray]:
     """The best units by gradient descent; share of the concept left with its ends, without its first 20 and `units`."""
     learn = sample.others()
-    found = search_units(learn, concept, iou, epochs=EPOCHS, progress=lambda k, n: progress(k / n))
+    found = search_units(learn, concept, iou, epochs=EPOCHS, progress=progress)
     trial = sample.trial()
     before = trial.pixels()
     after = [trial.pixels([ablate([int(u) for u in some])]) for some in (found.order[:20], units)]
@@ -99,9 +99,9 @@ def context(
     trial = sample.trial()
     levels = levels or tuple(high_levels(trial)[list(units)].tolist())
     proposal = Proposal(concept, sample.layer, units, "", levels)
-    return where_it_grows(trial, proposal, stood_at(trial), progress=lambda k, n: progress(k / n))
+    return where_it_grows(trial, proposal, stood_at(trial), progress=progress)
 
 
 def artifacts(progress: Progress, sample: Sample, discriminator: Discriminator) -> ArtifactCosts:
     """What each unit costs by the discriminator's score."""
-    return artifact_costs(sample.trial(), discriminator, progress=lambda k, n: progress(k / n))
+    return artifact_costs(sample.trial(), discriminator, progress=progress)

@@ -7,10 +7,10 @@ import numpy as np
 
 from dashboard.pages.latents.sprites import Sheet
 from dashboard.shared.browser import component
+from dashboard.shared.figure_style import COLORS
 
 FPS = 30
 SPEEDS, MODES = ("0.125", "0.25", "0.5", "1", "2", "4"), ("once", "loop", "ping-pong")
-COLOURS = ("#2f7dd1", "#e07b1a")  # of the theme's chart colours
 
 _component = component(
     "lab_walk", "pages/latents/walk.html", "shared/player.css",
@@ -77,6 +77,6 @@ def walk_view(
 def _curve(curve: Curve) -> dict:
     lines = [
         {"name": name if len(curve.lines) > 1 else "", "colour": colour, "values": np.round(values, 4).tolist()}
-        for (name, values), colour in zip(curve.lines.items(), COLOURS, strict=False)
+        for (name, values), colour in zip(curve.lines.items(), COLORS, strict=False)
     ]
     return {"title": curve.title, "lines": lines}

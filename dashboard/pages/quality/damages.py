@@ -35,14 +35,14 @@ class Damage:
 DAMAGES = (
     Damage(
         "Blur", blur, [0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0], 1.0, "σ in pixels",
-        "The finest level of the distance sees blur at once, the coarsest hardly; MS-SSIM between pairs and the "
-        "inception score say nothing of it.",
+        "The finest level of the distance sees blur at once, the coarsest hardly does. MS-SSIM and the inception score "
+        "do not notice it.",
     ),
     Damage(
         "Shift colours", shift_colours, [10, 20, 30, 40, 60], 40, "levels of 255",
         "Every picture has the same wrong cast, plain to every eye. **The distance is blind to it**: each set is "
-        "normalised by its own channel means. MS-SSIM feels only the lost contrast; a classifier that knows colours "
-        "does notice.",
+        "normalised by its own channel means. MS-SSIM notices only the lost contrast. A classifier that knows "
+        "colours does notice.",
     ),
     Damage(
         "Noise", add_noise, [3, 6, 12, 24, 48], 12, "deviation in levels of 255",
@@ -51,8 +51,8 @@ DAMAGES = (
     ),
     Damage(
         "Collapse", collapse, [2, 4, 8, 16, 32, 64], 8, "pictures kept",
-        "Every single picture is perfect, only there are few of them. The coarse levels of the distance, MS-SSIM and "
-        "the inception score all notice; this is what a collapsed generator looks like.",
+        "Every picture is perfect, but there are only a few different ones. The coarse levels of the distance, MS-SSIM "
+        "and the inception score all notice; this is what a collapsed generator looks like.",
     ),
 )  # fmt: skip
 

@@ -78,7 +78,7 @@ def told_apart(result: Evaluation) -> bool:
 def controls(model: session.Model, kept: Evaluation | None) -> tuple[str, str, int | str]:
     """The two sources and the number of pictures; stored results come first, since they cost nothing."""
     names = sources.offered()
-    first, second, number, bring = st.columns([1.8, 1.8, 3.4, 1.5], vertical_alignment="bottom")
+    first, second, number, bring = st.columns([1.5, 1.5, 4.3, 1.5], vertical_alignment="bottom")
     real = first.selectbox("Real pictures", names, 0, key="quality_real", bind="query-params")
     # a key of its own for each model: the compared pictures are the sidebar's model until another source is chosen
     fake = second.selectbox(

@@ -20,7 +20,7 @@ def draw(model: session.Model, seed: int) -> None:
     """Every snapshot of the model's run against Toy Town at that snapshot's size."""
     paths = library.stages(model.path)
     if len(paths) < 2:
-        st.info(f"{model.name} stands alone: there are no other snapshots of its run beside it.")
+        st.info(f"{model.name} is the only snapshot of its run here, so there is nothing to compare it with.")
         return
     kept = {path.stem: found for path in paths if (found := stored(path)) and found.is_current}
     # one stage's stored results are no course of training: then the stages are measured now

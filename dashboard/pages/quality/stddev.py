@@ -26,7 +26,7 @@ WHERE = "Karras et al. 2018, section 3. The official code takes groups of 4, the
 
 def draw(model: session.Model, seed: int) -> None:
     """A batch made more and more alike; the layer opened up, and minibatch discrimination beside it."""
-    if model.discriminator is None or model.discriminator.config.stddev is None:
+    if "discriminator" not in model.networks or model.discriminator.config.stddev is None:
         st.info(f"{model.name} has no discriminator with a minibatch-stddev layer.")
         return
     alike, batch, form = controls()

@@ -17,7 +17,6 @@ from dissection.effects.trial import (
     levels_at_concept,
     matched_units,
     shares,
-    single_effects,
 )
 from dissection.effects.unit_search import search_units
 from dissection.interventions import ablate, insert
@@ -37,7 +36,7 @@ def test_pixels_are_counted_by_picture_and_concept():
     assert count_pixels(torch.stack([labels, labels], 1), 3).tolist() == [[2, 4, 2], [0, 0, 8]]
 
 
-def test_a_stage_gives_the_generators_own_pictures_in_any_number_of_threads(trial):
+def test_a_trial_gives_the_generators_own_pictures_in_any_number_of_threads(trial):
     whole = trial.generator(trial.z).clamp(-1, 1)
     torch.testing.assert_close(trial.images(), whole, atol=1e-5, rtol=0)
     edited = trial.generator.run(trial.z, edits={LAYER: [ablate([RED_UNIT])]}).images.clamp(-1, 1)
@@ -67,14 +66,6 @@ def test_the_curve_falls_where_the_causal_unit_comes(trial):
     curve = ablation_curve(trial, [GREEN_UNIT, 0, RED_UNIT, 1], counts=[0, 1, 2, 3])
     assert curve[:, RED].tolist() == [1, 1, 1, 0]
     assert curve[:, GREEN].tolist() == [1, 0, 0, 0]
-
-
-def test_each_units_effect_stands_in_its_own_column(trial):
-    effect = average_causal_effect(trial, high_levels(trial))
-    assert effect[:, RED].argmax() == RED_UNIT and effect[:, GREEN].argmax() == GREEN_UNIT
-    assert effect[RED_UNIT, RED] > 5 > abs(effect[1, RED])
-    left = single_effects(trial)
-    assert left[RED_UNIT, RED] == 0 and left[1, RED] == 1
 
 
 def test_similar_rows_become_neighbours():
@@ -123,7 +114,7 @@ def test_the_search_asks_for_probabilities(trial):
         def __call__(self, images):
             return torch.zeros(len(images), 8, 8, dtype=torch.long)
 
-    with pytest.raises(ValueError, match="without probabilities"):
+    with pytest.raises(ValueError, match="no probabilities"):
         search_units(Trial(trial.generator, LAYER, Hard(), [0]), RED, np.ones(trial.units))
 
 
@@ -167,10 +158,31 @@ def test_growth_is_counted_in_shares_of_the_picture():
     assert [threshold(size) for size in (4, 32, 64, 128, 256)] == [1, 1, 4, 16, 64]
 
 
-def test_a_stage_of_some_pictures_is_the_same_as_theirs(trial):
+def test_a_trial_of_some_pictures_is_the_same_as_theirs(trial):
     some = trial.at([7, 2, 7])
     assert np.array_equal(some.pixels(), trial.pixels()[[7, 2, 7]])
     assert np.array_equal(some.pixels([ablate([GREEN_UNIT])]), trial.pixels([ablate([GREEN_UNIT])])[[7, 2, 7]])
+
+
+def test_each_units_effect_stands_in_its_own_row(trial):
+    effect = average_causal_effect(trial, high_levels(trial))
+    assert effect[:, RED].argmax() == RED_UNIT and effect[:, GREEN].argmax() == GREEN_UNIT
+    assert effect[RED_UNIT, RED] > 5 > abs(effect[1, RED])
+
+
+def test_a_segmenter_may_look_at_activations_which_edits_of_earlier_layers_change():
+    class Looks(Colours):
+        """Red where unit 3 is on."""
+
+        layers = (LAYER,)
+
+        def __call__(self, images, activations):
+            return (activations[LAYER][:, RED_UNIT] > 0).long() * RED
+
+    before, after = (Trial(painter(), "4x4/dense", Looks(), range(20)).pixels(edits) for edits in ((), [ablate(None)]))
+    direct = painter().run(Trial(painter(), LAYER, None, range(20)).z, keep=[LAYER]).activations[LAYER][:, RED_UNIT]
+    assert before[:, RED].sum() == (direct > 0).sum() > 0
+    assert not np.array_equal(before, after)
 
 
 def test_a_layer_that_is_not_there_is_named():

@@ -6,12 +6,12 @@ import streamlit as st
 
 from dashboard.pages.architecture import figures_your_network as figures
 from dashboard.pages.architecture.figures_paper import draw, save
-from dashboard.pages.architecture.your_network.link import LinkError, pack, unpack
 from dashboard.pages.architecture.your_network.parser import MAX_TEXT, Network, read
 from dashboard.pages.architecture.your_network.presets import PRESETS
 from dashboard.pages.architecture.your_network.rows import rows
 from dashboard.shared.browser import component
 from dashboard.shared.export import export_bar
+from dashboard.shared.link_text import LinkError, pack, unpack
 from pgan_core.layer_table import short_count, table_cells, table_csv, table_latex, table_markdown
 
 PRESET, LINK, TEXTS = "architecture_preset", "architecture_text", "architecture_texts"
@@ -68,9 +68,9 @@ def _texts() -> dict[str, str]:
         preset, packed = st.query_params.get(PRESET, next(iter(PRESETS))), st.query_params.get(LINK)
         if packed and preset in PRESETS:
             try:
-                st.session_state[TEXTS][preset] = unpack(packed)
+                st.session_state[TEXTS][preset] = unpack(packed, 4 * MAX_TEXT)[: MAX_TEXT + 1]
             except LinkError as error:
-                st.warning(str(error))
+                st.warning(f"The link's network cannot be read: {error}. The preset is shown.")
     return st.session_state[TEXTS]
 
 
@@ -81,7 +81,7 @@ def _reset(preset: str) -> None:
 
 def share(text: str, preset: str) -> None:
     """Put the text into the address, if it differs from the preset's and is short enough."""
-    packed = pack(text)
+    packed = pack(text) if len(text) <= MAX_TEXT else None
     if text == PRESETS[preset] or packed is None:
         st.query_params.pop(LINK, None)
     elif st.query_params.get(LINK) != packed:
