@@ -23,6 +23,7 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "app": "benchmarks.app",
     "latent_walk": "benchmarks.latent_walk",
     "site": "benchmarks.site",
+    "class": "benchmarks.classroom",
 }
 PAGE = ROOT / "docs/SPEED.md"
 LOADED = 0.5  # cores that others keep busy on average, or the load average before a run that cannot tell
