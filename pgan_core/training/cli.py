@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import torch
@@ -113,6 +115,8 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     add("--sample-kimg", type=float, default=10.0, help="a sample grid at least this often")
     add("--stage-numbers", choices=("float32", "float16"), default="float32", help="of the stage files")
     add("--data-note", default="", help="where the images come from; kept in the snapshots")
+    add("--watch", action="store_true", help="write what the app's page Training shows, and obey it")
+    add("--leash", action="store_true", help="stop, at a snapshot, when standard input closes")
     add("--change", action="store_true", help=f"resume with another {', '.join(CHANGEABLE + IN_STAGES)}; recorded")
     parser.set_defaults(run=run)
 
@@ -214,9 +218,17 @@ def stop_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
+def stop_with_input(stop: Event) -> None:
+    """Sets `stop` when standard input closes, as it does however the program that holds its other end came to end."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    stop.set()
+
+
 def run(args: argparse.Namespace) -> int:
     """Trains to the schedule's end; a wrong file or setting ends it with one sentence."""
     from .processes import joined
+    from .watch import watched
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -224,9 +236,14 @@ def run(args: argparse.Namespace) -> int:
         check_folder(args.out)
         device = choose_device(args.device)
         with joined(device) as processes, stop_signals() as stop:
+            if args.leash:
+                Thread(target=stop_with_input, args=(stop,), daemon=True).start()
+            if args.watch and processes.count > 1:
+                raise TrainingError("A run that is watched is one process.")
             trainer = open_run(args, device, processes)
             try:
-                finished = trainer.train(stop=stop)
+                with watched(trainer, stop) if args.watch else nullcontext() as watch:
+                    finished = trainer.train(stop=stop, watch=watch)
             finally:
                 trainer.reals.close()
     except ValueError as error:
@@ -302,7 +319,8 @@ def _planned(settings, start, reals, plan, args, device, processes) -> Settings:
     from .networks import fresh
     from .time_plan import measured_speeds, planned
 
-    seconds = min(MEASURE_SECONDS, MEASURE_SHARE * plan.seconds)
+    share = MEASURE_SHARE / 4 if args.watch else MEASURE_SHARE  # somebody waits for the first picture
+    seconds = min(MEASURE_SECONDS, share * plan.seconds)
     networks = start.networks if start else fresh(settings)
     plan.speeds = processes.told(measured_speeds(settings, networks, reals, device, seconds))
     return processes.told(planned(settings, plan, choose_minibatch=args.minibatch is None))
