@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import signal
-import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .time_plan import TimePlan
 
 _BETWEEN = re.compile(r"(?<=[\d.])-")  # the dash of `1.5-0.7`, not that of `1e-3`
+NICENESS = 5  # of a run on a leash
 MEASURE_SHARE, MEASURE_SECONDS = 0.01, 4.0  # of the time for measuring the speed at one resolution; at most so long
 
 
@@ -116,7 +117,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     add("--stage-numbers", choices=("float32", "float16"), default="float32", help="of the stage files")
     add("--data-note", default="", help="where the images come from; kept in the snapshots")
     add("--watch", action="store_true", help="write what the app's page Training shows, and obey it")
-    add("--leash", action="store_true", help="stop, at a snapshot, when standard input closes")
+    add("--leash", type=int, metavar="PID", help="stop, at a snapshot, when this parent process ends; be nice to it")
     add("--change", action="store_true", help=f"resume with another {', '.join(CHANGEABLE + IN_STAGES)}; recorded")
     parser.set_defaults(run=run)
 
@@ -218,10 +219,12 @@ def stop_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def stop_with_input(stop: Event) -> None:
-    """Sets `stop` when standard input closes, as it does however the program that holds its other end came to end."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
+def stop_with_parent(parent: int, stop: Event) -> None:
+    """Sets `stop` when the parent process is gone, however it ended. Its own work goes first meanwhile."""
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    while os.getppid() == parent:
+        time.sleep(0.5)
     stop.set()
 
 
@@ -237,7 +240,7 @@ def run(args: argparse.Namespace) -> int:
         device = choose_device(args.device)
         with joined(device) as processes, stop_signals() as stop:
             if args.leash:
-                Thread(target=stop_with_input, args=(stop,), daemon=True).start()
+                Thread(target=stop_with_parent, args=(args.leash, stop), daemon=True).start()
             if args.watch and processes.count > 1:
                 raise TrainingError("A run that is watched is one process.")
             trainer = open_run(args, device, processes)
