@@ -30,6 +30,7 @@ IN_PROCESS = (
     "shipped",
     "dissection",
     "swd",
+    "training",
     "opening",
 )  # whose own time is known to the process
 

@@ -1,32 +1,25 @@
 """The app as people meet it: from `streamlit run` to the first picture, seeds on the screen, memory given back.
 
-    python -m benchmarks.app [--openings 5] [--changes 15] [--json FILE]
+    python -m benchmarks --only app
 
 Starts the app on a free port and looks at it through a real Chromium (`chromium` or Chrome on the PATH), 1280 x 720.
 A picture counts when it is decoded and the frame after it has begun; times of a seed run from the key press to there.
 """
 
-import argparse
 import contextlib
-import json
-import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.options import ROOT, Options, Row, seconds
+from benchmarks.server import App, running_app
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 
-ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 180_000  # ms
 
@@ -75,56 +68,6 @@ window.lab = {
 };
 addEventListener("keydown", (event) => { if (event.key === "Enter") window.labPressed = performance.now(); }, true);
 """
-
-
-class App:
-    """The app in a process of its own on a free port."""
-
-    def __init__(self, folder: Path, models: list[Path] = ()):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://localhost:{self.port}"
-        environment = os.environ | {"PGGAN_LAB_MODELS": os.pathsep.join(map(str, models))}
-        command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(self.port)]
-        self.log = folder / "app.log"
-        self.started = time.time()
-        with open(self.log, "w") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-
-    def wait(self, seconds: float = 120) -> float:
-        """Until the port answers; returns the seconds since the start. Raises RuntimeError with the log."""
-        while time.time() < self.started + seconds:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
-                return time.time() - self.started
-            time.sleep(0.02)
-        raise RuntimeError(f"the app did not answer: {self.log.read_text()}")
-
-    def settle(self, seconds: float = 60) -> None:
-        """Until the process has done nothing for a second: what it imports beforehand is there."""
-        before, end = -1.0, time.time() + seconds
-        while (now := self.status()["cpu_s"]) > before + 0.05 and time.time() < end:
-            before = now
-            time.sleep(1)
-
-    def status(self) -> dict[str, float]:
-        """The process's CPU seconds so far and its resident memory in MiB (Linux's /proc)."""
-        proc = Path(f"/proc/{self.process.pid}")
-        ticks = proc.joinpath("stat").read_text().rpartition(")")[2].split()
-        resident = proc.joinpath("status").read_text().partition("VmRSS:")[2].split()[0]
-        return {"cpu_s": sum(map(int, ticks[11:13])) / os.sysconf("SC_CLK_TCK"), "rss_mib": int(resident) / 1024}
-
-
-@contextlib.contextmanager
-def running_app(models: list[Path] = ()) -> Iterator[App]:
-    """The app, stopped at the end."""
-    with tempfile.TemporaryDirectory(prefix="pggan-bench-") as folder:
-        app = App(Path(folder), models)
-        try:
-            yield app
-        finally:
-            app.process.terminate()
-            app.process.wait(timeout=30)
 
 
 @contextlib.contextmanager
@@ -226,50 +169,25 @@ def memory(chromium) -> dict:
     return found
 
 
-def measure(openings: int = 5, changes: int = 15) -> dict:
-    """Everything this file measures, as plain numbers. Raises RuntimeError where there is no browser."""
+def measure(options: Options) -> dict:
+    """A few openings and changes: enough for medians. Raises RuntimeError where there is no browser."""
     browser = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     if not browser:
         raise RuntimeError("there is no chromium or google-chrome on the PATH")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
-        load = [os.getloadavg()[0]]
-        found = {"starts": starts(chromium, openings), "seeds": seeds(chromium, changes), "rss_mib": memory(chromium)}
+        found = {"starts": starts(chromium, 3), "seeds": seeds(chromium, 3), "rss_mib": memory(chromium)}
         chromium.close()
-    return found | {"load_before_and_after": [*load, os.getloadavg()[0]], "cpus": len(os.sched_getaffinity(0))}
+    return found
 
 
-def table(found: dict) -> str:
-    """What was measured, against what it should be."""
-    start, memory_ = found["starts"], found["rss_mib"]
-    rows = [
-        ("`streamlit run` to the port", f"{start['port_s']:.1f} s", ""),
-        ("`streamlit run` to the first picture", f"{start['start_s']:.1f} s", "8 s"),
-        ("the server's CPU time until then", f"{start['start_cpu_s']:.1f} s", ""),
-        ("opening the page to the first picture, median", f"{start['open_median_s']:.1f} s", "4 s"),
-        *(
-            (f"seed to picture, {name}: median, worst", f"{t['median_ms']:.0f}, {t['worst_ms']:.0f} ms", "300 ms")
-            for name, t in found["seeds"].items()
-        ),
-        *((f"resident memory, {name}", f"{value:.0f} MiB", "") for name, value in memory_.items()),
+def rows(found: dict) -> list[Row]:
+    """Start, opening, seeds by page, memory."""
+    start, memory = found["starts"], found["rss_mib"]
+    pages = ", ".join(f"{name} {taken['median_ms']:.0f}" for name, taken in found["seeds"].items())
+    return [
+        Row("App: `streamlit run` to the first picture", seconds(start["start_s"])),
+        Row("App: opening the page to the first picture", seconds(start["open_median_s"])),
+        Row("App: seed to picture, median in ms", pages),
+        Row("App: resident memory in MiB", ", ".join(f"{name} {value:.0f}" for name, value in memory.items())),
     ]
-    before, after = found["load_before_and_after"]
-    lines = [f"| {what} | {value} | {goal} |" for what, value, goal in rows]
-    title = f"App, on {found['cpus']} CPUs at a load of {before:.1f} to {after:.1f}"
-    return "\n".join([f"| {title} | Measured | Goal |", "|---|--:|--:|", *lines])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--openings", type=int, default=5)
-    parser.add_argument("--changes", type=int, default=15)
-    parser.add_argument("--json", type=Path, help="where the numbers are written, too")
-    options = parser.parse_args()
-    found = measure(options.openings, options.changes)
-    print(table(found))
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,7 @@
 """Dissection beside generating and segmenting the same pictures alone, alternating in one process.
 
-    OMP_NUM_THREADS=2 python -m benchmarks.dissection [CHECKPOINT] [--samples 1000] [--layer 16x16/conv1] [--rounds 3]
-
-Prints the times, and the ratios of one layer and of all layers to the pictures alone (targets: 1.5; 3 and 60 s).
-Without a checkpoint, the shipped model.
+python -m benchmarks --only dissection
 """
-
-import argparse
-import json
-from pathlib import Path
 
 import torch
 
@@ -30,30 +23,24 @@ def pictures_alone(generator, segmenter, samples):
             make_batch(job, images, keep=())
 
 
-def compare(checkpoint: Path, samples: int, layer: str, rounds: int) -> dict:
-    """Seconds of the pictures alone, and how many times as long one layer and all layers take."""
-    generator, segmenter = load_checkpoint(checkpoint).generator, load_segmenter("toytown")
+def measure(options: Options) -> dict:
+    """Of the shipped model, in one round: the pictures alone, and how many times as long one layer and all take."""
+    samples = 16 if options.quick else SAMPLES
+    generator, segmenter = load_checkpoint(SHIPPED).generator, load_segmenter("toytown")
     pictures_alone(generator, segmenter, min(64, samples))  # warm up
     ways = {
         "alone": lambda: pictures_alone(generator, segmenter, samples),
-        "one": lambda: dissect(generator, layer, segmenter, samples),
+        "one": lambda: dissect(generator, LAYER, segmenter, samples),
         "all": lambda: dissect(generator, "all", segmenter, samples),
     }
-    times = alternate(ways, seconds=0, least=rounds, warm_up=False)
+    times = alternate(ways, seconds=0, least=1, warm_up=False)
     return {
         "samples": samples,
-        "threads": torch.get_num_threads(),
         "alone_s": median(times, "alone"),
         "one_layer_ratio": ratio(times, "one", "alone"),
         "all_layers_ratio": ratio(times, "all", "alone"),
         "all_layers_s": median(times, "all"),
-        "times": times,
     }
-
-
-def measure(options: Options) -> dict:
-    """Of the shipped model, in one round."""
-    return compare(SHIPPED, 16 if options.quick else SAMPLES, LAYER, rounds=1)
 
 
 def rows(found: dict) -> list[Row]:
@@ -64,17 +51,3 @@ def rows(found: dict) -> list[Row]:
         Row(f"Dissection, {samples} pictures, one layer", seconds(one * found["alone_s"]), alone, f"{one:.2f}x"),
         Row(f"Dissection, {samples} pictures, all layers", seconds(spent), alone, f"{everything:.2f}x"),
     ]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", nargs="?", default=SHIPPED)
-    parser.add_argument("--samples", type=int, default=SAMPLES)
-    parser.add_argument("--layer", default=LAYER)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    print(json.dumps(compare(options.checkpoint, options.samples, options.layer, options.rounds), indent=2))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,13 @@
 """How soon a walk plays and how smoothly its dial turns, measured in a real browser.
 
-    python -m benchmarks.latent_walk [--models assets] [--cores 2] [--rolls 5]
+    python -m benchmarks --only latent_walk
 
-Prints JSON: seconds from a click on "Roll" to the first frame of 120 on the screen, and frames a second while the
-scrubber is moved at every screen refresh. The app runs on the given number of cores; the browser on the others.
+Seconds from a click on "Roll" to the first frame of 120 on the screen, and frames a second while the scrubber is moved
+at every screen refresh. The app runs on as many cores as torch has threads; the browser on the others.
 """
 
-import argparse
-import json
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -94,17 +91,3 @@ def rows(found: dict) -> list[Row]:
         Row("Walk of 120 frames: click to the first frame, in a browser", seconds(found["median"])),
         Row("Walk: frames a second while the dial turns", f"{frames:.0f}", f"longest frame {longest:.0f} ms"),
     ]
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latent_walk", description=__doc__.splitlines()[0])
-    parser.add_argument("--models", type=Path, default=ROOT / "assets", help="folder of models; the first is measured")
-    parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--rolls", type=int, default=5)
-    args = parser.parse_args()
-    print(json.dumps(play(args.models, args.cores, args.rolls), indent=2))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

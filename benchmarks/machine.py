@@ -2,8 +2,8 @@
 
     python -m benchmarks --only machine
 
-The two yardsticks are measured again beside every generation, in the same rounds: a share of the machine's rate is
-then right on a busy machine too.
+The convolution is measured again beside every generation, in the same rounds: its share of the machine's rate is then
+right on a busy machine too.
 """
 
 import os
@@ -64,11 +64,6 @@ def memory(device: str, *, triad: bool = False, quick: bool = False) -> Yardstic
         return Yardstick(lambda: a.copy_(b), 8 * count)
     c = torch.ones(count, device=device)
     return Yardstick(lambda: torch.add(b, c, alpha=3, out=a), 12 * count)
-
-
-def yardsticks(device: str, dtype: torch.dtype, *, quick: bool = False) -> dict[str, Yardstick]:
-    """What generation is measured beside: a convolution and a copy."""
-    return {"convolution": convolution(device, dtype, quick=quick), "copy": memory(device, quick=quick)}
 
 
 def rate(stick: Yardstick, device: str, seconds: float = 0.5) -> float:

@@ -1,13 +1,11 @@
 """Opening an official 1024x1024 triple: ours against Python's own unpickler, which builds the arrays and no network.
 
-    OMP_NUM_THREADS=2 python -m benchmarks.opening [--resolution 1024] [--rounds 3]
+    python -m benchmarks --only opening
 
-Writes a pickle of random weights in the layout of the official code, opens it in fresh processes, and prints times,
-peak memory above the start in units of the file's size, and the ratio to plain `pickle.load`.
+Writes a pickle of random weights in the layout of the official code, and opens it in fresh processes: times, and
+peak memory above the start.
 """
 
-import argparse
-import json
 import pickle
 import statistics
 import subprocess
@@ -93,8 +91,9 @@ def opened(path: Path, how: str) -> tuple[float, float]:
     return seconds, mebibytes
 
 
-def compare(resolution: int, rounds: int) -> dict:
+def measure(options: Options) -> dict:
     """Median seconds and MiB of both, and the median ratio of the times (ours to theirs)."""
+    resolution, rounds = (8, 1) if options.quick else (1024, 3)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "triple.pkl")
         write_triple(path, resolution)
@@ -107,25 +106,8 @@ def compare(resolution: int, rounds: int) -> dict:
     return found | {"ratio": statistics.median(ours[0] / theirs[0] for ours, theirs in made)}
 
 
-def measure(options: Options) -> dict:
-    """The official size."""
-    return compare(8 if options.quick else 1024, 1 if options.quick else 3)
-
-
 def rows(found: dict) -> list[Row]:
     """Time and memory of opening."""
     ours, theirs = (f"{seconds(f['seconds'])}, peak {f['peak_mib']:,.0f} MiB" for f in (found["ours"], found["pickle"]))
     what = f"Opening an official {found['resolution']}x{found['resolution']} triple of {found['file_mib']:.0f} MiB"
     return [Row(what, ours, f"pickle.load, which builds no network: {theirs}", f"{found['ratio']:.2f} of its time")]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--resolution", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    print(json.dumps(compare(options.resolution, options.rounds), indent=2))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,9 @@
 """Sliced Wasserstein distance: ours against the paper's formula in plain numpy, alternating in one process.
 
-    OMP_NUM_THREADS=2 python -m benchmarks.swd [--count 4096] [--rounds 3]
-
-Prints both times, the median of the ratios of each round, and both values beside each other.
+python -m benchmarks --only swd
 """
 
-import argparse
-import json
-
 import numpy as np
-import torch
 from scipy import ndimage
 
 from benchmarks.clock import alternate, median, ratio
@@ -74,30 +68,24 @@ def _pictures(count, size, seed):
     return np.clip(coarse + random.normal(0, 10, coarse.shape), 0, 255).astype(np.uint8)
 
 
-def compare(count: int, size: int, rounds: int) -> dict:
-    """Seconds of both by round, the median ratio, and both values of random pictures."""
-    real, fake = (_pictures(count, size, seed) for seed in (0, 1))
+def measure(options: Options) -> dict:
+    """Seconds of both in one round, their ratio, and both values of random pictures."""
+    sliced_wasserstein(*(_pictures(16, 64, seed) for seed in (0, 1)))  # warm up
+    count = 32 if options.quick else COUNT
+    real, fake = (_pictures(count, 64, seed) for seed in (0, 1))
     values = {}
     ways = {
         "numpy": lambda: values.update(numpy=paper_formula(real, fake)),
         "ours": lambda: values.update(ours=sliced_wasserstein(real, fake)),
     }
-    times = alternate(ways, seconds=0, least=rounds, warm_up=False)
+    times = alternate(ways, seconds=0, least=1, warm_up=False)
     return {
         "count": count,
-        "threads": torch.get_num_threads(),
         "ours_s": median(times, "ours"),
         "numpy_s": median(times, "numpy"),
         "ratio": ratio(times, "numpy", "ours"),
         "values": {name: float(value["average"]) for name, value in values.items()},
-        "times": times,
     }
-
-
-def measure(options: Options) -> dict:
-    """One round."""
-    sliced_wasserstein(*(_pictures(16, 64, seed) for seed in (0, 1)))  # warm up
-    return compare(32 if options.quick else COUNT, 64, rounds=1)
 
 
 def rows(found: dict) -> list[Row]:
@@ -111,16 +99,3 @@ def rows(found: dict) -> list[Row]:
             f"{found['ratio']:.2f}x",
         )
     ]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=COUNT)
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    print(json.dumps(compare(options.count, options.size, options.rounds), indent=2))
-
-
-if __name__ == "__main__":
-    main()

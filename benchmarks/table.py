@@ -1,6 +1,6 @@
 """The table of a stored run, as Markdown.
 
-python -m benchmarks.table FILE              # print it
+python -m benchmarks.table FILE             # print it
 python -m benchmarks.table FILE --write     # and put it between the two markers of docs/SPEED.md
 """
 
@@ -18,12 +18,12 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "memory": "benchmarks.memory",
     "dissection": "benchmarks.dissection",
     "swd": "benchmarks.swd",
+    "training": "benchmarks.training",
     "opening": "benchmarks.opening",
-    "app": "benchmarks.app_rows",
+    "app": "benchmarks.app",
     "latent_walk": "benchmarks.latent_walk",
 }
 PAGE = ROOT / "docs/SPEED.md"
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 LOADED = 0.5  # cores that others keep busy on average, or the load average before a run that cannot tell
 
 
@@ -69,13 +69,14 @@ def _busy(stored: dict) -> str:
     return f"({text[0].upper()}{text[1:]}.)"
 
 
-def into_page(text: str, table: str) -> str:
-    """The page's text with the table between its markers. Raises ValueError where they are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"docs/SPEED.md needs the lines {BEGIN} and {END}, in this order")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+def into_page(text: str, table: str, name: str = "speed") -> str:
+    """The page's text with the table between the block's two markers. Raises ValueError where they are missing."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, found, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise ValueError(f"the page needs the lines {begin} and {end}, in this order")
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def main() -> None:

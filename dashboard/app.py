@@ -1,7 +1,7 @@
-"""Where `streamlit run dashboard/app.py` begins: imported once by the server, then run anew for every browser.
+"""The entry point of `streamlit run dashboard/app.py`.
 
-The server imports this file as a module, finds `app` and starts it; `dashboard/startup.py` says what is paid then. Each
-run of the script for a browser (`__main__`) draws the frame and the chosen page, see `dashboard/frame.py`.
+The server imports this file once, finds `app` and starts it (`dashboard/startup.py`). It then runs the file as a script
+for each rerun of each browser, which draws the frame and the chosen page (`dashboard/frame.py`).
 """
 
 import os
@@ -16,13 +16,13 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # Streamlit puts this script's own folder on the path, not the checkout
 
 if __name__ == "__main__":
-    from dashboard import frame  # torch and pandas; a visitor who comes early waits here until the server has them
+    from dashboard import frame  # imports torch and pandas; an early visitor waits here until they are loaded
 
     frame.draw()
 else:
-    # Streamlit takes a folder of this name for its own list of page scripts, and then misses the first visitor's page
+    # else Streamlit takes the folder `pages/` for its own list of page scripts, and misses the first visitor's page
     PagesManager.uses_pages_directory = False
-    # torch, once imported, takes large tensors in large pages, whose first use costs less (see docs/SPEED.md)
+    # torch then allocates large tensors in huge pages, which are faster to touch for the first time (docs/SPEED.md)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from dashboard import startup
 

@@ -1,11 +1,11 @@
-"""Router and frame: what every run of the script draws before the chosen page, and the list of pages.
+"""The frame and the router: what every run of the script draws before the chosen page, and the list of pages.
 
-A page is a folder of `pages/` named in `PAGES`; how to write one stands in `dashboard/pages/__init__.py`.
+A page is a folder in `pages/` that `PAGES` names; `dashboard/pages/__init__.py` shows how to write one.
 """
 
 from pathlib import Path
 
-import pandas  # noqa: F401  (before plotly: imported after it, in another thread, pandas may be seen half-made)
+import pandas  # noqa: F401  (before plotly, which could see it half-imported in another thread)
 import streamlit as st
 
 from dashboard import links, sidebar, startup
@@ -32,16 +32,16 @@ PAGES = {
 }
 
 
-FIRST = "growth"  # the page at the bare address; a hidden twin of it answers to its name
+FIRST = "growth"  # the page at the bare address; a hidden copy of it answers at /growth
 
 
 def path(name: str) -> str:
-    """A page's name in the address. The first page's own stays free: Streamlit would keep it without serving it."""
+    """A page's name in the address; not the first page's, which Streamlit would not serve under its name."""
     return "start" if name == FIRST else name
 
 
 def pages() -> dict[str, list[st.Page]]:
-    """The navigation: every page of `PAGES` whose folder is there, by section."""
+    """The navigation: every page of `PAGES` whose folder exists, by section."""
     folder = Path(__file__).resolve().parent / "pages"
     found = {
         section: [
@@ -72,6 +72,6 @@ def draw() -> None:
     above = st.empty()
     try:
         page.run()
-    finally:  # a page that stops has read the link, too
+    finally:  # a page that stopped early has read the link, too
         if sentence := links.judge():
             above.warning(sentence, icon=":material/link_off:")

@@ -1,38 +1,59 @@
 """Which model files the app offers: those in `assets/`, or in the folders that the environment names.
 
-`PGGAN_LAB_MODELS` is a list of folders, separated as PATH is. Only files below these folders can be opened by a
-link; a file from elsewhere has to be uploaded on the Models page.
+`PGGAN_LAB_MODELS` lists folders, separated as in PATH. A link can open only files below these folders; any other file
+has to be uploaded on the Models page.
 """
 
 import functools
-import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
-from pgan_core.checkpoints.native import FORMAT, ROLES
+from pgan_core import CheckpointError, Generator, load_checkpoint
+from pgan_core.checkpoints.native import read_metadata
+from pgan_core.models import model_folders as folders
 from pgan_core.paths import ASSETS  # noqa: F401
-from pgan_core.shell import model_folders as folders
 
-EXPECTED = "expected.npz"  # what a published network gave, beside its file: see pgan_core/checkpoints/selfcheck.py
+EXPECTED = "expected.npz"  # outputs of the published code, beside a checkpoint: see pgan_core/checkpoints/selfcheck.py
+SETTLED = 2 * 10**9  # ns: a folder that changed just now may change again within one tick of the file system's clock
 PUBLISHED = {".pkl", ".pth", ".pt", ".bin", ".tar", ".model"}  # suffixes of other people's checkpoints
 
 
 def below(folder: Path, named: str = "") -> Iterator[Path]:
-    """Every file below a folder, or those of one name, in no order.
+    """Every file below a folder, or only those with one name, in no particular order.
 
-    Folders that vanish on the way, such as a running dissection's, are passed over; `Path.rglob` would raise.
+    Folders that vanish meanwhile, such as a running dissection's, are skipped; `Path.rglob` would raise.
     """
-    return (Path(parent, name) for parent, _, names in os.walk(folder) for name in names if name == named or not named)
+    waiting = [str(folder)]
+    while waiting:
+        parent = waiting.pop()
+        folders, names = _entries(parent)
+        waiting += (os.path.join(parent, name) for name in folders)
+        yield from (Path(parent, name) for name in names if name == named or not named)
+
+
+def _entries(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the folders in a folder, and of its files; listed anew only when an entry came or went."""
+    try:
+        changed = os.stat(folder).st_mtime_ns
+    except OSError:
+        return [], []
+    settled = time.time_ns() - changed > SETTLED
+    return (_list if settled else _list.__wrapped__)(folder, changed)
+
+
+@functools.lru_cache(maxsize=4096)  # every run of every browser asks for all of them
+def _list(folder: str, changed: int) -> tuple[list[str], list[str]]:
+    _, folders, names = next(os.walk(folder), (folder, [], []))
+    return [name for name in folders if not os.path.islink(os.path.join(folder, name))], names
 
 
 def models() -> dict[str, Path]:
     """Name -> file of every model offered; the name is the path below its folder, without our own suffix.
 
-    In each folder the model that was trained longest comes first; what is only a part `of` another one, as the weights
-    before averaging, comes last.
+    In each folder the model that was trained longest comes first. Files that name another model they are `of`, such as
+    its weights before averaging, come last.
     """
     found: dict[str, Path] = {}
     for folder in folders():
@@ -43,7 +64,7 @@ def models() -> dict[str, Path]:
 
 
 def facts(path: Path) -> dict | None:
-    """The metadata of a native checkpoint, read without its weights; None for any other file. Not to be changed."""
+    """The metadata of a native checkpoint, read without its weights; None for any other file. Do not change it."""
     if path.suffix != ".safetensors":
         return None
     try:
@@ -52,19 +73,14 @@ def facts(path: Path) -> dict | None:
         return None
 
 
-@functools.lru_cache(maxsize=512)  # Streamlit's caches copy what they give, and every run asks for every file
+@functools.lru_cache(maxsize=512)  # Streamlit's caches would copy each result, and every run asks for every file
 def _facts(path: str, changed: int) -> dict | None:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            description = file.metadata() or {}
-        is_ours = description.get("format") == FORMAT and ROLES.keys() & description.keys()
-        return {"kimg": 0.0} | json.loads(description.get("metadata", "{}")) if is_ours else None
-    except (SafetensorError, ValueError, OSError):
-        return None
+    metadata = read_metadata(path)
+    return None if metadata is None else {"kimg": 0.0} | metadata
 
 
 def kimg(path: Path) -> float:
-    """How long a native file's network was trained; 0 for files that do not say."""
+    """The thousand images that a native file's network was trained on; 0 for files that do not say."""
     return float((facts(path) or {}).get("kimg", 0.0))
 
 
@@ -79,15 +95,23 @@ def expected(path: Path) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def stages(path: Path) -> list[Path]:
-    """The snapshots of the run that a file belongs to, up to its own moment, oldest first; or it alone.
+def snapshot(path: str, device: str) -> Generator:
+    """The generator in a snapshot. CheckpointError if there is none."""
+    generator = load_checkpoint(path, device=device).generator
+    if generator is None:
+        raise CheckpointError(f"{path} holds no generator")
+    return generator
 
-    They lie beside it, or, where the metadata name a `run`, anywhere in the model folders.
+
+def stages(path: Path) -> list[Path]:
+    """The snapshots of a file's training run up to its own moment, oldest first; only the file if there are none.
+
+    They lie beside it or, if the metadata name a `run`, anywhere in the model folders.
     """
     own = facts(path) or {}
     if "stage" not in own:
         return [path]
     run = own.get("run")
     near = (p for folder in folders() for p in below(folder)) if run else path.parent.glob("*.safetensors")
-    found = [p for p in {*near, path} if "stage" in (facts(p) or {}) and facts(p).get("run") == run]
+    found = [p for p in {*near, path} if "stage" in (said := facts(p) or {}) and said.get("run") == run]
     return sorted((p for p in found if not run or kimg(p) <= kimg(path)), key=lambda p: (kimg(p), p.name))

@@ -1,4 +1,4 @@
-"""What a link asks for and is not here, said in one line above the page until the control in question is moved."""
+"""A line above the page about what a link asked for in vain, shown until the control in question is moved."""
 
 from typing import Any
 
@@ -6,23 +6,23 @@ import streamlit as st
 
 from dashboard.shared.page import plain
 
-ASKED, MISSED = "link_asked", "link_missed"  # in the session: what is not judged yet; key -> (asked, shown instead)
+ASKED, MISSED = "link_asked", "link_missed"  # in the session: what is not checked yet; key -> (asked, shown instead)
 FRAME = ("model", "seed", "device")  # keys of the frame's controls; those of a page begin with its name
 
 
 def note() -> None:
-    """Before anything is drawn: keep what the address asks for, for Streamlit takes out of it what it cannot use."""
+    """Copy what the address asks for before anything is drawn: Streamlit removes what it cannot use."""
     if ASKED not in st.session_state:
         st.session_state[ASKED] = {key: st.query_params.get_all(key) for key in st.query_params}
 
 
 def miss(key: str, asked: str, shown: Any) -> None:
-    """Say of a value that no control holds that it could not be read; `shown` takes its place."""
+    """Report a value without a control that could not be read; `shown` takes its place."""
     st.session_state.setdefault(MISSED, {})[key] = [asked], shown
 
 
 def judge() -> str:
-    """After the page is drawn: one sentence about all that the link asked for in vain, or nothing."""
+    """After the page is drawn: one sentence about everything that the link asked for in vain, or ""."""
     asked, missed = st.session_state[ASKED], st.session_state.setdefault(MISSED, {})
     for key in [key for key in asked if key in st.session_state and (key in FRAME or "_" in key)]:
         texts, value = asked.pop(key), st.session_state[key]
@@ -32,16 +32,16 @@ def judge() -> str:
     still = {key: pair for key, pair in missed.items() if st.session_state.get(key, pair[1]) == pair[1]}
     st.session_state[MISSED] = still
     words = [f"{named(key)} “{', '.join(texts)[:60]}” (shown: {value})" for key, (texts, value) in still.items()]
-    return plain(f"The link asks for what is not here: {'; '.join(words)}.") if words else ""
+    return plain(f"This link asks for something that is not here: {'; '.join(words)}.") if words else ""
 
 
 def named(key: str) -> str:
-    """A control's key in words: without its page, which is in view."""
+    """A control's key in words, without its page's name."""
     return (key if key in FRAME else key.partition("_")[2]).replace("_", " ")
 
 
 def same(texts: list[str], value: Any) -> bool:
-    """Whether an address's texts say a control's value; a control at its default is in no address."""
+    """Whether the texts of an address give a control's value."""
     values = value if isinstance(value, list) else [value]
     return len(texts) == len(values) and all(map(_same, texts, values))
 

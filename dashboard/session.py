@@ -1,16 +1,16 @@
 """What pages share: the loaded model, the seed, cached calls, and the view that a link restores.
 
-    model = session.model()            # what the sidebar chose; stops the page with one sentence if it cannot be read
+    model = session.model()            # the sidebar's; stops the page with one sentence if it cannot be read
     seed = session.seed()
     z, labels = session.inputs(model, seed, 16)
 
-    @session.cached(max_entries=8)     # shared by all browsers; a Model counts as an argument by its identity
+    @session.cached(max_entries=8)     # shared by all browsers; a Model is hashed by its identity
     def wall(model, seed, count): ...
 
     st.slider("Pictures", 4, 24, 12, key="growth_count", bind="query-params")
 
 A control with `key="<page>_<name>"` and `bind="query-params"` (Streamlit's own) keeps its value when people change
-pages and stands in the address, so that a link restores it. Values that are no widget's: `recall` and `remember`.
+pages and appears in the address, so a link restores it. `recall` and `remember` do this for values without a widget.
 """
 
 import hashlib
@@ -31,21 +31,14 @@ from dashboard.shared.page import plain
 from dashboard.startup import give_back_soon, returned_when_gone
 from dashboard.upload_folders import new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
+from pgan_core.checkpoints import Checkpoint
+from pgan_core.checkpoints.reader_options import READER_OPTIONS
 from pgan_core.latents import following_seeds, inputs_from_seeds
 
 DEFAULT_SEED = 28  # of the shipped model: a clear day, bare walls and roof to draw on, and a tree on either side
 BY_SEED = "by seed"  # the class of a seed, unless one is chosen
-RECENT = 6  # models in the list of recently used ones
+RECENT = 6  # models in the list of recently used models
 MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
-OPTIONS = {  # what a link may say about a file, and how its text is read
-    "weights": str,
-    "output": str,
-    "score": str,
-    "alpha": float,
-    "stddev_group": int,
-    "normalize_latents": lambda text: text == "True",
-    "fused": lambda text: text == "True",
-}
 
 
 @dataclass(frozen=True)
@@ -55,22 +48,34 @@ class Model:
     name: str  # as in the sidebar and in links
     path: Path
     device: str
-    options: tuple[tuple[str, Any], ...]  # what load_checkpoint was told about what the file leaves open
-    file_identity: str  # differs whenever the file, the options or the device differ: the key of the network itself
-    checkpoint: Any
-    label: int | None = None  # the class that the sidebar chose for every picture; by seed if None
+    options: tuple[tuple[str, Any], ...]  # given to load_checkpoint for what the file leaves open
+    file_identity: str  # changes with the file, the options and the device: the cache key of the network
+    checkpoint: Checkpoint
+    label: int | None = None  # the class chosen in the sidebar; None: by seed
 
     @property
     def identity(self) -> str:
-        """Differs whenever a seed's picture may differ: the key of caches."""
+        """Changes whenever a seed's picture may change: the cache key of what is computed from it."""
         return self.file_identity if self.label is None else f"{self.file_identity}-{self.label}"
 
     @property
-    def generator(self) -> Generator | None:
+    def networks(self) -> dict[str, Generator | Discriminator]:
+        """The networks that the file holds, by name."""
+        pair = {"generator": self.checkpoint.generator, "discriminator": self.checkpoint.discriminator}
+        return {name: network for name, network in pair.items() if network is not None}
+
+    @property
+    def generator(self) -> Generator:
+        """The generator. ValueError where the file has none; `session.model()` stops pages that need one before."""
+        if self.checkpoint.generator is None:
+            raise ValueError(f"{self.name} has no generator")
         return self.checkpoint.generator
 
     @property
-    def discriminator(self) -> Discriminator | None:
+    def discriminator(self) -> Discriminator:
+        """The discriminator. ValueError where the file has none; ask `networks` first."""
+        if self.checkpoint.discriminator is None:
+            raise ValueError(f"{self.name} has no discriminator")
         return self.checkpoint.discriminator
 
     @property
@@ -87,11 +92,8 @@ def offered() -> dict[str, Path]:
     return library.models() | {name: path for name, path in uploads.items() if path.exists()}
 
 
-def model(require: str = "generator") -> Model:
-    """The chosen model, loaded; a page that cannot go on without it stops here with one sentence.
-
-    `require` is "generator", "discriminator", "both" or "none".
-    """
+def model(needs_generator: bool = True) -> Model:
+    """The chosen model, loaded. The page stops with one sentence without a model, or without a needed generator."""
     name = st.session_state.get("model")
     files = offered()
     if name not in files:
@@ -102,19 +104,17 @@ def model(require: str = "generator") -> Model:
     except (CheckpointError, ValueError, OSError) as error:
         st.error(plain(f"{name}: {error}"))
         st.stop()
-    needed = ("generator", "discriminator") if require == "both" else (require,)
-    for part in needed:
-        if part != "none" and getattr(chosen, part) is None:
-            st.info(
-                f"This page needs a {part}, and {plain(name)} has none. Choose another model in the sidebar, or join "
-                "the two files on the Models page."
-            )
-            st.stop()
+    if needs_generator and "generator" not in chosen.networks:
+        st.info(
+            f"This page needs a generator, and {plain(name)} has none. Choose another model in the sidebar, or join "
+            "the two files on the Models page."
+        )
+        st.stop()
     return chosen
 
 
 def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) -> Model:
-    """A model by its file, from memory where it is there; raises what load_checkpoint raises."""
+    """The model in a file, loaded once and kept; raises what load_checkpoint raises."""
     stat = path.stat()
     text = f"{path}|{stat.st_mtime_ns}|{stat.st_size}|{device}|{options}"
     identity = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -122,7 +122,7 @@ def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) 
 
 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner="Reading the checkpoint")
-def _load(path: str, device: str, options: tuple, identity: str) -> Any:
+def _load(path: str, device: str, options: tuple, identity: str) -> Checkpoint:
     files = library.files(Path(path))
     checkpoint = load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
     for network in (checkpoint.generator, checkpoint.discriminator):
@@ -132,7 +132,7 @@ def _load(path: str, device: str, options: tuple, identity: str) -> Any:
 
 
 def prepared(model: Model) -> Generator:
-    """The generator's inference form: the same walk and pictures in about half the time, for pages that only look."""
+    """The generator prepared for inference: the same pictures in about half the time."""
     return _prepare(model.file_identity, model.generator)
 
 
@@ -142,13 +142,13 @@ def _prepare(identity: str, _generator: Generator) -> Generator:
 
 
 def unload() -> None:
-    """Give the model's memory back, with everything computed from any model; it loads again when asked for.
+    """Free the memory of all models and of every kept result; each loads again when it is asked for.
 
-    Other models in memory are read again, too: kept activations and results do not say whose they are.
+    All of them, because kept activations and results do not say which model they came from.
     """
     st.cache_resource.clear()
     st.cache_data.clear()
-    give_back_soon()  # once the script that calls this has let go of the model
+    give_back_soon()  # by then the calling script has let go of the model
 
 
 def choose(name: str, **options: Any) -> None:
@@ -160,9 +160,9 @@ def choose(name: str, **options: Any) -> None:
 
 
 def upload(files: list[tuple[str, bytes]]) -> str:
-    """Keep uploaded files (name, content) for this browser; the name under which `choose` finds them is returned.
+    """Store uploaded files (name, content) for this browser; returns the name for `choose`.
 
-    Several files belong together (a generator and its discriminator). An `expected.npz` among them is put beside.
+    Several files make one model (a generator and its discriminator). An `expected.npz` is stored beside them.
     """
     folder, paths = new_folder(), []
     for name, data in files:
@@ -175,7 +175,7 @@ def upload(files: list[tuple[str, bytes]]) -> str:
 
 
 def join(*names: str) -> str:
-    """One model of several offered files, such as a generator's and its discriminator's; returns its name."""
+    """Join several offered files, such as a generator's and its discriminator's; returns the new model's name."""
     folder = new_folder()
     paths = [offered()[name] for name in names]
     for i, path in enumerate(paths):
@@ -186,7 +186,7 @@ def join(*names: str) -> str:
 
 
 def offer(paths: list[Path], name: str | None = None) -> str:
-    """Add files of one folder to this browser's models; returns the name, made different from all others."""
+    """Add the files of one folder to this browser's models; returns a name that no other model has."""
     name = name or " + ".join(path.name for path in paths)
     taken, number = offered(), 1
     unique = name
@@ -198,48 +198,48 @@ def offer(paths: list[Path], name: str | None = None) -> str:
 
 
 def forget(name: str) -> None:
-    """Delete an uploaded or joined model of this browser from the disk and from the choice."""
+    """Delete an uploaded or joined model of this browser from the disk and from its list."""
     path = st.session_state.get("uploads", {}).pop(name)
     shutil.rmtree(path if path.is_dir() else path.parent, ignore_errors=True)
     st.session_state["recent"] = [other for other in recent() if other != name]
 
 
 def recent() -> list[str]:
-    """The models that this browser looked at, the latest first."""
+    """The models that this browser has shown, the latest first."""
     return [name for name in st.session_state.get("recent", []) if name in offered()]
 
 
 def note_use(name: str) -> None:
-    """Put a model at the head of `recent`."""
+    """Move a model to the front of `recent`."""
     st.session_state["recent"] = [name, *(other for other in recent() if other != name)][:RECENT]
 
 
 def options(name: str) -> tuple[tuple[str, Any], ...]:
-    """What load_checkpoint is told for this model: chosen on the Models page, or carried by the link."""
-    if "options" not in st.session_state:  # the first view: a link speaks of the model that it names, of no other
+    """The options for load_checkpoint, chosen on the Models page or given by the link."""
+    if "options" not in st.session_state:  # the first run: a link's options are for the model that it names
         st.session_state["options"] = {name: _told(st.query_params.get("read", ""))}
     return st.session_state["options"].get(name, ())
 
 
 def _told(text: str) -> tuple[tuple[str, Any], ...]:
-    """A link's "alpha:0.25,output:tanh" as options; what is unknown or no value of its kind is left out and said."""
+    """A link's "alpha:0.25,output:tanh" as options; unknown names and unreadable values are left out and reported."""
     found = {}
     for part in filter(None, text.split(",")):
         key, _, value = part.partition(":")
         try:
-            found[key] = OPTIONS[key](value)
+            found[key] = READER_OPTIONS[key].parse(value)
         except (KeyError, ValueError):
             links.miss(f"read_{key}", value, "as stored")
     return tuple(sorted(found.items()))
 
 
 def tell(name: str, options: dict[str, Any]) -> None:
-    """Give load_checkpoint these options for this model from now on."""
+    """Open this model with these options from now on."""
     st.session_state.setdefault("options", {})[name] = tuple(sorted(options.items()))
 
 
 def carry_options(name: str) -> None:
-    """Keep what the shown model's reader was told in the address, so that a link restores it."""
+    """Write the shown model's options into the address, so that a link restores them."""
     if told := options(name):
         st.query_params["read"] = ",".join(f"{key}:{value}" for key, value in told)
     else:
@@ -247,7 +247,7 @@ def carry_options(name: str) -> None:
 
 
 def devices() -> list[str]:
-    """The devices of this machine that torch can use; the CPU is always there."""
+    """The devices that torch can use on this machine, the CPU first."""
     found = ["cpu"]
     if torch.cuda.is_available():
         found.append("cuda")
@@ -275,13 +275,13 @@ def label() -> int | None:
 
 
 def roll() -> int:
-    """Another seed, 0 to 9999. A session's rolls follow from the seed that it opened with, as all chance here does."""
+    """A random seed, 0 to 9999. The rolls of a session follow from its first seed, so they can be repeated."""
     dice = st.session_state.setdefault("rolls", np.random.default_rng(seed()))
     return int(dice.integers(10_000))
 
 
 def in_class(model: Model) -> Model:
-    """The model with the sidebar's class, where it has that class."""
+    """The model with the sidebar's class, if it has that class."""
     chosen, classes = label(), model.info.get("label_dim") or 0
     return model if chosen is None or chosen >= classes else replace(model, label=chosen)
 
@@ -302,7 +302,7 @@ def cached(max_entries: int = 16, spinner: str | bool = False) -> Callable:
 
 
 def recall(key: str, default: Any) -> Any:
-    """A value that no widget holds: of this session, else of the link, else the default (which gives the type)."""
+    """A value without a widget: this session's, else the link's, else the default, which also gives the type."""
     if key in st.session_state:
         return st.session_state[key]
     asked = st.query_params.get(key, default)
@@ -317,7 +317,7 @@ def recall(key: str, default: Any) -> Any:
 
 
 def remember(key: str, value: Any, default: Any = None) -> None:
-    """Keep a value for `recall` and in the address; one that equals the default is kept in neither."""
+    """Store a value for `recall` and in the address; one that equals the default is removed from both."""
     if value == default:
         st.session_state.pop(key, None)
         st.query_params.pop(key, None)

@@ -1,4 +1,4 @@
-"""The frame's sidebar: which model, its card, the seed with its dice, and class and device where there is a choice."""
+"""The sidebar: the model and its card, the seed with its dice, and class and device where there is a choice."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from pgan_core.latents import MAX_SEED
 
 
 def draw() -> None:
-    """Draw the sidebar; the pages read what it holds through `dashboard.session`."""
+    """Draw the sidebar; pages read its values through `dashboard.session`."""
     style()
     with st.sidebar:
         name = _choose()
@@ -23,10 +23,10 @@ def draw() -> None:
 
 
 def _choose() -> str | None:
-    """The choice of a model; the name of the chosen one, None where there is none to choose."""
+    """Choose a model; returns its name, or None where there is none to choose."""
     names = list(session.offered())
     if not names:
-        st.caption("No model in assets/.")
+        st.caption("There are no models in assets/.")
         return None
     chosen = st.session_state.pop("next_model", None)
     if chosen in names:
@@ -39,7 +39,7 @@ def _show_card(name: str, class_place) -> None:
     try:
         model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
     except (CheckpointError, ValueError, OSError):
-        return  # the page says what is wrong with it, once
+        return  # the page says what is wrong with it
     session.note_use(name)
     with class_place:
         _class(model)
@@ -49,13 +49,13 @@ def _show_card(name: str, class_place) -> None:
 def card(model: session.Model) -> str:
     """The model card as HTML: resolution, parameters, latent size, device."""
     rows = {"Format": model.checkpoint.format}
-    if model.generator is not None:
+    if "generator" in model.networks:
         rows["Resolution"] = f"{model.generator.resolution} × {model.generator.resolution}"
         rows["Latent size"] = str(model.info["latent_dim"])
         if model.info["label_dim"]:
             rows["Classes"] = str(model.info["label_dim"])
         rows["Generator"] = f"{_millions(model.generator)} param."
-    if model.discriminator is not None:
+    if "discriminator" in model.networks:
         rows["Discriminator"] = f"{_millions(model.discriminator)} param."
     rows["Device"] = model.device.upper()
     cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
@@ -74,13 +74,13 @@ def _seed() -> None:
 
 
 def _class(model: session.Model) -> None:
-    """The class of every picture, where the model has classes; one that another model left behind is forgotten."""
+    """Choose the class of every picture, where the model has classes; one that it lacks is reset."""
     classes = model.info.get("label_dim") or 0
     choices = [session.BY_SEED, *map(str, range(classes))]
     if st.session_state.get("class", session.BY_SEED) not in choices:
         st.session_state["class"] = session.BY_SEED
     if classes:
-        st.selectbox("Class", choices, key="class", bind="query-params", help=f"By seed: the seed modulo {classes}")
+        st.selectbox("Class", choices, key="class", bind="query-params", help=f"By seed: the seed mod {classes}")
 
 
 def _roll() -> None:

@@ -1,7 +1,7 @@
-"""Folders for what a browser uploads: each goes soon after its session ends, and all of them with the server.
+"""Folders for uploads: each is deleted soon after its session ends, and all of them when the server stops.
 
-Streamlit tells no script that a page was closed, and keeps the closed session's state for minutes in case a broken
-connection comes back. So somebody looks from time to time whether the session is still connected.
+Streamlit does not tell a script that its page was closed, and keeps the session's state for minutes in case the
+connection comes back. So a timer checks whether the session is still connected.
 """
 
 import tempfile
@@ -13,8 +13,8 @@ import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-SECONDS = 3.0  # from one look to the next
-PATIENCE = 3  # looks in a row that miss the session before its files go: a connection may break for a moment
+SECONDS = 3.0  # from one check to the next
+PATIENCE = 3  # failed checks in a row before the files go: a connection may break for a moment
 STATE = "upload_folder"
 
 
@@ -23,14 +23,14 @@ def new_folder() -> Path:
     folder = st.session_state.get(STATE)
     if folder is None or not Path(folder.name).exists():
         folder = st.session_state[STATE] = tempfile.TemporaryDirectory(prefix="pggan-lab-")
-        if Runtime.exists():
-            session = get_script_run_ctx().session_id
-            watch(folder, lambda: Runtime.instance().is_active_session(session))
+        context = get_script_run_ctx()
+        if context is not None and Runtime.exists():
+            watch(folder, lambda: Runtime.instance().is_active_session(context.session_id))
     return Path(tempfile.mkdtemp(dir=folder.name))
 
 
 def watch(folder: tempfile.TemporaryDirectory, is_connected: Callable[[], bool], missed: int = 0) -> None:
-    """Remove the folder once `is_connected` has said no at PATIENCE looks in a row."""
+    """Delete the folder once `is_connected` has said no at PATIENCE checks in a row."""
 
     def look() -> None:
         if is_connected():

@@ -1,4 +1,4 @@
-"""`python -m dissection run`, `report` and `show`: a dissection made, written as a page, and read in a shell.
+"""`python -m dissection run`, `report` and `show`: make a dissection, write it as a page, read it in a shell.
 
 python -m dissection run CHECKPOINT --layers 8x8/conv1 16x16/conv1 --samples 10000 --out DIR
 torchrun --nproc-per-node 2 -m dissection run CHECKPOINT --all-layers --out DIR     # the same bytes
@@ -19,11 +19,11 @@ import torch.distributed as distributed
 
 from dissection.dissect import dissect
 from dissection.result import ARRAYS, SETTINGS, Dissection, LayerDissection
-from dissection.scoring.progress import Cancelled, Progress
+from dissection.scoring.progress import Cancelled, PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core.checkpoints.file_options import load_generator
-from pgan_core.shell import check_folder, model_file
+from pgan_core.models import load_generator, model_file
+from pgan_core.shell import check_folder
 
 WORK = "unfinished"  # below the output folder
 
@@ -36,31 +36,33 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     which.add_argument("--layers", nargs="+", metavar="LAYER", help="layers such as 8x8/conv1")
     which.add_argument("--all-layers", action="store_true", help="every layer but to-RGB")
     run.add_argument("--segmenter", default="toytown", help=SPECS)
-    run.add_argument("--download", action="store_true", help="let hf:NAME fetch the model from the hub")
+    run.add_argument("--download", action="store_true", help="fetch the model of hf:NAME from the Hugging Face hub")
     run.add_argument("--samples", type=int, default=10_000, help="pictures (default 10000)")
     run.add_argument("--seed", type=int, default=0, help="seed of the first picture; picture i has seed + i")
-    run.add_argument("--label", type=int, help="class of all pictures of a conditional network; by seed if not given")
+    run.add_argument("--label", type=int, help="one class for all pictures of a conditional network (default: by seed)")
     run.add_argument("--threshold", default="iqr", help="iqr (default), a fraction such as 0.01, gandissect or dissect")
-    run.add_argument("--batch", type=int, help="pictures at a time; part of what makes the bytes")
-    run.add_argument("--threads", type=int, help="threads of one process; part of what makes the bytes")
+    run.add_argument("--batch", type=int, help="pictures at a time; the result depends on it in its last digits")
+    run.add_argument("--threads", type=int, help="threads of a process; the result depends on it in its last digits")
     run.add_argument("--device", default="cpu")
     run.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
-    run.add_argument("--out", required=True, type=Path, help="folder for the dissection; continues an unfinished one")
+    run.add_argument(
+        "--out", required=True, type=Path, help="folder for the dissection; an unfinished one there is continued"
+    )
     run.set_defaults(run=run_run)
     report = subparsers.add_parser("report")
     report.add_argument("folder", type=Path)
-    report.add_argument("--checkpoint", help="the network it was made of, for the pictures")
-    report.add_argument("--pictures", type=int, default=5, help="top pictures a unit (default 5)")
+    report.add_argument("--checkpoint", help="the dissected network, for pictures in the report")
+    report.add_argument("--pictures", type=int, default=5, help="top pictures of each unit (default 5)")
     report.set_defaults(run=run_report)
     show = subparsers.add_parser("show")
     show.add_argument("folder", type=Path)
-    show.add_argument("--layer", help="by default every layer, and with --unit the only one")
+    show.add_argument("--layer", help="the layer of --unit; not needed where there is only one")
     show.add_argument("--unit", type=int)
     show.set_defaults(run=run_show)
 
 
 def run_run(args: argparse.Namespace) -> int:
-    """Dissects; 1 if an argument or a file is wrong, 130 if stopped (the same command then goes on)."""
+    """Dissects. Returns 1 if an argument or a file is wrong, 130 if stopped (the same command then goes on)."""
     stopped = []
     signal.signal(signal.SIGINT, lambda *_: stopped.append(True))
     if "WORLD_SIZE" in os.environ:
@@ -73,7 +75,7 @@ def run_run(args: argparse.Namespace) -> int:
             Spool.discard(args.out / WORK)
             print(f"\r{summary(dissection)}\n{args.out / ARRAYS}\n{args.out / SETTINGS}")
     except Cancelled as error:
-        print(f"\n{error} The same command goes on from there.", file=sys.stderr)
+        print(f"\n{error} The same command continues from there.", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
         print(f"\n{error}" if first else error, file=sys.stderr)
@@ -85,7 +87,7 @@ def run_run(args: argparse.Namespace) -> int:
 
 
 def run_dissection(args: argparse.Namespace, progress, cancelled) -> Dissection:
-    """What `run` asks for. Raises ValueError (and its kin) in one sentence."""
+    """The dissection that `run`'s arguments describe. Raises ValueError or OSError in one sentence."""
     if args.threads:
         torch.set_num_threads(args.threads)
     check_folder(args.out)
@@ -116,8 +118,8 @@ def parse_threshold(text: str) -> str | float:
         raise ValueError(f"--threshold is iqr, gandissect, dissect or a fraction, not {text}.") from None
 
 
-def print_progress(report: Progress) -> None:
-    """One line that is written over in a terminal; in a file a line for every tenth of a phase."""
+def print_progress(report: PhaseReport) -> None:
+    """In a terminal one line that is overwritten; elsewhere a line for each tenth of a phase."""
     if sys.stdout.isatty():
         print(f"\r{report}".ljust(60), end="", flush=True)
     elif report.done * 10 // max(report.total, 1) != (report.done - 1) * 10 // max(report.total, 1):
@@ -125,7 +127,7 @@ def print_progress(report: Progress) -> None:
 
 
 def summary(dissection: Dissection) -> str:
-    """A table of the layers: how many units, how many interpretable, which concepts."""
+    """A line a layer: its units, how many are interpretable, and their concepts."""
     lines = []
     for name, layer in dissection.layers.items():
         counts = layer.concept_counts(len(dissection.concepts))
@@ -136,7 +138,7 @@ def summary(dissection: Dissection) -> str:
 
 
 def run_report(args: argparse.Namespace) -> int:
-    """Writes the report beside the dissection; 1 if a file is wrong."""
+    """Writes the report beside the dissection. Returns 1 if a file is wrong."""
     from dissection.output.report import write_report  # it brings picture encoders with it
 
     try:
@@ -152,7 +154,7 @@ def run_report(args: argparse.Namespace) -> int:
 
 
 def run_show(args: argparse.Namespace) -> int:
-    """Prints a dissection or one unit; 1 if it can't be read or has no such layer or unit."""
+    """Prints a dissection or one unit. Returns 1 if it can't be read or has no such layer or unit."""
     try:
         dissection = Dissection.load(args.folder)
         if args.unit is None:
@@ -188,7 +190,7 @@ def unit_text(dissection: Dissection, name: str, layer: LayerDissection, unit: i
         f"IoU {scores.best_iou[unit]:.3f} (95% {layer.iou_low[unit]:.3f} to {layer.iou_high[unit]:.3f}), "
         f"IQR {scores.best_iqr[unit]:.3f}, level {scores.thresholds[unit]:.4g}",
         f"mean {layer.mean[unit]:.4g}, stddev {layer.std[unit]:.4g}, "
-        f"{100 * layer.off[unit]:.1f}% of its values not positive",
+        f"{100 * layer.off[unit]:.1f}% of its values are 0 or less",
         "seeds of its top pictures: "
         + " ".join(str(dissection.info.get("seed", 0) + image) for image in scores.top_images[unit]),
     ]

@@ -1,17 +1,17 @@
-"""Directions of the latent space that change a concept, learned from a segmenter's answers, and a check that they do.
+"""Directions of the latent space that change a concept, learned with a segmenter; and a check that they do.
 
     foliage = learn_direction(generator, load_toytown(), "more foliage")
     more = foliage.move(z, [2.0])
     python -m dissection.concept_directions assets/64x64.safetensors --concept foliage     # the check, as JSON
 
-The generator is the plain one, not its prepared form, which has no gradients.
+The generator is the plain one: its prepared form has no gradients.
 """
 
 import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +23,17 @@ from tqdm import tqdm
 from dissection.segmenters import Segmenter
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core import Generator
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.directions import FIRST_SEED, Directions, concept_direction, consistent_direction
 from pgan_core.latents import check_latents, inputs_from_seeds
-from pgan_core.shell import check_file, model_file
+from pgan_core.models import load_generator, model_file
+from pgan_core.progress import Progress
+from pgan_core.shell import check_file
 from pgan_core.walks import runs
 
 OPPOSITES = (("night instead of day", "moon", "sun"),)  # name, the concept to gain, the one to lose
-REACH = 3.0  # sigma to both sides: how far a slider goes
+REACH = 3.0  # sigma: how far a slider goes to either side
 BATCH = 16
 FORMAT = "pggan-lab-concepts/1"
-Progress = Callable[[float], None]
 
 
 def concept_shares(
@@ -44,7 +44,7 @@ def concept_shares(
     *,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """The share of each picture's pixels that a segmenter gives to each concept: N x concepts, for latents N x D."""
+    """Each concept's share of the pixels of each picture, by a segmenter: N x concepts, for latents N x D."""
     found = []
     for run in runs(generator, z, labels, progress=progress):
         maps = segmenter(run.images.float())
@@ -55,7 +55,7 @@ def concept_shares(
 
 
 def concept_names(segmenter: Segmenter) -> list[str]:
-    """What a direction can be learned for: "more foliage" and so on, and "night instead of day" where it is known."""
+    """The directions that can be learned: "more foliage" and so on, and "night instead of day" where it is known."""
     known = set(segmenter.concepts)
     return [f"more {name}" for name in segmenter.concepts[1:]] + [n for n, *pair in OPPOSITES if known >= set(pair)]
 
@@ -69,12 +69,14 @@ def learn_direction(
     samples: int = 768,
     progress: Progress | None = None,
 ) -> Directions:
-    """The direction of one of `concept_names`; the same samples every time. label: their class; by seed if not given.
+    """The direction of one of `concept_names`, from the same samples every time.
 
     A segmenter with differentiable `probabilities` gives the gradient of the concept's share at each sample, and the
-    direction is the most dependable one (pgan_core.directions.consistent_direction). Any other segmenter's counts are
-    regressed on the latents, and so are those of opposites: by day no small step brings the moon. Raises ValueError
-    for another name, and where the concept does not vary.
+    direction is the most consistent one (pgan_core.directions.consistent_direction). Another segmenter's counts are
+    regressed on the latents. So are those of opposites: by day, no small step brings the moon.
+
+    label: one class for all samples; with None each has its own.  Raises ValueError for an unknown name, and where the
+    concept does not vary.
     """
     gain, lose = _signs(segmenter, name)
     z, labels = inputs_from_seeds(generator, range(FIRST_SEED, FIRST_SEED + samples), label)
@@ -87,7 +89,7 @@ def learn_direction(
 def _signs(segmenter: Segmenter, name: str) -> tuple[list[int], list[int]]:
     """The numbers of the concepts to gain and to lose."""
     if name not in concept_names(segmenter):
-        raise ValueError(f"there is no direction {name!r}, only {', '.join(concept_names(segmenter))}")
+        raise ValueError(f"there is no direction {name!r}; there are {', '.join(concept_names(segmenter))}")
     for known, gain, lose in OPPOSITES:
         if name == known:
             return [segmenter.concepts.index(gain)], [segmenter.concepts.index(lose)]
@@ -119,13 +121,13 @@ def check_direction(
     reach: float = REACH,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Spearman's correlation between the place along a direction and the concept's share: one number a seed.
+    """Spearman's correlation between the place along a direction and the concept's share: one number for each seed.
 
-    Each seed's latent is moved to `steps` places from -reach to reach sigma. Where the share never changes the
-    correlation is 0. Raises ValueError for a concept that the segmenter has not.
+    Each seed's latent is moved to `steps` places from -reach to reach sigma. Where the share never changes, the
+    correlation is 0. Raises ValueError for a concept that the segmenter does not have.
     """
     if concept not in segmenter.concepts[1:]:
-        raise ValueError(f"the segmenter has no concept {concept!r}, only {', '.join(segmenter.concepts[1:])}")
+        raise ValueError(f"the segmenter has no concept {concept!r}; it has {', '.join(segmenter.concepts[1:])}")
     z, labels = inputs_from_seeds(generator, seeds)
     places = np.linspace(-reach, reach, steps)
     moved = torch.stack([direction.move(z, [float(place)]) for place in places], dim=1).flatten(0, 1)
@@ -137,7 +139,7 @@ def check_direction(
 
 
 def save_directions(path: Path, found: dict[str, Directions], checkpoint: Path, **facts) -> None:
-    """Write directions as JSON, with the SHA-256 of the checkpoint that they are of and what made them."""
+    """Write directions as JSON, with the SHA-256 of their checkpoint and how they were made."""
     rows = {
         name: {"vector": direction.vectors[0].tolist(), "share": float(direction.shares[0]), "kind": direction.kind}
         for name, direction in found.items()
@@ -147,7 +149,7 @@ def save_directions(path: Path, found: dict[str, Directions], checkpoint: Path, 
 
 
 def load_directions(path: Path, checkpoint: Path) -> dict[str, Directions]:
-    """Directions of `save_directions`; none where there is no such file. ValueError for another checkpoint's."""
+    """What `save_directions` wrote; none where there is no file. Raises ValueError for another checkpoint's file."""
     if not path.is_file():
         return {}
     try:
@@ -160,7 +162,7 @@ def load_directions(path: Path, checkpoint: Path) -> dict[str, Directions]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name} holds no concept directions") from error
     if not known:
-        raise ValueError(f"{path.name} holds the directions of another checkpoint than {checkpoint.name}")
+        raise ValueError(f"{path.name} belongs to another checkpoint than {checkpoint.name}")
     return rows
 
 
@@ -170,7 +172,7 @@ def _sha256(path: Path) -> str:
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.concept_directions") -> int:
-    """Learns directions, checks them and prints the result; bad input ends it with one sentence."""
+    """Learn directions of concepts, check them, and print the result."""
     parser = argparse.ArgumentParser(prog=prog, description=main.__doc__)
     parser.add_argument("checkpoint", help="a checkpoint of any published format, or a model's name")
     parser.add_argument(
@@ -183,8 +185,10 @@ def main(arguments: list[str] | None = None, prog: str = "python -m dissection.c
     parser.add_argument("--samples", type=int, default=768, help="pictures to learn from (default 768)")
     parser.add_argument("--seeds", type=int, default=50, help="latents 0, 1, ... to check with (default 50)")
     parser.add_argument("--steps", type=int, default=7)
-    parser.add_argument("--reach", type=float, default=REACH, help="the outermost steps, in sigma (default 3)")
-    parser.add_argument("--save", type=Path, help="write the directions here; the page reads MODEL.concepts.json")
+    parser.add_argument(
+        "--reach", type=float, default=REACH, help="where the outermost steps are, in sigma (default 3)"
+    )
+    parser.add_argument("--save", type=Path, help="write the directions here; the app reads MODEL.concepts.json")
     args = parser.parse_args(arguments)
     try:
         report = _check(args)
@@ -196,7 +200,7 @@ def main(arguments: list[str] | None = None, prog: str = "python -m dissection.c
 
 
 def _check(args: argparse.Namespace) -> dict:
-    """Concept -> how well its direction does, with progress bars on standard error."""
+    """How well the direction of each concept does; progress bars go to standard error."""
     if args.save:
         check_file(args.save)
     generator = load_generator(args.checkpoint)
@@ -206,7 +210,9 @@ def _check(args: argparse.Namespace) -> dict:
         name = concept if concept in concept_names(segmenter) else f"more {concept}"
         with tqdm(total=100, desc=f"learning {name}", unit="%") as bar:
             found[name] = learn_direction(generator, segmenter, name, samples=args.samples, progress=_reporter(bar))
-        meaning = "explained share of ranks" if found[name].kind == "regression" else "grows from this share of latents"
+        meaning = (
+            "explained share of ranks" if found[name].kind == "regression" else "share of latents from which it grows"
+        )
         report[name] = {meaning: round(float(found[name].shares[0]), 3)}
         if name.startswith("more "):
             report[name] |= _correlations(generator, segmenter, found[name], name.removeprefix("more "), args)

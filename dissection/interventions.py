@@ -4,8 +4,8 @@
     result = generator.run(z, edits={"8x8/conv1": [ablate([3, 17]), insert([5], value=2.0, region=mask)]})
 
 An edit is x (1 - a) + v a on a layer's activation after its non-linearity, before pixel norm (which then amplifies what
-remains). a is the strength, 1 or less, times the region. A region at the picture's size is max-pooled to the layer, as
-the published tools do, so that a unit is switched wherever the brush touched its cell. Edits are composed in order.
+remains). a is the strength, 0 to 1, times the region. A region at the picture's size is max-pooled to the layer, as the
+published tools do: a unit is switched wherever the brush touched its cell. Edits are applied in order.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 VERBS = ("remove", "add", "more", "less", "copy")
-MAX_EDITS = 1000  # of one file
+MAX_EDITS = 1000  # in a file
 MAX_REGION = 1024  # pixels a side, of a region or a map in a file
 
 
 class EditError(ValueError):
-    """An edit that cannot be made, or a file that describes none; one sentence says why."""
+    """An edit can't be made, or a file describes none; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Edit:
     """One edit of some units of a layer; called with an activation N x C x h x w it returns the edited one.
 
-    units: indices, or None for all of the layer.  value: what they are set to, one number, one a unit (U), or maps
-    (U x h x w or N x U x h x w).  factor: they are multiplied by it instead of set.  strength: a, 0 to 1.  region:
-    H x W, or N x H x W for one a picture, 0 to 1, any size; None means everywhere.  pooling: how a region comes to
-    the layer's size, "max" or "mean".  verb: of VERBS, what it is called.
+    units: indices, or None for all of the layer.  value: what they are set to: one number, one a unit (U), or maps
+    (U x h x w or N x U x h x w).  factor: what they are multiplied by instead.  strength: a, 0 to 1.  region: H x W, or
+    N x H x W for one a picture, 0 to 1, any size; None means everywhere.  pooling: how a region is brought to the
+    layer's size, "max" or "mean".  verb: what the edit is called, one of VERBS.
     """
 
     units: tuple[int, ...] | None
@@ -63,14 +63,14 @@ class Edit:
             return value[:, None, None]
         if value.shape[-3:] != old.shape[-3:]:
             maps, layer = (" x ".join(map(str, x.shape[-3:])) for x in (value, old))
-            raise EditError(f"maps of {maps} cannot take the place of {layer}")
+            raise EditError(f"maps of {maps} cannot replace maps of {layer}")
         return value
 
     def _units_in(self, x: Tensor) -> Tensor:
         count = x.shape[1]
         units = range(count) if self.units is None else self.units
         if wrong := [unit for unit in units if not 0 <= unit < count]:
-            raise EditError(f"the layer has the units 0 to {count - 1}, there is no unit {wrong[0]}")
+            raise EditError(f"there is no unit {wrong[0]}; the layer has units 0 to {count - 1}")
         return torch.as_tensor(list(units), dtype=torch.long, device=x.device)
 
     def _alpha(self, x: Tensor) -> Tensor | float:
@@ -83,7 +83,7 @@ class Edit:
 
 
 def ablate(units: Sequence[int] | None, region: Tensor | None = None, *, strength: float = 1.0) -> Edit:
-    """Switch units off: their maps are set to 0, everywhere or in a region H x W in 0..1 at any size."""
+    """Switch units off: their maps are set to 0, everywhere or in a region (H x W in 0..1, any size)."""
     return replace(insert(units, 0.0, region, strength=strength), verb="remove")
 
 
@@ -95,14 +95,14 @@ def insert(
     strength: float = 1.0,
     pooling: str = "max",
 ) -> Edit:
-    """Set units to a value (one number, or one a unit), usually a high level for a concept; region H x W in 0..1."""
+    """Set units to a value (one number, or one a unit), usually a high level for a concept; region: H x W in 0..1."""
     units = _checked_units(units)
     value = torch.as_tensor(value, dtype=torch.float32)
     value = value.reshape(1) if value.dim() == 0 else value
     if not value.isfinite().all():
-        raise EditError("a unit is set to a number, not to a NaN or an infinity")
+        raise EditError("a unit is set to a finite number, not to NaN or infinity")
     if value.dim() == 1 and units is not None and len(value) not in (1, len(units)):
-        raise EditError(f"{len(units)} units take one value or {len(units)} values, not {len(value)}")
+        raise EditError(f"{len(units)} units take 1 or {len(units)} values, not {len(value)}")
     if value.dim() == 2 or value.dim() > 4:
         raise EditError(f"units are set to numbers or to maps U x h x w, not to {tuple(value.shape)}")
     if value.dim() > 1 and units is not None and value.shape[-3] != len(units):
@@ -112,7 +112,7 @@ def insert(
 
 
 def scale(units: Sequence[int] | None, factor: float, region: Tensor | None = None, *, strength: float = 1.0) -> Edit:
-    """Multiply units by a factor: more of what they do where it is above 1, less where it is below."""
+    """Multiply units by a factor: above 1 they do more of what they do, below 1 less."""
     if not -1e6 < factor < 1e6:
         raise EditError(f"a factor is a number between -1e6 and 1e6, not {factor}")
     share, region = _checked_share("strength", strength), _checked_region(region)
@@ -122,10 +122,10 @@ def scale(units: Sequence[int] | None, factor: float, region: Tensor | None = No
 def copy(
     units: Sequence[int] | None, activation: Tensor, region: Tensor | None = None, *, strength: float = 1.0
 ) -> Edit:
-    """Set units to their maps in another picture: activation C x h x w (or 1 x C x h x w) of the same layer as kept."""
+    """Set units to their maps in another picture: activation C x h x w (or 1 x C x h x w), as `keep` returned it."""
     activation = activation[0] if activation.dim() == 4 and activation.shape[0] == 1 else activation
     if activation.dim() != 3:
-        raise EditError(f"one picture's activation C x h x w is copied, not {tuple(activation.shape)}")
+        raise EditError(f"an activation to copy is C x h x w, of one picture, not {tuple(activation.shape)}")
     chosen = activation if units is None else activation[list(_checked_units(units, len(activation)))]
     share, region = _checked_share("strength", strength), _checked_region(region)
     return Edit(_checked_units(units), chosen, None, share, region, verb="copy")
@@ -136,7 +136,7 @@ def _checked_units(units: Sequence[int] | None, count: int | None = None) -> tup
         return None
     units = tuple(int(unit) for unit in units)
     if any(unit < 0 or (count is not None and unit >= count) for unit in units):
-        raise EditError(f"units are numbered from 0{f' to {count - 1}' if count else ''}, found {units}"[:200])
+        raise EditError(f"units are numbered from 0{f' to {count - 1}' if count else ''}; found {units}"[:200])
     if len(set(units)) < len(units):
         raise EditError("an edit names a unit twice")
     return units
@@ -157,7 +157,7 @@ def _checked_region(region: Tensor | None) -> Tensor | None:
     if region.dim() not in (2, 3) or not region.numel():
         raise EditError(f"a region is H x W (or N x H x W for one a picture), not {tuple(region.shape)}")
     if not ((region >= 0) & (region <= 1)).all():
-        raise EditError("a region holds numbers from 0 to 1")
+        raise EditError("a region consists of numbers from 0 to 1")
     return region
 
 
@@ -171,9 +171,9 @@ def _checked(pooling: str) -> str:
 
 
 def to_json(edits: Mapping[str, Sequence[Edit]]) -> str:
-    """Edits by layer as text; regions are stored in 256 steps, copied maps as they are where their region is.
+    """Edits by layer as text. Regions are stored in 256 steps, copied maps only where their region is.
 
-    Raises EditError for regions or maps of their own for each picture.
+    Raises EditError for regions or maps that differ from picture to picture.
     """
     return json.dumps({"edits": [_plain(layer, edit) for layer, todo in edits.items() for edit in todo]})
 
@@ -190,13 +190,13 @@ def from_json(text: str | bytes) -> dict[str, list[Edit]]:
     except EditError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UnicodeDecodeError) as error:
-        raise EditError(f"this is no file of edits: {error or type(error).__name__}"[:200]) from error
+        raise EditError(f"this is not a file of edits: {error or type(error).__name__}"[:200]) from error
     return edits
 
 
 def _plain(layer: str, edit: Edit) -> dict:
     if edit.region is not None and edit.region.dim() != 2:
-        raise EditError("regions of their own for each picture cannot be written to a file")
+        raise EditError("regions that differ from picture to picture can't be written to a file")
     record: dict = {"layer": layer, "units": None if edit.units is None else list(edit.units)}
     if edit.factor is not None:
         record["factor"] = edit.factor
@@ -206,7 +206,7 @@ def _plain(layer: str, edit: Edit) -> dict:
         is_used = 1 if edit.region is None else edit._alpha(edit.value[None])[0] > 0
         record["maps"] = _packed(edit.value * is_used)
     else:
-        raise EditError("maps of their own for each picture cannot be written to a file")
+        raise EditError("maps that differ from picture to picture can't be written to a file")
     record |= {"strength": edit.strength, "pooling": edit.pooling, "verb": edit.verb}
     if edit.region is not None:
         steps = (edit.region * 255).round().to(torch.uint8)
@@ -228,7 +228,7 @@ def _edit(record: Mapping) -> Edit:
 
 
 def _unnamed(record: Mapping) -> Edit:
-    """A record's edit, with the verb that older files, which name none, most likely meant."""
+    """A record's edit, with the verb that is most likely meant in older files, which name none."""
     region = _region(record["region"]) if record.get("region") is not None else None
     strength = float(record.get("strength", 1.0))
     if "factor" in record:
@@ -246,12 +246,7 @@ def _region(record: Mapping) -> Tensor:
     height, width = (int(side) for side in record["size"])
     if not (0 < height <= MAX_REGION and 0 < width <= MAX_REGION):
         raise EditError(f"a region has 1 to {MAX_REGION} pixels a side, not {height} x {width}")
-    try:
-        steps = base64.b64decode(record["steps"], validate=True)
-    except binascii.Error as error:
-        raise EditError("a region's pixels are not base64") from error
-    if len(steps) != height * width:
-        raise EditError(f"a region of {height} x {width} has {height * width} pixels, not {len(steps)}")
+    steps = _decoded(record["steps"], height * width, f"a region of {height} x {width} pixels")
     return torch.frombuffer(bytearray(steps), dtype=torch.uint8).reshape(height, width).float() / 255
 
 
@@ -264,10 +259,15 @@ def _maps(record: Mapping) -> Tensor:
     units, height, width = (int(side) for side in record["size"])
     if not (units > 0 and 0 < height <= MAX_REGION and 0 < width <= MAX_REGION):
         raise EditError(f"maps have 1 to {MAX_REGION} cells a side, not {height} x {width}")
-    try:
-        content = base64.b64decode(record["values"], validate=True)
-    except binascii.Error as error:
-        raise EditError("the values of maps are not base64") from error
-    if len(content) != 4 * units * height * width:
-        raise EditError(f"maps of {units} x {height} x {width} have other than {len(content)} bytes")
+    content = _decoded(record["values"], 4 * units * height * width, f"maps of {units} x {height} x {width} cells")
     return torch.from_numpy(np.frombuffer(content, "<f4").astype(np.float32).reshape(units, height, width))
+
+
+def _decoded(text: str, size: int, what: str) -> bytes:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise EditError(f"{what} are not stored as base64") from error
+    if len(content) != size:
+        raise EditError(f"{what} take {size} bytes, not {len(content)}")
+    return content

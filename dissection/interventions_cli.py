@@ -1,4 +1,4 @@
-"""`python -m dissection edit` and `causes`: edits of a file applied to seeds, and what a model's units cause.
+"""`python -m dissection edit` and `causes`: apply a file's edits to seeds, and measure what a model's units cause.
 
 python -m dissection edit CHECKPOINT --edit E.json --seeds 0-11 --out FOLDER
 python -m dissection causes CHECKPOINT --dissection DIR --out assets/interventions
@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 
 from dissection.cli import print_progress
-from dissection.effects.measured_causes import Causes, ContextTable
+from dissection.effects.causal_results import CausalResults, ContextTable
 from dissection.interventions import EditError, from_json
 from dissection.result import Dissection
 from dissection.scoring.job import latents_and_labels
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.latent_points import seed_list
+from pgan_core.models import load_generator
 from pgan_core.pictures import encode_png, to_uint8
 from pgan_core.shell import check_folder
 
@@ -36,9 +36,13 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     edit.add_argument("checkpoint", help="a checkpoint of any published format, or a model's name")
     edit.add_argument("--edit", required=True, type=Path, help="edits as the Interventions page saves them")
     edit.add_argument("--seeds", default="0-7", help="such as 0-11 or 3,17 (default 0-7)")
-    edit.add_argument("--label", type=int, help="class of all pictures of a conditional network; by seed if not given")
-    edit.add_argument("--out", required=True, type=Path, help="folder for a PNG a seed, with its settings inside")
-    edit.add_argument("--before", action="store_true", help="write the unedited pictures, too")
+    edit.add_argument(
+        "--label", type=int, help="one class for all pictures of a conditional network (default: by seed)"
+    )
+    edit.add_argument(
+        "--out", required=True, type=Path, help="folder for the PNGs, one a seed, with its settings in it"
+    )
+    edit.add_argument("--before", action="store_true", help="also write the unedited pictures")
     edit.add_argument("--device", default="cpu")
     edit.set_defaults(run=run_edit)
     causes = subparsers.add_parser("causes")
@@ -48,15 +52,15 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     causes.add_argument("--pictures", type=int, default=300, help="pictures that effects are measured on (default 300)")
     causes.add_argument("--control", type=int, default=24, help="pictures for each set of random units (default 24)")
     causes.add_argument(
-        "--label", type=int, help="class of all pictures of a conditional network; by seed if not given"
+        "--label", type=int, help="one class for all pictures of a conditional network (default: by seed)"
     )
-    causes.add_argument("--threads", type=int, default=2, help="batches in work at a time (default 2)")
+    causes.add_argument("--threads", type=int, default=2, help="batches computed at a time (default 2)")
     causes.add_argument("--out", required=True, type=Path, help="folder for causes.json and causes.md")
     causes.set_defaults(run=run_causes)
 
 
 def run_edit(args: argparse.Namespace) -> int:
-    """Writes a PNG a seed; 1 if an argument or a file is wrong."""
+    """Writes a PNG for each seed. Returns 1 if an argument or a file is wrong."""
     try:
         check_folder(args.out)
         seeds, generator = seed_list(args.seeds), load_generator(args.checkpoint, args.device)
@@ -86,12 +90,12 @@ def run_edit(args: argparse.Namespace) -> int:
 
 
 def run_causes(args: argparse.Namespace) -> int:
-    """Measures and writes; 1 if an argument or a file is wrong."""
-    from dissection.effects.measurement import Plan, measure_causes  # it brings scipy with it
+    """Measures and writes. Returns 1 if an argument or a file is wrong."""
+    from dissection.effects.measure_concepts import Plan, measure_concepts  # it brings scipy with it
 
     try:
         if args.pictures < 2 or args.control < 2 or args.threads < 1:
-            raise ValueError("causes needs at least 2 pictures and 1 thread")
+            raise ValueError("--pictures and --control are at least 2, and --threads at least 1")
         check_folder(args.out)
         torch.set_num_threads(1)  # batches have threads of their own
         start = Plan().evaluation.start
@@ -100,10 +104,10 @@ def run_causes(args: argparse.Namespace) -> int:
         generator, dissection = load_generator(args.checkpoint), Dissection.load(args.dissection)
         segmenter = load_segmenter(args.segmenter, generator, code=True)
         if tuple(segmenter.concepts) != dissection.concepts:
-            raise ValueError(f"{args.dissection} was made with another segmenter than {args.segmenter}")
-        causes = measure_causes(generator, dissection, segmenter, plan, print_progress)
-        path = causes.save(args.out)
-        table = markdown(causes)
+            raise ValueError(f"{args.dissection} was made with other concepts than those of {args.segmenter}")
+        results = measure_concepts(generator, dissection, segmenter, plan, print_progress)
+        path = results.save(args.out)
+        table = markdown(results)
         path.with_suffix(".md").write_text(table, encoding="utf-8")
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
@@ -112,17 +116,17 @@ def run_causes(args: argparse.Namespace) -> int:
     return 0
 
 
-def markdown(causes: Causes) -> str:
-    """The tables of the README: what works how often, every concept as it is, and where concepts grew."""
-    parts = [demonstrations(causes), _removals(causes), *map(_growth, causes.contexts.values())]
+def markdown(results: CausalResults) -> str:
+    """The results in Markdown: how often demonstrations work, every concept's removal, and where concepts grew."""
+    parts = [demonstrations(results), _removals(results), *map(_growth, results.contexts.values())]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def demonstrations(causes: Causes) -> str:
-    """How often the best-known interventions work with the proposed units, as sentences of a list."""
+def demonstrations(results: CausalResults) -> str:
+    """How often the best-known interventions work with the proposed units, as a list."""
     lines = []
     for concept, ground in DEMONSTRATIONS:
-        table = causes.contexts.get(concept)
+        table = results.contexts.get(concept)
         if table is not None and ground in table.places:
             elsewhere = f", in the sky at {table.grew['sky']:.0%}" if "sky" in table.grew else ""
             lines.append(
@@ -130,7 +134,7 @@ def demonstrations(causes: Causes) -> str:
                 f"places of {table.pictures[ground]} seeds{elsewhere} ({len(table.units)} units of {table.layer})."
             )
     for concept in ERASED:
-        effect = causes.concepts.get(concept)
+        effect = results.concepts.get(concept)
         if effect is not None and effect.painted:
             lines.append(
                 f"- **{concept.capitalize()} painted over** is gone (a tenth left at most) in {effect.gone:.0%} of "
@@ -139,12 +143,12 @@ def demonstrations(causes: Causes) -> str:
     return "\n".join(lines)
 
 
-def _removals(causes: Causes) -> str:
+def _removals(results: CausalResults) -> str:
     rows = [
         "| Concept | Layer | Units by | Before | After | Removed (95%) | Random units remove | Least related |",
         "|---|---|---|--:|--:|--:|--:|--:|",
     ]
-    for name, effect in sorted(causes.concepts.items(), key=lambda pair: pair[1].left):
+    for name, effect in sorted(results.concepts.items(), key=lambda pair: pair[1].left):
         rows.append(
             f"| {name} | {effect.layer} | {len(effect.units)} by {effect.by} "
             f"| {effect.before:.1f} | {effect.after:.1f} "

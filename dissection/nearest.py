@@ -1,9 +1,9 @@
-"""`python -m dissection nearest`: `python -m pgan_core nearest`, whose training set may be numbered scenes of Toy Town.
+"""`python -m dissection nearest`: as `python -m pgan_core nearest`, with scenes of Toy Town as a possible training set.
 
     python -m dissection nearest MODEL --real town:0:0-120831,200000-320831 --held-out OTHER_SCENES.npz
 
-compares with the scenes 0 to 120,831 and 200,000 to 320,831 of the town of seed 0, which are drawn while they are
-compared, on every core, and never all held in memory.
+compares with scenes 0 to 120,831 and 200,000 to 320,831 of the town of seed 0. They are drawn on every core while they
+are compared, and are never all in memory.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import numpy as np
 from dissection.world.scenes import check_size
 from dissection.world.town import scene
 from pgan_core.metrics import nearest_cli
-from pgan_core.metrics.picture_stream import PictureSource, PictureStream
+from pgan_core.picture_data import PictureSource, StoredPictures
 
 TOWN = re.compile(r"town:(\d+):(\d+-\d+(?:,\d+-\d+)*)")
-AHEAD = 2  # parts a process that may be drawn before they are asked for
+AHEAD = 2  # parts for each process that may be drawn ahead
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
@@ -34,9 +34,9 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
 
 
 def open_training(text: str, size: int) -> PictureSource:
-    """The pictures that the text names, at `size` pixels. Raises ValueError with one sentence."""
+    """The pictures that the text names, at `size` pixels. Raises ValueError in one sentence."""
     if not text.startswith("town:"):
-        return PictureStream(text, size)
+        return StoredPictures(text, size)
     if not (match := TOWN.fullmatch(text)):
         raise ValueError(f"Scenes are named as town:0:0-999,2000-2999 (town:SEED:FIRST-LAST,...), not {text!r}.")
     return TownScenes(int(match[1]), [tuple(map(int, part.split("-"))) for part in match[2].split(",")], size)
@@ -52,7 +52,7 @@ class TownScenes:
         check_size(size)
         for first, last in runs:
             if last < first:
-                raise ValueError(f"The scenes {first} to {last} are none: the last comes before the first.")
+                raise ValueError(f"There are no scenes {first} to {last}: the last comes before the first.")
         self.seed, self.size, self.processes = seed, size, processes or os.cpu_count() or 1
         self._numbers = np.concatenate([np.arange(first, last + 1) for first, last in runs])
 
@@ -81,7 +81,7 @@ class TownScenes:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def at(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The scenes of these places, uint8 N x 3 x size x size."""
+        """The scenes at these places, uint8 N x 3 x size x size."""
         return draw(self.seed, self.size, self._numbers[np.asarray(indices)])
 
 

@@ -1,4 +1,4 @@
-"""A finished dissection: everything that was measured and everything that made it, in two files that open anywhere.
+"""A finished dissection: what was measured and how, in two files that open anywhere.
 
     dissection = Dissection.load("assets/dissection")       # no model, no segmenter, no pickle
     layer = dissection.layers["8x8/conv1"]
@@ -23,10 +23,11 @@ import numpy as np
 
 from dissection.scoring.spool import DissectionError
 from dissection.scoring.tally import UnitScores, overlap_ceiling
+from pgan_core.checkpoints.native import write_atomically
 
 FORMAT = "pggan-lab dissection 1"
 ARRAYS, SETTINGS = "dissection.npz", "dissection.json"
-MAX_BYTES = 4 << 30  # of a file's arrays when unpacked; a larger claim is not believed
+MAX_BYTES = 4 << 30  # of a file's arrays when unpacked; a file that claims more is refused
 
 # What json, zipfile, zlib and numpy raise for files that are broken, encrypted, nested too deep or too large.
 UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, MemoryError, struct.error, zlib.error, zipfile.BadZipFile)
@@ -41,12 +42,13 @@ class LayerDissection:
     iou_high: np.ndarray  # U
     mean: np.ndarray  # U, float64: of the raw map over the whole sample
     std: np.ndarray  # U
-    off: np.ndarray  # U: share of raw values that are not positive (dead pixels)
-    levels: np.ndarray  # U x L, float32: candidate levels, on the images that levels were chosen from
-    lit: np.ndarray  # U x L x C, int64: pixels above each level in each concept, there; column 0: at all
-    level_label_pixels: np.ndarray  # C, int64: pixels of each concept, there
-    level_pixels: int  # pixels, there
-    histogram: np.ndarray  # U x B, int64: enlarged values, there, in bins of equal width
+    off: np.ndarray  # U: share of raw values that are 0 or less
+    # On the images that levels were chosen from:
+    levels: np.ndarray  # U x L, float32: candidate levels
+    lit: np.ndarray  # U x L x C, int64: pixels above each level in each concept; column 0: in all
+    level_label_pixels: np.ndarray  # C, int64: pixels of each concept
+    level_pixels: int  # all pixels
+    histogram: np.ndarray  # U x B, int64: enlarged values in bins of equal width
     histogram_span: np.ndarray  # U x 2, float64: where the first bin begins and the last one ends
 
     def unit_level_iou(self, unit: int) -> np.ndarray:
@@ -57,7 +59,7 @@ class LayerDissection:
         return iou
 
     def ceiling(self) -> np.ndarray:
-        """The IoU that each unit's share of lit pixels cannot exceed with each concept, U x C."""
+        """The highest IoU with each concept that each unit's share of lit pixels allows, U x C."""
         pixels = np.maximum(self.scores.pixels, 1)
         return overlap_ceiling(self.scores.active / pixels, self.scores.label_pixels / pixels)
 
@@ -69,14 +71,14 @@ class LayerDissection:
 
 @dataclass(frozen=True)
 class Dissection:
-    """Layers by name, the concepts' names (index 0 is "no label"), and what made them (plain JSON values)."""
+    """Layers by name, the concepts' names (index 0 is "no label"), and how it was made (plain JSON values)."""
 
     concepts: tuple[str, ...]
     layers: dict[str, LayerDissection]
     info: dict
 
     def renamed(self, names: dict[str, str]) -> Dissection:
-        """The same with other names for some concepts, such as the regions of `clusters`."""
+        """The same with new names for some concepts, such as the regions of `clusters`."""
         return replace(self, concepts=tuple(names.get(name) or name for name in self.concepts))
 
     def save(self, folder: str | os.PathLike) -> None:
@@ -92,11 +94,8 @@ class Dissection:
             ],
             "info": self.info,
         }
-        temporary = folder / f".{ARRAYS}.{os.getpid()}"
-        temporary.write_bytes(self.npz_bytes())
-        os.replace(temporary, folder / ARRAYS)
-        temporary.write_text(json.dumps(settings, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, folder / SETTINGS)
+        write_atomically(folder / ARRAYS, self.npz_bytes())
+        write_atomically(folder / SETTINGS, (json.dumps(settings, indent=1, ensure_ascii=False) + "\n").encode())
 
     def npz_bytes(self) -> bytes:
         """Every array, as the content of an npz."""
@@ -139,15 +138,17 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         claimed = sum(entry.file_size for entry in archive.infolist())
         repeated = [name for name, times in Counter(archive.namelist()).items() if times > 1]
     if claimed > MAX_BYTES or repeated:
-        raise DissectionError(f"{path.name} claims {claimed} bytes of arrays, at most {MAX_BYTES} are expected.")
+        raise DissectionError(
+            f"{path.name} claims {claimed} bytes of arrays or repeats a name; at most {MAX_BYTES} bytes are expected."
+        )
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
 def build(settings: dict, arrays: dict[str, np.ndarray]) -> Dissection:
-    """A Dissection from what its files hold; DissectionError if the two do not fit together."""
+    """A Dissection from the content of its files; DissectionError if they do not fit together."""
     if settings["format"] != FORMAT:
-        raise DissectionError(f"The format is {settings['format']!r}, {FORMAT!r} was expected.")
+        raise DissectionError(f"The format is {settings['format']!r}; {FORMAT!r} was expected.")
     concepts = settings["concepts"]
     if not isinstance(concepts, list) or not concepts or not all(isinstance(name, str) for name in concepts):
         raise DissectionError("The concepts of a dissection are a list of names.")
@@ -164,7 +165,7 @@ def build(settings: dict, arrays: dict[str, np.ndarray]) -> Dissection:
 
 
 def check_shapes(arrays: dict[str, np.ndarray], layer: str, num_concepts: int) -> None:
-    """Raise DissectionError unless every array has the shape and kind that the others and the concepts ask for."""
+    """Raise DissectionError unless the shapes and kinds of all arrays fit each other and the concepts."""
     sizes = {
         "C": num_concepts,
         "U": arrays["thresholds"].size,
@@ -178,7 +179,7 @@ def check_shapes(arrays: dict[str, np.ndarray], layer: str, num_concepts: int) -
         kind = "iu" if name in INTEGERS else "f"
         if arrays[name].shape != shape or arrays[name].dtype.kind not in kind:
             found = f"{arrays[name].dtype} of shape {arrays[name].shape}"
-            raise DissectionError(f"{name} of layer {layer} is {found}, {shape} was expected.")
+            raise DissectionError(f"{name} of layer {layer} is {found}; {shape} was expected.")
         if kind == "f" and not np.isfinite(arrays[name]).all():
             raise DissectionError(f"{name} of layer {layer} holds values that are not finite.")
     best = arrays["best_concept"]

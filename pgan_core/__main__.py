@@ -9,11 +9,11 @@ from pgan_core.shell import Command, run_command
 COMMANDS = {
     "info": Command("pgan_core.checkpoints.cli", "say what a checkpoint is, which keys are used and what is assumed"),
     "convert": Command("pgan_core.checkpoints.cli", "write a published checkpoint as safetensors"),
-    "sample": Command("pgan_core.sampling", "write pictures of seeds"),
-    "walk": Command("pgan_core.sampling", "write a walk through the latent space"),
+    "sample": Command("pgan_core.pictures_cli", "write pictures of seeds"),
+    "walk": Command("pgan_core.pictures_cli", "write a walk through the latent space"),
     "train": Command("pgan_core.training.cli", "grow a Progressive GAN on images"),
     "export": Command("pgan_core.training.export", "write the networks of a training run as files to ship"),
-    "evaluate": Command("pgan_core.metrics.cli", "measure a checkpoint's pictures against real ones"),
+    "evaluate": Command("pgan_core.metrics.evaluate", "measure a checkpoint's pictures against real ones"),
     "nearest": Command("pgan_core.metrics.nearest_cli", "find the training pictures nearest to generated ones"),
 }
 

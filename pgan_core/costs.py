@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
 from pgan_core.growth import Schedule
-from pgan_core.inspection import layer_table
+from pgan_core.layer_table import layer_table
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ Härkönen et al. 2020 (GANSpace), section 3.2, for networks without a mapping n
 3.2; concepts by a linear model of what a segmenter finds, as Shen et al. 2020 (InterFaceGAN) do with attributes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,11 @@ from torch import Tensor
 
 from pgan_core.generator import Generator
 from pgan_core.latents import check_latents, inputs_from_seeds, orthogonalize
+from pgan_core.progress import Progress
 
 MAX_FEATURES = 2**15  # numbers of an activation that enter the principal components; larger maps are averaged down
 BATCH = 32
 FIRST_SEED = 1_000_000  # of the samples that directions are learned from: no seed that people try by hand
-Progress = Callable[[float], None]  # gets the share that is done; may raise to stop
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Directions:
         """
         amounts = torch.tensor(list(sigmas), dtype=z.dtype, device=z.device)
         if len(amounts) > len(self.vectors) or not torch.isfinite(amounts).all():
-            raise ValueError(f"give up to {len(self.vectors)} finite numbers, one a direction")
+            raise ValueError(f"give at most {len(self.vectors)} finite numbers, one for each direction")
         return z + amounts @ self.vectors[: len(amounts)].to(z)
 
     def only(self, k: int) -> "Directions":
@@ -50,7 +50,7 @@ class Directions:
         return Directions(self.vectors[k : k + 1], self.shares[k : k + 1], self.kind, self.layer)
 
     def orthogonal(self) -> "Directions":
-        """Each made orthogonal to all before it, at its own length. ValueError where nothing of one is left."""
+        """Each made orthogonal to all before it, at its own length. ValueError if nothing of one is left."""
         rows = [self.vectors[0]]
         for row in self.vectors[1:]:
             rows.append(row.norm() * orthogonalize(row, torch.stack(rows)))
@@ -69,7 +69,7 @@ def principal_directions(
     """GANSpace: the principal components of a layer's activations, each pulled back to the latent by regression.
 
     layer: a point of the walk ("8x8/conv1").  label: a class of the network; by seed if not given.
-    The same samples are taken every time. Raises ValueError for a layer that the network has not.
+    The same samples are taken every time. Raises ValueError for a layer that the network does not have.
     """
     if layer not in generator.layer_names:
         raise ValueError(f"there is no layer {layer!r} in this network; it has {', '.join(generator.layer_names)}")
@@ -91,13 +91,13 @@ def principal_directions(
 
 
 def _size(layer: str, generator: Generator) -> int:
-    """The smallest picture on whose way a layer lies."""
+    """The smallest picture size whose walk passes a layer."""
     size = int(layer.partition("x")[0])
     return min(r for r in generator.resolutions if r >= size)
 
 
 def _features(activation: Tensor) -> Tensor:
-    """N x C x H x W, or N x C, as N x features; maps averaged down while there are too many numbers."""
+    """N x C x H x W, or N x C, as N x features; maps that are too large are averaged down."""
     while activation.dim() == 4 and activation[0].numel() > MAX_FEATURES and activation.shape[-1] > 1:
         activation = F.avg_pool2d(activation, 2)
     return activation.flatten(1)
@@ -121,13 +121,13 @@ def concept_direction(latents, scores) -> Directions:
     """The unit direction along which a concept grows fastest, by ridge regression of its scores on the latents.
 
     latents: N x D.  scores: N, such as the share of pixels that a segmenter calls "foliage".  Scores enter as ranks, so
-    that one large tree weighs no more than the order it makes, and latents as directions, which is all that a network
-    sees that normalises them. `shares` holds the share of the ranks' variance that is explained (R^2 on the samples).
+    that a single extreme picture does not decide, and latents as directions, which is all that a network sees that
+    normalises them. `shares` holds the share of the ranks' variance that is explained (R^2 on the samples).
     Raises ValueError for lengths that do not fit, for NaN, and for a concept whose score never changes.
     """
     z, y = check_latents(latents).double().cpu(), np.asarray(scores, np.float64)
     if y.shape != (len(z),):
-        raise ValueError(f"{len(z)} latents need as many scores, not {y.shape}")
+        raise ValueError(f"{len(z)} latents need {len(z)} scores, not {y.shape}")
     if not np.isfinite(y).all():
         raise ValueError("a score is NaN or infinity")
     if y.min() == y.max():
@@ -135,7 +135,8 @@ def concept_direction(latents, scores) -> Directions:
     x = (z / z.norm(dim=1, keepdim=True)).numpy()
     order = _ranks(y)
     model = RidgeCV(alphas=np.logspace(-3, 3, 13)).fit(x, order)
-    vector = torch.from_numpy(model.coef_ / max(np.linalg.norm(model.coef_), 1e-30)).float()
+    slopes = np.asarray(model.coef_)
+    vector = torch.from_numpy(slopes / max(np.linalg.norm(slopes), 1e-30)).float()
     return Directions(vector[None], np.array([max(0.0, model.score(x, order))]), "regression")
 
 

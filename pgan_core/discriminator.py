@@ -11,7 +11,6 @@ N x 1 x 4 x 4 (section 3 of Karras et al. 2018); sizes and order follow the pape
 """
 
 import copy
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,13 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pgan_core.layers import LayerWeights, StddevConfig, downsample, he_constant, minibatch_stddev
-from pgan_core.network import Alpha, Network, NetworkConfig, as_tensor, blended, is_fade, one_hot
+from pgan_core.layers import LayerWeights, StddevConfig, downsample, minibatch_stddev
+from pgan_core.network import Alpha, LayerSpec, Network, NetworkConfig, as_tensor, blended, is_fade, one_hot
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig(NetworkConfig):
-    """Everything that makes one discriminator another function than the next, beside its weights."""
+    """All that tells one discriminator from another, apart from its weights."""
 
     outputs: int = 1  # the score, then one logit a label (AC-GAN heads)
     from_rgb_activation: bool = True  # False: from-RGB is linear (pro_gan_pytorch before 3.3, rosinality)
@@ -44,33 +43,20 @@ class DiscriminatorConfig(NetworkConfig):
 
 
 @dataclass(frozen=True)
-class DiscriminatorLayer:
-    """One layer of the list: its name, kind ("from_rgb", "conv" or "dense"), the size it works at, its stored shape."""
+class DiscriminatorLayer(LayerSpec):
+    """A layer of kind "from_rgb", "conv" or "dense"; `resolution` is that of its input."""
 
-    name: str
-    kind: str
-    resolution: int
-    in_features: int
-    out_features: int
     downsamples: bool = False  # average pooling follows
 
     @property
-    def weight_shape(self) -> tuple[int, ...]:
-        if self.kind == "dense":
-            return (self.out_features, self.in_features)
-        k = 1 if self.kind == "from_rgb" else 3
-        return (self.out_features, self.in_features, k, k)
-
-    @property
-    def constant(self) -> float:
-        """The paper's c: gain sqrt(2), and 1 in the last dense layer."""
-        gain = 1.0 if self.name == "4x4/dense1" else math.sqrt(2)
-        return he_constant(math.prod(self.weight_shape[1:]), gain)
+    def gain(self) -> float:
+        """sqrt(2), and 1 in the last dense layer."""
+        return 1.0 if self.name == "4x4/dense1" else super().gain
 
 
-def layer_specs(config: DiscriminatorConfig) -> tuple[DiscriminatorLayer, ...]:
+def discriminator_layers(config: DiscriminatorConfig) -> tuple[DiscriminatorLayer, ...]:
     """The discriminator's layers from the full size down, each size's from-RGB before its convolutions."""
-    specs = []
+    specs: list[DiscriminatorLayer] = []
     for r in reversed(config.sizes):
         size, width = f"{r}x{r}", config.width[r]
         if r in config.rgb_sizes:
@@ -99,7 +85,7 @@ class Verdict:
     activations: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Discriminator(Network):
+class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
     """The paper's discriminator: picture to score through named layers. See the module's opening lines for its use."""
 
     PICTURES, RGB_KIND = "this discriminator reads pictures of", "from_rgb"
@@ -113,7 +99,7 @@ class Discriminator(Network):
         embedding: Tensor | None = None,
     ):
         """weights by layer name as stored, or None for a fresh N(0, 1) network; embedding: classes x dense_width."""
-        super().__init__(config, layer_specs(config), weights, seed)
+        super().__init__(config, discriminator_layers(config), weights, seed)
         if config.projection and embedding is None:
             raise ValueError(f"a projection head over {config.projection} classes needs its embedding")
         self.embedding = nn.Parameter(embedding) if embedding is not None else None
@@ -121,7 +107,7 @@ class Discriminator(Network):
     @property
     def layer_names(self) -> tuple[str, ...]:
         """The points of a full-size walk after their non-linearity, in order, the minibatch-stddev map included."""
-        points = [p for p, _ in self._walk(self.resolution, None) if not p.endswith(":pre")]
+        points = [p for p, _ in self._walk(self.resolution, torch.empty(0)) if not p.endswith(":pre")]
         return tuple(p for p in points if "/from_rgb" not in p or p.startswith(f"{self.resolution}x"))
 
     def moment(self, resolution: int | None = None, alpha: Alpha | None = None) -> tuple[int, Alpha]:
@@ -141,7 +127,9 @@ class Discriminator(Network):
         N x (1 + labels) where the network has label heads; labels (class indices or one-hot) only for projection heads.
         Arrays and tensors on another device are converted; whole numbers (0 to 255) raise ValueError.
         """
-        return self.run(images, labels=labels, resolution=resolution, alpha=alpha).scores
+        scores = self.run(images, labels=labels, resolution=resolution, alpha=alpha).scores
+        assert scores is not None  # without `stop` a walk ends at the score
+        return scores
 
     def run(
         self,
@@ -165,10 +153,10 @@ class Discriminator(Network):
         for name in [*keep, *(start or ())[:1], *filter(None, [stop])]:
             if name not in points:
                 raise ValueError(f"there is no layer {name} on the way from {resolution}x{resolution}")
-        if start is not None:
-            begin = points.index(start[0])
-            walk = [(start[0], lambda _: start[1]), *walk[begin + 1 :]]
         x, features, result = images, None, Verdict()
+        if start is not None:
+            point, x = start
+            walk = [(point, lambda x: x), *walk[points.index(point) + 1 :]]
         for point, step in walk:
             is_side = "/from_rgb" in point and not point.startswith(f"{resolution}x{resolution}/")
             if is_side and point not in keep and point != stop:
@@ -202,7 +190,7 @@ class Discriminator(Network):
 
     # ---- the steps of a walk -------------------------------------------------------------------------------------
 
-    def _walk(self, resolution: int, images: Tensor | None) -> Iterator[tuple[str, Callable]]:
+    def _walk(self, resolution: int, images: Tensor) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
         """The points from ``resolution`` down, each with the step that leads to it from the point before."""
         for spec in self.specs:
             if spec.resolution > resolution:
@@ -213,7 +201,7 @@ class Discriminator(Network):
                 yield spec.name, lambda _, small=small, spec=spec: self._activation(spec, small())
                 continue
             if spec.name == entering_head(self.config) and self.config.stddev is not None:
-                yield "4x4/minibatch_stddev", partial(self._stddev, images)
+                yield "4x4/minibatch_stddev", partial(self._stddev, self.config.stddev, images)
             yield f"{spec.name}:pre", partial(self._pre, spec)
             yield spec.name, partial(self._activation, spec)
 
@@ -226,14 +214,13 @@ class Discriminator(Network):
             return x
         return self._nonlinearity(x)
 
-    def _stddev(self, images: Tensor, x: Tensor) -> Tensor:
-        config = self.config.stddev
+    def _stddev(self, config: StddevConfig, images: Tensor, x: Tensor) -> Tensor:
         if config.source == "image":
             return minibatch_stddev(images, config)[:, :, :1, :1].expand(-1, -1, *x.shape[2:])
         return minibatch_stddev(x, config)
 
     def _after(self, point: str, x: Tensor, images: Tensor, resolution: int, alpha: Alpha) -> Tensor:
-        """What follows a point before the next: the pooling at a block's end and, in the newest block, the blend."""
+        """What follows a point: pooling at the end of a block and, in the newest block, the blend."""
         size, _, layer = point.partition("/")
         if layer != "conv1":
             return x
@@ -245,22 +232,24 @@ class Discriminator(Network):
         return x
 
     def _small_way_in(self, spec: DiscriminatorLayer, images: Tensor) -> Tensor:
-        """A coarser from-RGB's linear output on the pictures pooled to its size."""
+        """The linear output of a coarser from-RGB layer, for the pictures pooled to its size."""
         return self._pre(spec, downsample(images, images.shape[-1] // spec.resolution))
 
     def _old_branch(self, images: Tensor, resolution: int) -> Tensor:
-        """The coarser way in, of the fade: the picture pooled to half its size through that size's from-RGB."""
+        """The old branch of a fade: the picture at half its size, through that size's from-RGB layer."""
         spec = next(s for s in self.specs if s.name == f"{resolution}x{resolution}/from_rgb")
         if self.config.fade_pools_features:
             return downsample(self._activation(spec, self._pre(spec, images)))
         return self._activation(spec, self._small_way_in(spec, images))
 
-    def _scores(self, x: Tensor, features: Tensor, labels: Tensor | None) -> Tensor:
+    def _scores(self, x: Tensor, features: Tensor | None, labels: Tensor | None) -> Tensor:
         if self.embedding is not None:
             if labels is None:
                 raise ValueError(
                     f"this discriminator judges pictures with their label, one of {self.config.projection}"
                 )
+            if features is None:
+                raise ValueError("this discriminator's score needs 4x4/dense0: a walk cannot start after it")
             rows = one_hot(as_tensor(labels, "labels"), self.config.projection).to(features) @ torch.renorm(
                 self.embedding, 2, 0, 1.0
             )

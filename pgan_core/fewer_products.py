@@ -39,6 +39,11 @@ def winograd_matrices() -> tuple[Tensor, Tensor, Tensor]:
 class WinogradConvolution(nn.Module):
     """A 3x3 convolution that keeps the map's size (sides divisible by 4), by Winograd's F(4x4, 3x3)."""
 
+    products: Tensor  # 36 x in x out
+    inputs: Tensor  # 36 x 36
+    outputs: Tensor  # 16 x 36
+    bias: Tensor  # out
+
     def __init__(self, weight: Tensor, bias: Tensor):
         """weight: out x in x 3 x 3; bias: out."""
         super().__init__()
@@ -72,6 +77,12 @@ class WinogradConvolution(nn.Module):
 class DifferenceUpsampling(nn.Module):
     """Nearest-neighbour 2x and the 3x3 convolution that follows, from the map and its differences."""
 
+    by_value: Tensor  # in x out
+    by_down: Tensor  # in x (below or above, out)
+    by_across: Tensor  # in x (right or left, out)
+    by_downacross: Tensor  # in x (below or above, right or left, out)
+    bias: Tensor  # out
+
     def __init__(self, weight: Tensor, bias: Tensor):
         """weight: out x in x 3 x 3, of the convolution at the doubled size; bias: out."""
         super().__init__()
@@ -80,9 +91,7 @@ class DifferenceUpsampling(nn.Module):
         for rows, name in zip(by_rows, ("", "down"), strict=True):
             kept, across = rows.sum(3, keepdim=True), torch.stack([-rows[..., 0], rows[..., 2]], dim=3)
             for kernel, suffix in ((kept, ""), (across, "across")):
-                matrix = (
-                    kernel.permute(1, 2, 3, 0).flatten(1).to(weight.dtype)
-                )  # in x (below or above, right or left, out)
+                matrix = kernel.permute(1, 2, 3, 0).flatten(1).to(weight.dtype)
                 self.register_buffer(f"by_{name}{suffix}" if name + suffix else "by_value", matrix, persistent=False)
         self.register_buffer("bias", bias, persistent=False)
 

@@ -19,12 +19,14 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from pgan_core.generator_config import GeneratorConfig, LayerSpec, layer_specs
+from pgan_core.generator_config import GeneratorConfig, GeneratorLayer, generator_layers
 from pgan_core.layers import (
+    LayerDict,
     LayerWeights,
     batch_norm,
     local_response_norm,
@@ -48,10 +50,11 @@ class Run:
     activations: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Generator(Network):
+class Generator(Network[GeneratorConfig, GeneratorLayer]):
     """The paper's generator: latent to picture through named layers. See the module's opening lines for its use."""
 
     PICTURES, RGB_KIND = "this generator makes pictures of", "rgb"
+    label_embedding: Tensor | None
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class Generator(Network):
         label_embedding: Tensor | None = None,
     ):
         """weights by layer name as a checkpoint stores them, or None for a fresh N(0, 1) network from ``seed``."""
-        super().__init__(config, layer_specs(config), weights, seed)
+        super().__init__(config, generator_layers(config), weights, seed)
         self.norm_kind, self.fused = "on", False  # changed only in a variant
         self.one_pass: OnePass | None = None
         self.form: PreparedForm | None = None  # of a prepared generator
@@ -90,6 +93,7 @@ class Generator(Network):
         Numpy arrays, other kinds of numbers and tensors on another device are converted.
         """
         images = self.run(z, labels=labels, resolution=resolution, alpha=alpha).images
+        assert images is not None  # without `stop` a walk ends at the picture
         return upsample(images, self.resolution // images.shape[-1]) if resolution is None else images
 
     def run(
@@ -121,7 +125,7 @@ class Generator(Network):
         new, old = rgb_name(resolution), rgb_name(resolution // 2)
         wanted = {new, *keep, stop} | ({old} if is_fade(alpha) else set())
 
-        x, pictures, result = None, {}, Run()
+        pictures, result = {}, Run()
         if start is None:
             x = self._enter(self._input(z, labels))
         else:
@@ -130,8 +134,8 @@ class Generator(Network):
                 raise ValueError(f"a walk to {resolution}x{resolution} cannot start at {start[0]}, a side branch")
             if is_fade(alpha) and begin > points.index(old):
                 pictures[old] = self._old_branch(z, labels, resolution // 2, edits, start[0])
-            walk[begin] = (start[0], lambda _: self._enter(start[1]))
-            walk = walk[begin:]
+            x = start[1]
+            walk = [(start[0], self._enter), *walk[begin + 1 :]]
         for point, step in walk:
             is_picture = point.endswith("/rgb")
             if is_picture and point not in wanted:
@@ -198,7 +202,7 @@ class Generator(Network):
         fast.config, fast.specs, fast.form = self.config, self.specs, PreparedForm(self.config, dtype)
         fast.norm_kind, fast.equalized, fast.fused, fast.one_pass = self.norm_kind, self.equalized, False, None
         fast.float_below = 0
-        fast.layers = folded_layers(self.specs, self.layers, self.equalized, dtype)
+        fast.layers = cast(LayerDict, folded_layers(self.specs, self.layers, self.equalized, dtype))
         embedding = self.label_embedding
         fast.register_buffer("label_embedding", None if embedding is None else embedding.detach())
         return fast.to(self.device).eval()
@@ -227,13 +231,13 @@ class Generator(Network):
                 yield spec.name, self._nonlinearity
                 yield f"{spec.name}:norm", partial(self._norm, spec)
 
-    def _linear(self, spec: LayerSpec, x: Tensor, biased: bool = True) -> Tensor:
+    def _linear(self, spec: GeneratorLayer, x: Tensor, biased: bool = True) -> Tensor:
         if self.form is not None:
             return self.layers[spec.name](x)
         resize = ("fused up" if self.fused else "up") if spec.upsamples else None
         return self._layer(spec, x, resize, biased)
 
-    def _norm(self, spec: LayerSpec, x: Tensor) -> Tensor:
+    def _norm(self, spec: GeneratorLayer, x: Tensor) -> Tensor:
         if self.norm_kind == "lrn":
             return local_response_norm(x)
         if self.norm_kind == "batch":
@@ -258,7 +262,7 @@ class Generator(Network):
         """A kept activation, in the form that callers get."""
         return x if self.form is None else self.form.kept(x)
 
-    def _input(self, z: Tensor, labels: Tensor | None) -> Tensor:
+    def _input(self, z: Tensor | None, labels: Tensor | None) -> Tensor:
         """Latent and labels to what enters the first layer: concatenated and normalised as the configuration says."""
         config = self.config
         z = z if z is None else as_tensor(z, "latents").to(self.device, self.input_dtype)

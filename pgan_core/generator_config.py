@@ -1,17 +1,16 @@
-"""What makes one generator another function than the next: its configuration, and the list of its layers."""
+"""A generator's configuration, and the list of layers that follows from it."""
 
 import math
 from dataclasses import dataclass
 
-from pgan_core.layers import he_constant
-from pgan_core.network import NetworkConfig
+from pgan_core.network import LayerSpec, NetworkConfig
 
 
 @dataclass(frozen=True)
 class GeneratorConfig(NetworkConfig):
-    """Everything that makes one generator another function than the next, beside its weights.
+    """All that tells one generator from another, apart from its weights.
 
-    The defaults are the paper's; what published variants do otherwise is an option here, never another class.
+    The defaults are the paper's. What published variants do differently is an option here, never another class.
     """
 
     latent_dim: int = 512
@@ -34,42 +33,35 @@ class GeneratorConfig(NetworkConfig):
 
 
 @dataclass(frozen=True)
-class LayerSpec:
-    """One layer of the list: its name, what it is, and the shape of its stored weight."""
+class GeneratorLayer(LayerSpec):
+    """A layer of kind "dense", "conv" or "rgb"; `resolution` is that of its output."""
 
-    name: str  # "8x8/conv0"
-    kind: str  # "dense", "conv" or "rgb"
-    resolution: int  # of its output
-    in_features: int
-    out_features: int
-    upsamples: bool = False
+    upsamples: bool = False  # nearest neighbour comes before
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        if self.kind == "dense":
-            return (self.out_features * 16, self.in_features)
-        k = 1 if self.kind == "rgb" else 3
-        return (self.out_features, self.in_features, k, k)
+        """The dense layer makes every feature at each of the 16 places of the 4x4 map."""
+        return (self.out_features * 16, self.in_features) if self.kind == "dense" else super().weight_shape
 
     @property
-    def constant(self) -> float:
-        """The paper's c: gain sqrt(2), in the first dense layer sqrt(2)/4 (its fan-in counts 16 places), to-RGB 1."""
-        gain = {"dense": math.sqrt(2) / 4, "conv": math.sqrt(2), "rgb": 1.0}[self.kind]
-        return he_constant(math.prod(self.weight_shape[1:]), gain)
+    def gain(self) -> float:
+        """sqrt(2); in the first dense layer sqrt(2)/4, as its fan-in counts the 16 places; to-RGB 1."""
+        return {"dense": math.sqrt(2) / 4, "conv": math.sqrt(2), "rgb": 1.0}[self.kind]
 
 
-def layer_specs(config: GeneratorConfig) -> tuple[LayerSpec, ...]:
+def generator_layers(config: GeneratorConfig) -> tuple[GeneratorLayer, ...]:
     """The generator's layers in order, each size's to-RGB after its convolutions (table 2 of the paper)."""
-    specs, below = [], None
+    specs: list[GeneratorLayer] = []
+    below = None
     for r, width in config.width.items():
         size = f"{r}x{r}"
         if below is None:
-            specs.append(LayerSpec(f"{size}/dense", "dense", r, config.latent_dim + config.label_dim, width))
-            specs.append(LayerSpec(f"{size}/conv", "conv", r, width, width))
+            specs.append(GeneratorLayer(f"{size}/dense", "dense", r, config.latent_dim + config.label_dim, width))
+            specs.append(GeneratorLayer(f"{size}/conv", "conv", r, width, width))
         else:
-            specs.append(LayerSpec(f"{size}/conv0", "conv", r, below, width, upsamples=True))
-            specs.append(LayerSpec(f"{size}/conv1", "conv", r, width, width))
+            specs.append(GeneratorLayer(f"{size}/conv0", "conv", r, below, width, upsamples=True))
+            specs.append(GeneratorLayer(f"{size}/conv1", "conv", r, width, width))
         if r in config.rgb_sizes:
-            specs.append(LayerSpec(f"{size}/rgb", "rgb", r, width, config.image_channels))
+            specs.append(GeneratorLayer(f"{size}/rgb", "rgb", r, width, config.image_channels))
         below = width
     return tuple(specs)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgan_core.generator import Generator, GeneratorConfig, layer_specs
+from pgan_core.generator import Generator, GeneratorConfig, generator_layers
 from pgan_core.histograms import Bins, Histogram, histogram
 from pgan_core.layers import LayerWeights
 from pgan_core.network import initial_weights
@@ -264,7 +264,7 @@ def initialized_generator(config: GeneratorConfig, strategy: Strategy, seed: int
     "Equalized" takes each layer's own constant from the paper (`LayerSpec.constant`: another gain in the first dense
     layer and in to-RGB), and so does "He", which holds them in the stored weights: at the start they draw one picture.
     """
-    specs = layer_specs(config)
+    specs = generator_layers(config)
     weights = {}
     for (name, fresh), spec in zip(initial_weights(specs, seed).items(), specs, strict=True):
         fan_in = math.prod(spec.weight_shape[1:])

@@ -1,16 +1,17 @@
-"""What a network is and what flows through it: the layer table, and statistics of activations and of weights.
+"""What flows through a network: statistics of its activations and of its weights.
 
-    for row in layer_table(generator): print(row.operation, row.activation, row.output_shape, row.parameters)
     statistics = generator_statistics(generator, z, Bins(-4, 4))
     statistics["8x8/conv1:pre"].std, statistics["8x8/conv1"].histogram.counts, statistics["8x8/conv1:norm"].largest
 
-The table follows table 2 of Karras et al. 2018. Statistics are streamed: a walk stops after each layer and goes on from
+Statistics are streamed: a walk stops after each layer and goes on from
 there, so that no more than one layer's activations (before and after the non-linearity, and normed) are in memory.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -19,85 +20,7 @@ from torch import Tensor
 from pgan_core.discriminator import Discriminator, entering_head
 from pgan_core.generator import Generator
 from pgan_core.histograms import Bins, Histogram, histogram
-from pgan_core.layers import EqualizedLayer
-
-ACTIVATION_NAMES = {"leaky_relu": "LReLU", "relu": "ReLU"}
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """One row of the table: a layer with weights, a change of size, or an end of the network."""
-
-    name: str  # "8x8/conv0"; "8x8/upsample", "latent", "image", "8x8/downsample" for rows without weights
-    kind: str  # "latent", "image", "dense", "conv", "upsample", "downsample", "rgb", "from_rgb", "minibatch_stddev"
-    operation: str  # as the paper calls it: "Conv 3×3"
-    activation: str  # "LReLU", "ReLU", "linear"; "" where nothing has one
-    output_shape: tuple[int, int, int]  # C x H x W
-    parameters: int = 0
-    multiply_adds: int = 0  # for one picture, in the plain form (nearest 2x, then 3x3)
-    constant: float | None = None  # the run-time constant c of equalized learning rate
-    pixel_norm: bool = False  # whether it follows
-
-
-def layer_table(
-    network: Generator | Discriminator, resolution: int | None = None, fading: bool = False
-) -> list[LayerRow]:
-    """The rows of the paper's table 2 for the network grown to ``resolution`` (None: its full size).
-
-    Only the to-RGB or from-RGB layer that is used there is listed; ``fading`` adds the coarser one of the old branch.
-    Raises ValueError for a size at which the network makes or reads no pictures.
-    """
-    resolution, _ = network.moment(resolution or max(network.resolutions), 1.0)
-    ends = {resolution, resolution // 2} if fading else {resolution}
-    rows = _generator_rows if isinstance(network, Generator) else _discriminator_rows
-    return list(rows(network, resolution, ends))
-
-
-def _generator_rows(network: Generator, resolution: int, ends: set[int]) -> Iterator[LayerRow]:
-    config = network.config
-    yield LayerRow("latent", "latent", "Latent vector", "", (config.latent_dim + config.label_dim, 1, 1))
-    for spec in network.specs:
-        r = spec.resolution
-        if r > resolution or (spec.kind == "rgb" and r not in ends):
-            continue
-        if spec.upsamples:
-            yield LayerRow(f"{r}x{r}/upsample", "upsample", "Upsample", "", (spec.in_features, r, r))
-        normed = spec.kind != "rgb" and config.pixel_norm != "off" and spec.name not in config.pixel_norm_skip
-        activation = "linear" if spec.kind == "rgb" else ACTIVATION_NAMES[config.activation]
-        # the dense layer is a 4x4 convolution of a 1x1 map in the paper's table
-        operation = {"dense": "Conv 4×4", "conv": "Conv 3×3", "rgb": "Conv 1×1"}[spec.kind]
-        places = 1 if spec.kind == "dense" else r * r
-        yield _weighted_row(network, spec, operation, activation, (spec.out_features, r, r), places, normed)
-
-
-def _discriminator_rows(network: Discriminator, resolution: int, ends: set[int]) -> Iterator[LayerRow]:
-    config = network.config
-    yield LayerRow("image", "image", "Input image", "", (config.image_channels, resolution, resolution))
-    for spec in network.specs:
-        r = spec.resolution
-        if r > resolution or (spec.kind == "from_rgb" and r not in ends):
-            continue
-        if spec.name == entering_head(config) and config.stddev is not None:
-            shape = (config.width[4] + 1, 4, 4)
-            yield LayerRow("4x4/minibatch_stddev", "minibatch_stddev", "Minibatch stddev", "", shape)
-        linear = spec.name == "4x4/dense1" or (spec.kind == "from_rgb" and not config.from_rgb_activation)
-        activation = "linear" if linear else ACTIVATION_NAMES[config.activation]
-        dense = "Fully-connected" if spec.name == "4x4/dense1" else "Conv 4×4"
-        operation = {"dense": dense, "conv": "Conv 3×3", "from_rgb": "Conv 1×1"}[spec.kind]
-        side = 1 if spec.kind == "dense" else r
-        yield _weighted_row(network, spec, operation, activation, (spec.out_features, side, side), side * side)
-        if spec.downsamples:
-            half = (spec.out_features, r // 2, r // 2)
-            yield LayerRow(f"{r // 2}x{r // 2}/downsample", "downsample", "Downsample", "", half)
-
-
-def _weighted_row(network, spec, operation, activation, shape, places: int, normed: bool = False) -> LayerRow:
-    layer: EqualizedLayer = network.layers[spec.name]
-    parameters = sum(p.numel() for p in layer.parameters())
-    return LayerRow(
-        spec.name, spec.kind, operation, activation, shape, parameters, layer.weight.numel() * places, layer.c, normed
-    )
-
+from pgan_core.progress import Progress
 
 # ---- activations -------------------------------------------------------------------------------------------------
 
@@ -149,7 +72,7 @@ class _Accumulator:
         return PointStatistics(
             self.point,
             self.shape,
-            sum(histograms[1:], histograms[0]),
+            reduce(add, histograms),
             float(mean),
             math.sqrt(max(variance, 0.0)),
             float(max(high.max(), -low.min())),
@@ -157,9 +80,6 @@ class _Accumulator:
             np.sqrt(np.maximum(square / count - unit_mean**2, 0)),
             high,
         )
-
-
-Progress = Callable[[float], None]  # gets the share that is done; may raise to stop
 
 
 def generator_statistics(
@@ -260,7 +180,7 @@ class WeightStatistics:
     effective: Histogram
     stored_std: float
     effective_std: float
-    bias: np.ndarray | None  # effective, flat
+    bias: np.ndarray  # effective, flat
 
 
 def weight_statistics(
@@ -269,7 +189,7 @@ def weight_statistics(
     """Stored and effective weights of a layer (section 4.1). Raises ValueError for a layer that has none."""
     if name not in network.layers:
         raise ValueError(f"there is no layer {name} with weights")
-    layer: EqualizedLayer = network.layers[name]
+    layer = network.layers[name]
     stored, effective, bias = layer.weight.detach(), layer.effective_weight().detach(), layer.effective_bias()
     return WeightStatistics(
         name,
@@ -279,5 +199,5 @@ def weight_statistics(
         histogram(effective, effective_bins),
         float(stored.double().std(correction=0)),
         float(effective.double().std(correction=0)),
-        None if bias is None else bias.detach().flatten().cpu().numpy(),
+        bias.detach().flatten().cpu().numpy(),
     )

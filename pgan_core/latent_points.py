@@ -50,7 +50,7 @@ def point_latent(text: str, latent_dim: int) -> Tensor:
         return seed_plane(*place, latent_dim)
     terms = TERM.findall(text)
     if not terms or "".join(sign + term for sign, term in terms) != text or any(not s for s, _ in terms[1:]):
-        raise ValueError(f"{text[:40]!r} is no point: a point is a seed (17), a neighbour (17~3) or a sum (3-7+12)")
+        raise ValueError(f"{text[:40]!r} is not a point: a point is a seed (17), a neighbour (17~3) or a sum (3-7+12)")
     latents = torch.cat([_neighbour(term, latent_dim) for _, term in terms])
     return latents if text == terms[0][1] else combine(latents, [-1.0 if sign == "-" else 1.0 for sign, _ in terms])
 
@@ -58,7 +58,7 @@ def point_latent(text: str, latent_dim: int) -> Tensor:
 def points_latents(texts: Sequence[str], latent_dim: int) -> Tensor:
     """The latents of several points, N x latent_dim."""
     if not texts:
-        raise ValueError("no point was given, at least one is needed")
+        raise ValueError("no point was given; at least one is needed")
     return torch.cat([point_latent(text, latent_dim) for text in texts])
 
 
@@ -196,7 +196,7 @@ def _rows(data: bytes) -> np.ndarray:
     else:
         rows = _json_rows(data)
     if rows.dtype.kind not in "fiu":
-        raise ValueError("the latents are no numbers")
+        raise ValueError("the latents are not numbers")
     return rows[None] if rows.ndim == 1 else rows.reshape(len(rows), -1) if rows.ndim > 2 else rows
 
 
@@ -211,4 +211,4 @@ def _json_rows(data: bytes) -> np.ndarray:
     try:
         return np.array(rows, dtype=np.float64)
     except (ValueError, TypeError) as error:
-        raise ValueError("the latents are of different lengths, or are no numbers") from error
+        raise ValueError("the latents are of different lengths, or are not numbers") from error

@@ -1,11 +1,11 @@
-"""Latents: from seeds to points, and ways through the space between them (section 6.3 of Karras et al. 2018).
+"""Latents: from seeds to points, and paths between them (section 6.3 of Karras et al. 2018).
 
     z, labels = inputs_from_seeds(generator, range(64))                # what a seed is, for every kind of network
     z = latents_from_seeds(range(64), generator.config.latent_dim)     # N x latent_dim, float32
     way = path(z[:4], 120, closed=True)                                # 120 x latent_dim: a loop through four points
     images = generator(way)
 
-A network that normalises its latents sees only their direction: lerp and slerp then trace the same pictures at
+A network that normalises its latents sees only their direction: lerp and slerp then show the same pictures at
 different speeds, and truncation towards 0 changes nothing.
 """
 
@@ -30,7 +30,7 @@ def latents_from_seeds(seeds: Iterable[int], latent_dim: int) -> Tensor:
     """
     seeds = list(seeds)
     if not seeds:
-        raise ValueError("no seed was given, at least one is needed")
+        raise ValueError("no seed was given; at least one is needed")
     for seed in seeds:
         if not 0 <= seed <= MAX_SEED:
             raise ValueError(f"a seed is a whole number from 0 to {MAX_SEED}, not {seed}")
@@ -41,7 +41,7 @@ def latents_from_seeds(seeds: Iterable[int], latent_dim: int) -> Tensor:
 def classes_from_seeds(seeds: Iterable[int], classes: int, label: int | None = None) -> Tensor | None:
     """The class of each seed, N int64: `label` where one is chosen, else seed mod classes. None without classes.
 
-    Raises ValueError for a label that the network has not.
+    Raises ValueError for a label that the network does not have.
     """
     if label is not None and not 0 <= label < classes:
         has = f"has the classes 0 to {classes - 1}" if classes else "has no classes"
@@ -52,7 +52,7 @@ def classes_from_seeds(seeds: Iterable[int], classes: int, label: int | None = N
 
 
 def inputs_from_seeds(generator, seeds: Iterable[int], label: int | None = None) -> tuple[Tensor, Tensor | None]:
-    """What a generator makes of seeds: latents N x latent_dim and class indices N (or None), on its device.
+    """The inputs that seeds stand for: latents N x latent_dim and class indices N (or None), on its device.
 
     A seed has its own class (`classes_from_seeds`), so that it is the same picture at any place of any batch.
     """
@@ -68,7 +68,7 @@ def following_seeds(seed: int, count: int) -> list[int]:
 
 
 def check_latents(z, latent_dim: int | None = None) -> Tensor:
-    """Latents as a float32 tensor N x latent_dim. Raises ValueError for none, another length, and NaN or infinity."""
+    """Latents as a float32 tensor N x latent_dim. Raises ValueError for none, another length, NaN and infinity."""
     z = torch.as_tensor(z, dtype=torch.float32)
     if z.dim() != 2 or not z.numel():
         raise ValueError(
@@ -102,7 +102,7 @@ def slerp(a, b, t, *, unit: bool = False) -> Tensor:
 
     t: a number, or T numbers for a result of T x the shape of a; outside 0 to 1 it goes on along the same circle.
     Latents of equal norm keep it, and equal steps of t turn by equal angles. `unit` first brings both to norm 1.
-    Parallel vectors, of which one may be 0, are interpolated linearly; opposite ones go half around by a fixed way.
+    Parallel vectors (one may be 0) are interpolated linearly; opposite ones turn along a fixed half circle.
     """
     a, b, t = _operands(a, b, t)
     x, y = (_direction(a.double()), _direction(b.double())) if unit else (a.double(), b.double())
@@ -138,22 +138,22 @@ def _perpendicular(x: Tensor) -> Tensor:
     return _direction(axis - (axis * e).sum(dim=-1, keepdim=True) * e)
 
 
-# ---- ways --------------------------------------------------------------------------------------------------------
+# ---- paths -------------------------------------------------------------------------------------------------------
 
 
 def path(points, frames: int, *, closed: bool = False, method: str = "slerp") -> Tensor:
-    """A way of `frames` latents through the points N x D, as many for each leg: frames x D.
+    """A path of `frames` latents through the points N x D, evenly spaced from point to point: frames x D.
 
-    An open way begins at the first point and ends at the last. A closed one goes on to the first again and leaves that
-    frame out, so that it repeats without a stop. Raises ValueError for less than two points and for an empty way.
+    An open path begins at the first point and ends at the last. A closed one returns to the first, and leaves that
+    frame out so that it repeats without a stop. Raises ValueError for fewer than two points and for no frames.
     """
     points = check_latents(points)
     if method not in METHODS:
-        raise ValueError(f"a way is interpolated by {' or '.join(METHODS)}, not {method!r}")
+        raise ValueError(f"a walk is interpolated by {' or '.join(METHODS)}, not {method!r}")
     if len(points) < 2:
-        raise ValueError("a walk leads through two key points at least, one was given")
+        raise ValueError("a walk needs at least two key points; one was given")
     if frames < 1:
-        raise ValueError(f"a walk has one frame at least, not {frames}")
+        raise ValueError(f"a walk has at least one frame, not {frames}")
     legs = len(points) if closed else len(points) - 1
     place = torch.linspace(0, legs, frames + closed, dtype=torch.float64)[:frames]
     leg = place.floor().long().clamp(max=legs - 1)
@@ -165,13 +165,13 @@ def path(points, frames: int, *, closed: bool = False, method: str = "slerp") ->
 
 
 def random_walk(frames: int, latent_dim: int, *, smoothing: float = 30, seed: int = 0) -> Tensor:
-    """A smooth closed random way, frames x latent_dim, as in the official videos (section 6.3).
+    """A smooth closed random path, frames x latent_dim, as in the official videos (section 6.3).
 
-    White noise, smoothed along the way with a Gaussian of `smoothing` frames that wraps around, then scaled so that
+    White noise, smoothed along the path with a Gaussian of `smoothing` frames that wraps around, then scaled so that
     its mean square is 1. Raises ValueError for no frames and for a smoothing that is not above 0.
     """
     if frames < 1:
-        raise ValueError(f"a walk has one frame at least, not {frames}")
+        raise ValueError(f"a walk has at least one frame, not {frames}")
     if not smoothing > 0:
         raise ValueError(f"the smoothing is a number of frames above 0, not {smoothing}")
     noise = np.random.RandomState(seed).standard_normal((frames, latent_dim)).astype(np.float32)
@@ -182,13 +182,13 @@ def random_walk(frames: int, latent_dim: int, *, smoothing: float = 30, seed: in
 
 
 def circle(centre, frames: int, *, angle: float = 0.5, seed: int = 0) -> Tensor:
-    """A closed way around a latent, frames x D: all at the given angle (radians) from it, with its norm.
+    """A closed path around a latent, frames x D: all at the given angle (radians) from it, with its norm.
 
     `seed` chooses the plane. Raises ValueError for a centre of norm 0, for D < 3 and for no frames.
     """
     centre = check_latents(torch.as_tensor(centre).reshape(1, -1))[0].double()
     if frames < 1:
-        raise ValueError(f"a walk has one frame at least, not {frames}")
+        raise ValueError(f"a walk has at least one frame, not {frames}")
     if centre.numel() < 3 or centre.norm() == 0:
         raise ValueError("a circle needs a centre of three numbers or more that are not all 0")
     u, v = _perpendicular_pair(centre, seed)
@@ -205,7 +205,7 @@ def _perpendicular_pair(centre: Tensor, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def _sideways(seed: int, count: int, latent_dim: int) -> np.ndarray:
-    """Random vectors, count x latent_dim, of another stream than `latents_from_seeds`: there seed 5 is a point."""
+    """Random vectors, count x latent_dim, from another stream than `latents_from_seeds`, where a seed is a latent."""
     return np.random.RandomState([seed, 1]).standard_normal((count, latent_dim))
 
 
@@ -246,9 +246,9 @@ def truncate(z: Tensor, psi: float, mean: Tensor | None = None) -> Tensor:
 
 
 def combine(z: Tensor, weights: Sequence[float]) -> Tensor:
-    """Latent arithmetic: the sum of weights[i] z[i], 1 x D for z N x D. Raises ValueError for other than N weights."""
+    """Latent arithmetic: the sum of weights[i] z[i], 1 x D for z N x D. Raises ValueError unless there are N."""
     if len(weights) != len(z):
-        raise ValueError(f"{len(z)} latents are combined with as many weights, not {len(weights)}")
+        raise ValueError(f"{len(z)} latents are combined with {len(z)} weights, not {len(weights)}")
     return (torch.as_tensor(weights, dtype=z.dtype, device=z.device) @ z)[None]
 
 
@@ -268,7 +268,7 @@ def neighbours(z, numbers: Iterable[int], *, angle: float = 0.4) -> Tensor:
 def orthogonalize(direction, others) -> Tensor:
     """The part of a direction (D) at right angles to all others (M x D), at norm 1.
 
-    Raises ValueError where nothing of it is left: it is a mixture of the others.
+    Raises ValueError where nothing of it is left: it is a combination of the others.
     """
     direction = torch.as_tensor(direction)
     basis = torch.linalg.qr(torch.as_tensor(others).double().T).Q.to(direction.device)  # D x M
@@ -276,14 +276,14 @@ def orthogonalize(direction, others) -> Tensor:
     rest = unit - basis @ (basis.T @ unit)
     rest = rest - basis @ (basis.T @ rest)  # twice: what rounding left of the others
     if rest.norm() < 1e-6:
-        raise ValueError("this direction is a mixture of the others: nothing is left of it")
+        raise ValueError("this direction is a combination of the others: nothing of it is left")
     return _direction(rest).to(direction.dtype)
 
 
-# ---- measuring a way ---------------------------------------------------------------------------------------------
+# ---- measuring a path --------------------------------------------------------------------------------------------
 
 
 def norms_and_angles(z: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Along a way N x D: the norm at each frame (N), and the angle turned from one to the next in degrees (N - 1)."""
+    """Along a path N x D: the norm at each frame (N), and the angle from each to the next in degrees (N - 1)."""
     z = z.cpu()
     return z.double().norm(dim=1).numpy(), torch.rad2deg(angle_between(z[:-1], z[1:])).numpy()

@@ -5,7 +5,9 @@ section 4 ("Normalization in generator and discriminator") and section 3 ("Incre
 """
 
 import math
+from collections.abc import ItemsView
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -58,9 +60,9 @@ class EqualizedLayer(nn.Module):
         """The weight that the network computes with: w * c; with ``equalized=False`` w as it is stored."""
         return self.weight * self.c if equalized and self.c != 1 else self.weight
 
-    def effective_bias(self, equalized: bool = True) -> Tensor | None:
-        """The bias that the network adds (None where there is none)."""
-        return self.bias * self.bias_c if equalized and self.bias is not None and self.bias_c != 1 else self.bias
+    def effective_bias(self, equalized: bool = True) -> Tensor:
+        """The bias that the network adds: b * bias_c; with ``equalized=False`` b as it is stored."""
+        return self.bias * self.bias_c if equalized and self.bias_c != 1 else self.bias
 
     def forward(self, x: Tensor, resize: str | None = None, equalized: bool = True, biased: bool = True) -> Tensor:
         """x to the layer's linear output.
@@ -83,6 +85,16 @@ class EqualizedLayer(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, c={self.c:.6g}"
+
+
+class LayerDict(nn.ModuleDict):
+    """Layers by name: a ModuleDict whose values are known to be EqualizedLayers."""
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, key: str) -> EqualizedLayer: ...
+
+        def items(self) -> ItemsView[str, EqualizedLayer]: ...
 
 
 def _dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -1,17 +1,17 @@
-"""What the generator and the discriminator share: configuration by size, named layers, and the moment of the fade."""
+"""What the generator and the discriminator share: widths by size, named layers, and the moment of a fade."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pgan_core.layers import EqualizedLayer, LayerWeights
+from pgan_core.layers import EqualizedLayer, LayerDict, LayerWeights, he_constant
 
 
 def feature_maps(
@@ -35,7 +35,7 @@ class NetworkConfig:
     stored_resolution: int | None = None  # the moment of the fade that the file holds; None: full size
     stored_alpha: float = 1.0  # weight of the newer resolution at that moment
 
-    CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {"activation": ("leaky_relu", "relu")}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"activation": ("leaky_relu", "relu")}
 
     def __post_init__(self):
         if not self.channels or self.sizes[-1] != self.resolution:
@@ -78,20 +78,53 @@ def blended(old: Tensor, new: Tensor, alpha: Alpha) -> Tensor:
 
 
 def check_alpha(alpha: float) -> None:
-    """Raises ValueError for an alpha that is no weight."""
+    """Raises ValueError for an alpha outside 0 to 1."""
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {alpha}")
 
 
-class Network(nn.Module):
-    """An ordered list of named layers, built from a configuration; what both networks can say about themselves."""
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer of a network's list: its name, what it is, and the shape of its stored weight."""
+
+    name: str  # "8x8/conv0"
+    kind: str  # "conv", "dense", or "rgb" and "from_rgb" between maps and pictures
+    resolution: int  # of the map that its convolution works at
+    in_features: int
+    out_features: int
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        if self.kind == "dense":
+            return (self.out_features, self.in_features)
+        k = 3 if self.kind == "conv" else 1
+        return (self.out_features, self.in_features, k, k)
+
+    @property
+    def gain(self) -> float:
+        """He's gain sqrt(2), for LeakyReLU."""
+        return math.sqrt(2)
+
+    @property
+    def constant(self) -> float:
+        """The paper's c: gain / sqrt(fan_in)."""
+        return he_constant(math.prod(self.weight_shape[1:]), self.gain)
+
+
+Config = TypeVar("Config", bound=NetworkConfig)
+Spec = TypeVar("Spec", bound=LayerSpec)
+
+
+class Network(nn.Module, Generic[Config, Spec]):
+    """A network as an ordered list of named layers, built from its configuration."""
 
     PICTURES: ClassVar[str]  # how an error begins that names the sizes: "this generator makes pictures of"
     RGB_KIND: ClassVar[str]  # the kind of layer that pictures pass at each size
 
-    def __init__(self, config: NetworkConfig, specs: Sequence, weights: Mapping[str, LayerWeights] | None, seed: int):
+    def __init__(self, config: Config, specs: Sequence[Spec], weights: Mapping[str, LayerWeights] | None, seed: int):
         super().__init__()
-        self.config, self.specs = config, specs
+        self.config: Config = config
+        self.specs: Sequence[Spec] = specs
         self.equalized, self.float_below = True, 0  # changed only in a variant
         self.layers = build_layers(specs, initial_weights(specs, seed) if weights is None else weights)
 
@@ -133,10 +166,12 @@ class Network(nn.Module):
         if resolution == self.config.sizes[0]:
             alpha = 1.0  # there is nothing below 4x4 to fade from
         elif is_fade(alpha) and resolution // 2 not in self.resolutions:
-            raise ValueError(f"a fade to {resolution} needs an RGB layer at {resolution // 2}, which this file has not")
+            raise ValueError(
+                f"a fade to {resolution} needs an RGB layer at {resolution // 2}, which this file does not have"
+            )
         return resolution, alpha
 
-    def _layer(self, spec, x: Tensor, resize: str | None = None, biased: bool = True) -> Tensor:
+    def _layer(self, spec: Spec, x: Tensor, resize: str | None = None, biased: bool = True) -> Tensor:
         """A layer's linear output; in float32 below `float_below`, whatever autocast says."""
         layer = self.layers[spec.name]
         if spec.resolution >= self.float_below:
@@ -148,7 +183,7 @@ class Network(nn.Module):
         return F.relu(x) if self.config.activation == "relu" else F.leaky_relu(x, self.config.slope)
 
 
-def initial_weights(specs: Sequence, seed: int) -> dict[str, LayerWeights]:
+def initial_weights(specs: Sequence[LayerSpec], seed: int) -> dict[str, LayerWeights]:
     """Stored weights N(0, 1), biases 0, c the paper's (section 4.1); the same seed gives the same network."""
     rng = torch.Generator().manual_seed(seed)
     return {
@@ -157,9 +192,9 @@ def initial_weights(specs: Sequence, seed: int) -> dict[str, LayerWeights]:
     }
 
 
-def build_layers(specs: Sequence, weights: Mapping[str, LayerWeights]) -> nn.ModuleDict:
+def build_layers(specs: Sequence[LayerSpec], weights: Mapping[str, LayerWeights]) -> LayerDict:
     """One EqualizedLayer for each spec, in order. Raises ValueError naming the first that is missing or misshapen."""
-    layers = nn.ModuleDict()
+    layers = LayerDict()
     for spec in specs:
         if spec.name not in weights:
             raise ValueError(f"there are no weights for the layer {spec.name}")
@@ -187,7 +222,9 @@ def as_tensor(values, what: str) -> Tensor:
     return values
 
 
-def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: int) -> tuple[Tensor, Tensor | None]:
+def split_labels(
+    z: Tensor | None, labels: Tensor | None, latent_dim: int, label_dim: int
+) -> tuple[Tensor, Tensor | None]:
     """Latents N x latent_dim and labels as one-hot N x label_dim (None for an unconditional network).
 
     Accepts latents with the labels already appended, class indices N, and latents with trailing 1 x 1 axes.
@@ -211,7 +248,7 @@ def split_labels(z: Tensor, labels: Tensor | None, latent_dim: int, label_dim: i
         raise ValueError(f"this network is conditional on {label_dim} labels: give class indices or one-hot rows")
     labels = one_hot(as_tensor(labels, "labels"), label_dim).to(z)
     if len(labels) != len(z):
-        raise ValueError(f"{len(z)} latents need as many labels, not {len(labels)}")
+        raise ValueError(f"{len(z)} latents need {len(z)} labels, not {len(labels)}")
     return z, labels
 
 

@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+Frames = np.ndarray | Sequence[np.ndarray]  # of a film: uint8 N x H x W x 3, or N of H x W x 3
+
 
 def to_uint8(images) -> np.ndarray:
     """Float N x C x H x W (tensor or array, C 1 or 3) in [-1, 1] to uint8 N x H x W x 3, clamped and rounded."""
@@ -55,7 +57,7 @@ def encode_png(picture: np.ndarray, settings: dict) -> bytes:
     return encode(picture, "PNG", pnginfo=text)
 
 
-def encode_gif(frames: Sequence[np.ndarray], fps: float = 12, comment: str = "") -> bytes:
+def encode_gif(frames: Frames, fps: float = 12, comment: str = "") -> bytes:
     """uint8 frames of one size as an endlessly repeated GIF, with one palette of 256 colours for all of them."""
     pictures = [Image.fromarray(frame) for frame in frames]
     palette = Image.fromarray(np.concatenate(list(frames)[:: max(1, len(frames) // 8)])).quantize(256)
@@ -74,20 +76,20 @@ def encode_gif(frames: Sequence[np.ndarray], fps: float = 12, comment: str = "")
     return buffer.getvalue()
 
 
-def encode_mp4(frames: Sequence[np.ndarray], fps: float = 12, comment: str = "") -> bytes:
+def encode_mp4(frames: Frames, fps: float = 12, comment: str = "") -> bytes:
     """uint8 frames of one size as H.264 in MP4. Odd sizes lose their last row or column, which H.264 cannot hold."""
     # fragmented MP4 can be written to a pipe, so no temporary file is needed
     options = ["-c:v", "libx264", "-crf", "16", "-movflags", "frag_keyframe+empty_moov", "-f", "mp4"]
     return _film(frames, fps, comment, options)
 
 
-def encode_webm(frames: Sequence[np.ndarray], fps: float = 12, comment: str = "") -> bytes:
+def encode_webm(frames: Frames, fps: float = 12, comment: str = "") -> bytes:
     """uint8 frames of one size as VP9 in WebM, which every browser plays; odd sizes as in `encode_mp4`."""
     options = ["-c:v", "libvpx-vp9", "-crf", "18", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "6", "-f", "webm"]
     return _film(frames, fps, comment, options)
 
 
-def _film(frames: Sequence[np.ndarray], fps: float, comment: str, options: list[str]) -> bytes:
+def _film(frames: Frames, fps: float, comment: str, options: list[str]) -> bytes:
     """Frames through the ffmpeg program that imageio-ffmpeg carries. Raises ValueError where it refuses."""
     import imageio_ffmpeg  # only here: looking for the program takes a moment
 

@@ -3,7 +3,7 @@
     fast = generator.prepared()                                   # or prepared(torch.bfloat16) where the CPU has it
     images = fast(z)                                              # everything of `run` works as on the generator
 
-What is different: the constants c are folded into the weights once; nearest-neighbour up-sampling and the convolution
+The differences: the constants c are folded into the weights once; nearest-neighbour up-sampling and the convolution
 that follows are one transposed convolution (16 multiply-adds where the plain form spends 36); wide layers on a CPU take
 fewer products still (`pgan_core.fewer_products`: 9, and 9 where a plain 3x3 spends 36); maps lie channels-last; the
 non-linearity and pixel norm write in place. A prepared generator is a copy of the weights: it does not train.
@@ -11,7 +11,7 @@ non-linearity and pixel norm write in place. A prepared generator is a copy of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgan_core.fewer_products import DifferenceUpsampling, WinogradConvolution
-from pgan_core.generator_config import GeneratorConfig, LayerSpec
-from pgan_core.layers import EqualizedLayer, upsample_kernel
+from pgan_core.generator_config import GeneratorConfig, GeneratorLayer
+from pgan_core.layers import EqualizedLayer, LayerDict, upsample_kernel
 
 WIDE_UPSAMPLING = 512  # input features from which fewer products beat the processor's own convolution (benchmarks/)
 WIDE_CONVOLUTION = 96  # likewise, input and output features
@@ -30,7 +30,10 @@ TILED_SIZE = 16  # below it a single picture has too few tiles to pay for the la
 class FoldedLayer(nn.Module):
     """An EqualizedLayer with c folded in; an up-sampling one holds the 4x4 kernel of the transposed convolution."""
 
-    def __init__(self, spec: LayerSpec, layer: EqualizedLayer, equalized: bool, dtype: torch.dtype):
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, spec: GeneratorLayer, layer: EqualizedLayer, equalized: bool, dtype: torch.dtype):
         super().__init__()
         plain, bias = layer.effective_weight(equalized).detach(), layer.effective_bias(equalized).detach()
         weight = upsample_kernel(plain) if spec.upsamples else plain
@@ -60,7 +63,7 @@ class FoldedLayer(nn.Module):
 
 
 def folded_layers(
-    specs: Sequence[LayerSpec], layers: Mapping[str, EqualizedLayer], equalized: bool, dtype: torch.dtype
+    specs: Sequence[GeneratorLayer], layers: LayerDict, equalized: bool, dtype: torch.dtype
 ) -> nn.ModuleDict:
     """A generator's layers by name, each with its constant folded in."""
     return nn.ModuleDict({spec.name: FoldedLayer(spec, layers[spec.name], equalized, dtype) for spec in specs})
@@ -68,18 +71,18 @@ def folded_layers(
 
 @dataclass(frozen=True)
 class PreparedForm:
-    """What a walk through folded layers does otherwise than one through stored ones; holds no tensors."""
+    """How a walk through folded layers differs from one through stored layers; holds no tensors."""
 
     config: GeneratorConfig
     dtype: torch.dtype = torch.float32
 
     def enter(self, x: Tensor) -> Tensor:
-        """A copy, for what follows writes in place."""
+        """A copy, as the steps that follow write in place."""
         layout = torch.channels_last if x.dim() == 4 else torch.preserve_format
         return x.to(self.dtype, copy=True, memory_format=layout)
 
     def kept(self, x: Tensor) -> Tensor:
-        """A copy, for what follows writes in place; in float32, which holds every number of the shorter kinds."""
+        """A copy, as the steps that follow write in place; in float32, which holds every bfloat16 number exactly."""
         return x.to(torch.float32, copy=True)
 
     def nonlinearity(self, x: Tensor) -> Tensor:

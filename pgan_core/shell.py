@@ -1,7 +1,7 @@
 """Commands of a shell: each one's module is imported only when it is asked for, and the list of them needs none.
 
-What commands share: models by name (`model_file`), places to write that are checked before the work (`check_file`,
-`check_folder`), and bad input that ends with one sentence (`one_sentence`).
+What commands share: places to write that are checked before the work (`check_file`, `check_folder`), and bad input
+that ends with one sentence (`one_sentence`). Models by name are in `pgan_core.models`.
 """
 
 import argparse
@@ -12,12 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-
-from safetensors import SafetensorError, safe_open
-
-from pgan_core.paths import ASSETS
-
-SUFFIX, LAST = ".safetensors", "final"  # of our files; the name of a run's last one, which its folder stands for
 
 HELP = ("-h", "--help")
 
@@ -83,51 +77,6 @@ def one_sentence() -> Iterator[None]:
         sys.exit(str(error))
 
 
-# ---- models by name ----------------------------------------------------------------------------------------------
-
-
-def model_folders() -> list[Path]:
-    """The folders of models: those that PGGAN_LAB_MODELS names, separated as PATH is, else `assets/`."""
-    named = os.environ.get("PGGAN_LAB_MODELS", "")
-    return [Path(part).resolve() for part in named.split(os.pathsep) if part] or [ASSETS]
-
-
-def model_file(name: str | Path) -> Path:
-    """The file of that path, or of a model by its name as the app offers it: toytown128, toytown128/32x32-end.
-
-    Raises ValueError, which names what is offered, where there is neither.
-    """
-    if Path(name).exists():
-        return Path(name)
-    for folder in model_folders():
-        for ending in ("", SUFFIX, f"/{LAST}{SUFFIX}"):
-            if (found := folder / f"{name}{ending}").is_file():
-                return found
-    offered = ", ".join(model_names()) or f"none in {', '.join(map(str, model_folders()))}"
-    raise ValueError(f"There is no file {name} and no model of that name; the models here: {offered}.")
-
-
-def model_names() -> list[str]:
-    """The names of our own checkpoints below the model folders; a run's last one goes by its folder's name."""
-    names = [
-        path.relative_to(folder).with_suffix("").as_posix().removesuffix(f"/{LAST}")
-        for folder in model_folders()
-        for path in sorted(folder.rglob(f"*{SUFFIX}"))
-        if _is_checkpoint(path)
-    ]
-    return list(dict.fromkeys(sorted(names)))
-
-
-def _is_checkpoint(path: Path) -> bool:
-    from pgan_core.checkpoints.native import FORMAT  # brings torch, which a wrong argument need not wait for
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
-    except (SafetensorError, OSError):
-        return False
-
-
 # ---- places to write ---------------------------------------------------------------------------------------------
 
 
@@ -135,7 +84,7 @@ def check_file(path: str | Path) -> None:
     """Raises ValueError, one sentence, where no file can be written at the path: called before the work is done."""
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; a file is written here.")
+        raise ValueError(f"{path} is a folder, not a file.")
     if not path.parent.is_dir():
         raise ValueError(f"{path} cannot be written: there is no folder {path.parent}.")
     if not os.access(path if path.exists() else path.parent, os.W_OK):

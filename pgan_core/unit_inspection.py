@@ -30,7 +30,7 @@ def unit_maps(activation: Tensor, size: int = 128) -> UnitMaps:
     factor = max(1, maps.shape[-1] // size)
     small = F.avg_pool2d(maps[None], factor)[0] if factor > 1 else maps
     columns = (small, mean, variance, maps.abs().amax(dim=(1, 2)))
-    return UnitMaps(*(column.cpu().numpy() for column in columns), shape)
+    return UnitMaps(*(column.cpu().numpy() for column in columns), shape=shape)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What makes a walk, as plain values: for links, for files' settings, for a shell, and the files made of one.
+"""A walk as plain values, for links, for the settings in files and for the shell; and the files made from it.
 
 recipe = WalkRecipe(points=("0", "5~2", "17"), frames=120, closed=True)
 z = recipe.latents(generator.config.latent_dim)
@@ -7,7 +7,6 @@ data = walk_file("walk.webm", render(generator, z, labels), z, recipe.settings(m
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,12 +41,12 @@ class WalkRecipe:
         if self.kind not in KINDS:
             raise ValueError(f"a walk is one of {', '.join(KINDS)}, not {self.kind!r}")
         if self.method not in METHODS:
-            raise ValueError(f"a way is interpolated by {' or '.join(METHODS)}, not {self.method!r}")
+            raise ValueError(f"a walk is interpolated by {' or '.join(METHODS)}, not {self.method!r}")
         if self.frames < 1:
-            raise ValueError(f"a walk has one frame at least, not {self.frames}")
+            raise ValueError(f"a walk has at least one frame, not {self.frames}")
 
     def latents(self, latent_dim: int) -> Tensor:
-        """The walk, frames x latent_dim. Raises ValueError for points that are none, or too few."""
+        """The walk, frames x latent_dim. Raises ValueError for texts that are not points, and for too few points."""
         if self.kind == "random":
             z = random_walk(self.frames, latent_dim, smoothing=self.smoothing, seed=self.seed)
         elif self.kind == "circle":
@@ -59,10 +58,10 @@ class WalkRecipe:
         return truncate(z, self.truncation)
 
     def classes(self, classes: int, label: int | None = None) -> Tensor | None:
-        """The classes along the walk, frames x classes: all `label` where one is chosen. None without classes.
+        """The classes along the walk, frames x classes: all `label` if one is chosen. None without classes.
 
-        Between key points they change from one's to the other's as a straight line, so that each key frame is the
-        picture of its point. A random walk has its seed's class, a circle that of its centre.
+        Between key points the rows are blended linearly, so that each key frame is the picture of its point. A random
+        walk has its seed's class, a circle has that of its centre.
         """
         points = [str(self.seed)] if self.kind == "random" else list(self.points or "0")
         rows = points_classes(points if self.kind == "points" else points[:1], classes, label)
@@ -76,14 +75,14 @@ class WalkRecipe:
 
     @classmethod
     def from_settings(cls, settings: dict) -> "WalkRecipe":
-        """The walk that a file's settings describe. Raises ValueError where they describe none."""
+        """The walk that a file's settings describe. Raises ValueError if they describe none."""
         try:
             walk = dict(settings["walk"])
             numbers = {name: float(walk[name]) for name in ("smoothing", "angle", "truncation")}
             whole = {name: int(walk[name]) for name in ("frames", "seed")}
             return cls(**{**walk, **numbers, **whole, "points": tuple(map(str, walk["points"]))})
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError("the file's settings describe no walk") from error
+            raise ValueError("the file's settings do not describe a walk") from error
 
 
 def walk_file(
@@ -108,6 +107,6 @@ def walk_file(
     return encode_png(contact_sheet(frames[strip_places(len(frames))], STRIP), settings)
 
 
-def strip_places(frames: int) -> Sequence[int]:
+def strip_places(frames: int) -> np.ndarray:
     """The frames of a strip: up to 12, evenly spaced, the first and the last among them."""
     return np.linspace(0, frames - 1, min(STRIP, frames)).round().astype(int)

@@ -1,4 +1,4 @@
-"""A walk through the latent space as frames, what it costs, and where in the network it changes things.
+"""A walk through the latent space as frames, what it takes to make them, and what it changes in each layer.
 
 cost = estimate(generator, 120)                               # seconds and bytes, before anything is made
 frames = render(generator, way)                               # uint8 N x r x r x 3
@@ -6,7 +6,7 @@ travel = layer_travel(generator, way)                         # {"4x4/dense": N 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +18,16 @@ from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator, Run
 from pgan_core.latents import angle_between, check_latents
 from pgan_core.pictures import to_uint8
+from pgan_core.progress import Progress
 
 MAX_FRAMES = 3600  # two minutes at 30 frames a second
 MAX_BYTES = 2**30  # of a walk's pictures in memory
 PIXELS_AT_ONCE = 2**17  # of a batch: its feature maps stay in a CPU's cache
 FILM_SIDE = 64  # pixels of one unit's map in a film
-Progress = Callable[[float], None]  # gets the share that is done; may raise to stop
 
 
 @dataclass(frozen=True)
-class Cost:
+class WalkEstimate:
     """What a walk takes: seconds (measured on a few frames) and the bytes of its pictures."""
 
     frames: int
@@ -39,14 +39,14 @@ def check_frames(frames: int, resolution: int) -> int:
     """The bytes of a walk's pictures. Raises ValueError for no frames, and for more than may be made."""
     size = frames * resolution**2 * 3
     if frames < 1:
-        raise ValueError(f"a walk has one frame at least, not {frames}")
+        raise ValueError(f"a walk has at least one frame, not {frames}")
     if frames > MAX_FRAMES:
-        raise ValueError(f"a walk of {frames:,} frames ({_size(size)}) is too long: up to {MAX_FRAMES:,} are made")
+        raise ValueError(f"a walk of {frames:,} frames ({_size(size)}) is too long: the limit is {MAX_FRAMES:,}")
     if size > MAX_BYTES:
         most = MAX_BYTES // (resolution**2 * 3)
         raise ValueError(
             f"{frames:,} frames of {resolution}x{resolution} take {_size(size)}, more than {_size(MAX_BYTES)}: "
-            f"up to {most:,} are made at this size"
+            f"the limit at this size is {most:,}"
         )
     return size
 
@@ -55,8 +55,10 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-def estimate(generator: Generator, frames: int, *, resolution: int | None = None, alpha: float | None = None) -> Cost:
-    """What a walk of `frames` would take here and now; a batch is made and timed. Nothing is refused."""
+def estimate(
+    generator: Generator, frames: int, *, resolution: int | None = None, alpha: float | None = None
+) -> WalkEstimate:
+    """What a walk of `frames` would take on this machine; one batch is made and timed. No length is refused."""
     resolution, alpha = generator.moment(resolution, alpha)
     count = min(_batch(resolution), max(frames, 1))
     z = torch.zeros(count, generator.config.latent_dim) + 1.0
@@ -66,7 +68,7 @@ def estimate(generator: Generator, frames: int, *, resolution: int | None = None
         start = time.perf_counter()
         render(generator, z, labels, resolution=resolution, alpha=alpha)
         spans.append(time.perf_counter() - start)
-    return Cost(frames, min(spans) / count * frames, frames * resolution**2 * 3)
+    return WalkEstimate(frames, min(spans) / count * frames, frames * resolution**2 * 3)
 
 
 def _batch(resolution: int) -> int:
@@ -115,7 +117,7 @@ def render(
 ) -> np.ndarray:
     """Latents N x D to pictures uint8 N x r x r x 3, r the resolution asked for (default: the stored moment's).
 
-    Give it `generator.prepared()`, which is faster. Raises ValueError for bad latents, and for too many of them.
+    `generator.prepared()` is faster. Raises ValueError for bad latents and for too many of them.
     """
     check_frames(len(z), generator.moment(resolution, alpha)[0])
     made = runs(generator, z, labels, resolution=resolution, alpha=alpha, progress=progress)
@@ -136,7 +138,8 @@ def layer_travel(
 ) -> dict[str, np.ndarray]:
     """How far each layer's activation moves from frame to frame: name -> N - 1 distances, in order.
 
-    Each is divided by the activations' root mean square norm along the way, so that layers of any size compare. The
+    Each is divided by the root mean square norm of the layer's activations along the walk, so that layers of any size
+    compare. The
     latent itself (as the network sees it) comes first and the pictures last.
     """
     top, _ = generator.moment(resolution, alpha)
@@ -147,6 +150,7 @@ def layer_travel(
         generator, z, labels, resolution=resolution, alpha=alpha, keep=("latent", *layers), progress=progress
     )  # fmt: skip
     for run in made:
+        assert run.images is not None  # without `stop` a walk ends at the picture
         for name, x in (*run.activations.items(), ("picture", run.images)):
             # a prepared network's maps lie channels-last: in this order they are read as they lie, not copied
             x = (x.permute(0, 2, 3, 1) if x.dim() == 4 else x).flatten(1)
@@ -169,8 +173,8 @@ def layer_film(
 ) -> tuple[np.ndarray, list[int]]:
     """A layer's most changing units along a walk: maps uint8 N x units x side x side, and the units' numbers.
 
-    A unit's darkest is its lowest value on the way, its brightest the highest. The units are those whose maps vary most
-    over a few frames. Raises ValueError for a layer that the network has not.
+    Black is a unit's lowest value along the walk and white its highest. The units are those whose maps vary most over a
+    few frames. Raises ValueError for a layer that the network does not have.
     """
     if layer not in generator.layer_names:
         raise ValueError(f"there is no layer {layer!r} in this network; it has {', '.join(generator.layer_names)}")
@@ -214,7 +218,7 @@ def perceptual_steps(
         some = images[first : first + batch].to(discriminator.device, memory_format=torch.channels_last)
         with torch.inference_mode():
             run = discriminator.run(some, resolution=size, alpha=1.0, keep=names, stop=names[-1])
-        steps = 0.0
+        steps = torch.zeros((), device=some.device)
         for name in names:
             x = F.normalize(run.activations[name], dim=1)
             joined = torch.cat([last[name], x]) if name in last else x
@@ -229,7 +233,7 @@ def perceptual_steps(
 def path_length(steps: np.ndarray, z: Tensor) -> float:
     """Perceptual path length: the mean of distance / angle^2 over the steps of a walk, angles in radians.
 
-    Karras et al. 2019 (StyleGAN), section 4.1, with the angle that z turns in place of the step of t. Frames between
+    Karras et al. 2019 (StyleGAN), section 4.1, with the angle that z turns in place of the step of t. Steps on
     which z stands still are left out; NaN if it never moves.
     """
     angles = angle_between(z[:-1], z[1:]).cpu().numpy()

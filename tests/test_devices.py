@@ -11,7 +11,7 @@ import torch
 
 from dissection.concept_directions import learn_direction
 from dissection.dissect import dissect
-from dissection.effects.causal_effects import Stage, effect_table, levels_at_concept
+from dissection.effects.trial import Trial, effect_table, levels_at_concept
 from dissection.effects.unit_search import _search_loss, search_units
 from dissection.interventions import ablate, copy, insert, scale
 from dissection.segmenters import registry, toytown
@@ -19,8 +19,8 @@ from dissection.segmenters.clusters import fit_clusters
 from dissection.world.town import CONCEPTS
 from pgan_core import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from pgan_core.directions import Directions, principal_directions
-from pgan_core.discriminator import layer_specs as discriminator_layers
-from pgan_core.generator import layer_specs as generator_layers
+from pgan_core.discriminator import discriminator_layers
+from pgan_core.generator import generator_layers
 from pgan_core.latents import circle, combine, latents_from_seeds, lerp, neighbours, orthogonalize, slerp
 from pgan_core.layers import LayerWeights
 from pgan_core.network import initial_weights
@@ -106,9 +106,9 @@ def test_the_loss_of_the_unit_search_whether_or_not_the_segmenter_is_there(there
     activation = generator.run(z, stop="8x8/conv1").activations["8x8/conv1"]
     for device in (there, "cpu"):
         segmenter = toytown.ToyTownSegmenter(Grey(), device)
-        stage = SimpleNamespace(generator=generator, layer="8x8/conv1", segmenter=segmenter, z=z, activation=activation)
+        trial = SimpleNamespace(generator=generator, layer="8x8/conv1", segmenter=segmenter, z=z, activation=activation)
         alpha, values = torch.full((10,), 0.5, device=there), torch.ones(10, device=there)
-        loss = _search_loss(stage, 1, alpha, values, torch.tensor([2, 0]), torch.Generator().manual_seed(0))
+        loss = _search_loss(trial, 1, alpha, values, torch.tensor([2, 0]), torch.Generator().manual_seed(0))
         assert is_there(loss, there)
 
 
@@ -138,10 +138,10 @@ def device(request):
 
 
 def test_measurements_of_causes(device):
-    stage = Stage(painter().to(device), LAYER, Colours(), range(12))
-    assert levels_at_concept(stage, RED).device.type == device.type
-    assert effect_table(stage, [3], draws=2).left[RED] == 0
-    found = search_units(stage, RED, np.ones(stage.units), epochs=2)
+    trial = Trial(painter().to(device), LAYER, Colours(), range(12))
+    assert levels_at_concept(trial, RED).device.type == device.type
+    assert effect_table(trial, [3], draws=2).left[RED] == 0
+    found = search_units(trial, RED, np.ones(trial.units), epochs=2)
     assert found.order[0] == 3
 
 

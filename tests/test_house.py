@@ -20,7 +20,7 @@ FORBIDDEN = {  # pattern of modules -> what none of them may import, by any kind
     r"dissection\b": ("dashboard", "benchmarks", *SEEN),
     r"dashboard\b": ("benchmarks", "tests"),
     r"pgan_core\.(metrics|checkpoints)\b": ("pgan_core.training",),
-    r"pgan_core\.sampling": ("pgan_core.checkpoints.cli",),
+    r"pgan_core\.pictures_cli": ("pgan_core.checkpoints.cli",),
     r"dissection\.scoring\b": tuple(
         name for name in MODULES if name.startswith("dissection.") and not name.startswith("dissection.scoring")
     ),
@@ -31,7 +31,7 @@ FORBIDDEN = {  # pattern of modules -> what none of them may import, by any kind
     r"dashboard\.shared\b": ("dashboard.pages", "dashboard.frame", "dashboard.sidebar"),
     r"dashboard\.(session|library)$": ("dashboard.pages", "dashboard.frame", "dashboard.sidebar"),
     r"dashboard\.pages\.\w+\.figures": ("streamlit",),
-    r"dashboard\.shared\.ridgelines": ("streamlit",),
+    r"dashboard\.shared\.(ridgelines|figure_style)": ("streamlit",),
 }
 
 

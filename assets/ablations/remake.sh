@@ -13,3 +13,4 @@ python -m benchmarks.ablations "${common[@]}" --runs "$runs" --out assets/ablati
 # the paper's loss and learning rate
 python -m benchmarks.ablations "${common[@]}" --runs "$runs/wgan-gp" --out assets/ablations/wgan-gp \
   --recipes full,no-pixel-norm --loss wgan-gp --learning-rate 0.001
+python -m benchmarks.ablations.page

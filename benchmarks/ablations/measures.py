@@ -10,7 +10,7 @@ from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
 from pgan_core.growth import Moment
 from pgan_core.metrics import ms_ssim_of_pairs, sliced_wasserstein
-from pgan_core.metrics.sources import generated_pictures
+from pgan_core.metrics.picture_sets import generated_pictures
 from pgan_core.pictures import enlarge
 from pgan_core.training.networks import grown_to
 from pgan_core.training.records import layers_at_work

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from benchmarks.ablations.measures import pictures_of, quality, signal_magnitudes, weight_magnitudes
 from benchmarks.ablations.plan import Plan
 from dashboard.pages.quality.ablation_results import SHOWN
-from pgan_core.checkpoints.native import write_atomically
+from pgan_core.files import write_atomically
 from pgan_core.picture_data import box_average, load_images
 from pgan_core.pictures import contact_sheet, encode
 from pgan_core.training.data import RealImages

@@ -15,7 +15,7 @@ from benchmarks.ablations.measures import variation
 from benchmarks.ablations.plan import Plan
 from benchmarks.ablations.runs import folder_of, records_of, sheet_of
 from dashboard.pages.quality.ablation_results import FILE, FORMAT, FULL, MEASURES, REAL, SHOWN, Results, read_sheet
-from pgan_core.checkpoints.native import write_atomically
+from pgan_core.files import write_atomically
 from pgan_core.metrics import sliced_wasserstein
 from pgan_core.pictures import contact_sheet, encode
 from pgan_core.training.data import RealImages

@@ -1,4 +1,4 @@
-'''One folder a page; its page.py is run from top to bottom by `st.navigation` at every change of a control.
+'''One folder per page; `st.navigation` runs its page.py from top to bottom whenever a control changes.
 
 A page answers one question, and is built like this (copy it):
 
@@ -15,7 +15,7 @@ A page answers one question, and is built like this (copy it):
     from dashboard.pages.latents import figures
     from pgan_core.pictures import to_uint8
 
-    @session.cached(max_entries=8)                    # arrays in, arrays out; a Model counts by its identity
+    @session.cached(max_entries=8)                    # arrays in, arrays out; a Model is hashed by its identity
     def pictures(model, seed, count):
         with torch.inference_mode():
             return to_uint8(session.prepared(model)(*session.inputs(model, seed, count)))
@@ -26,10 +26,10 @@ A page answers one question, and is built like this (copy it):
     shown = pictures(model, session.seed(), count)
     image_wall(shown, key="latents-wall")
     steps = {"picture": np.abs(np.diff(shown / 255, axis=0)).mean(axis=(1, 2, 3))}
-    chart(figures.layer_distances(steps), key="latents_travel")    # figures/<page>.py knows plotly, not streamlit
+    chart(figures.layer_distances(steps), key="latents_travel")    # figures.py imports plotly, not streamlit
     formula_box(r"slerp(a, b, t) = ...", "Two or three sentences.", "PGGAN, section 4")
 
-Rules: keys of controls are `<page>_<name>`, with `bind="query-params"` so that links restore the view; controls in
-one row above the figure; headings are `st.subheader`; the folder's name is the one in `PAGES` of `dashboard/frame.py`,
-which shows a page as soon as its page.py is there. Work that takes more than a second shows progress.
+Rules: keys of controls are `<page>_<name>`, with `bind="query-params"` so that links restore the view; controls stand
+in one row above the figure; headings are `st.subheader`; `PAGES` in `dashboard/frame.py` names the folder. Work that
+takes more than a second shows progress.
 '''

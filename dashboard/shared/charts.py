@@ -1,4 +1,4 @@
-"""One way to show a plotly figure: full width, text in the theme's full ink, no toolbar of buttons."""
+"""The one way to show a plotly figure: full width, text in the theme's full ink, no toolbar."""
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -11,7 +11,7 @@ def chart(figure: go.Figure, key: str, download: str | None = None, **options) -
     """Show a figure and return what `st.plotly_chart` returns (`on_select="rerun"` and the like are passed on).
 
     download: "png" or "svg" shows a button that saves the chart as such a file; the browser makes it.
-    Streamlit's own plotly theme greys the text of axes and titles, which a projector swallows.
+    Streamlit's own plotly theme draws axes and titles in grey, which a projector washes out.
     """
     theme = st.context.theme.type or "light"
     ink, rule = INK[theme], RULE[theme]

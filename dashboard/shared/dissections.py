@@ -1,4 +1,4 @@
-"""The dissections that a page can show: found in the model folders, brought by the viewer, or computed here."""
+"""The dissections that a page can show: found in the model folders, uploaded, or computed here."""
 
 import hashlib
 import tempfile
@@ -14,7 +14,7 @@ from dissection import Dissection, DissectionError, dissect
 from dissection.output.overlays import Material, make_material, palette
 from dissection.result import ARRAYS, SETTINGS
 from dissection.scoring.job import fingerprint
-from dissection.scoring.progress import Progress
+from dissection.scoring.progress import PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters import SegmenterError
 from dissection.segmenters.registry import load_segmenter
@@ -26,7 +26,7 @@ MAX_UPLOAD = 400 << 20  # bytes of an uploaded dissection's two files
 
 @dataclass(frozen=True)
 class Found:
-    """A dissection with a key that stands for it in caches, and whether it was made of the loaded model."""
+    """A dissection, its key in caches, and whether it was made from the loaded model."""
 
     name: str
     dissection: Dissection
@@ -36,12 +36,12 @@ class Found:
 
 @session.cached(max_entries=32)
 def weights_of(model: session.Model) -> str:
-    """The fingerprint by which a dissection knows its generator."""
+    """The fingerprint that a dissection keeps of its generator."""
     return fingerprint(model.generator)
 
 
 def found(model: session.Model) -> list[Found]:
-    """Dissections of this model, the largest sample first, then those that the viewer brought from elsewhere."""
+    """Dissections of this model, the largest sample first, then those that the viewer uploaded or computed."""
     mine = weights_of(model)
     rows = [(name, read, key) for name, read, key in stored() if read.info.get("weights_sha256") == mine]
     rows.sort(key=lambda row: -row[1].info.get("samples", 0))
@@ -87,7 +87,7 @@ def bring(files: dict[str, bytes]) -> Dissection:
                 (Path(folder) / name).write_bytes(content)
         missing = {ARRAYS, SETTINGS} - set(files)
         if missing:
-            raise DissectionError(f"A dissection is two files, {ARRAYS} and {SETTINGS}; bring {min(missing)} as well.")
+            raise DissectionError(f"A dissection is two files, {ARRAYS} and {SETTINGS}; upload {min(missing)} as well.")
         return Dissection.load(folder)
 
 
@@ -101,7 +101,7 @@ def compute(
     threshold: str | float,
     label: int | None = None,
 ) -> Dissection:
-    """A new dissection under a bar with the time left. It stops when the viewer does anything, and can go on later.
+    """A new dissection, under a bar with the time left. Any action of the viewer stops it; it can be resumed.
 
     Raises ValueError (SegmenterError, DissectionError) in one sentence.
     """
@@ -129,7 +129,7 @@ def compute(
     return result
 
 
-def _tell(report: Progress, note, share) -> None:
+def _tell(report: PhaseReport, note, share) -> None:
     begin, weight = {"pictures": (0.0, 0.35), "levels": (0.35, 0.35), "scores": (0.7, 0.3)}[report.phase]
     note.caption(str(report))
     share(begin + weight * report.done / max(report.total, 1))
@@ -142,7 +142,7 @@ def segmenter_for(spec: str, _generator: Generator, identity: str):
 
 
 def segmenter_of(item: Found, model: session.Model):
-    """The segmenter that a dissection was made with, or None where it cannot be had here."""
+    """The segmenter that a dissection was made with, or None where it is not available."""
     spec = str(item.dissection.info.get("segmenter", "")).partition(" ")[0]
     if not item.own or spec.partition(":")[0] not in ("toytown", "clusters"):
         return None
@@ -164,9 +164,9 @@ def material(item: Found, model: session.Model, layer: str, images, labelled: bo
     return make_again(item.key, layer, indexes, segmenter is not None, item.dissection, model.generator, segmenter)
 
 
-@st.cache_data(max_entries=16, show_spinner="Making the pictures again")
+@st.cache_data(max_entries=16, show_spinner="Rendering the sample's pictures")
 def make_again(
     key: str, layer: str, images: tuple[int, ...], labelled: bool, _dissection: Dissection, _generator, _segmenter=None
 ) -> Material:
-    """`make_material`, kept; `key` stands for the dissection and its generator."""
+    """`make_material`, cached; `key` stands for the dissection and its generator."""
     return make_material(_generator, _dissection, layer, images, _segmenter)

@@ -1,4 +1,4 @@
-"""The export bar: downloads that are made only when they are asked for."""
+"""The export bar: files that are made only when somebody downloads them."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,7 +13,7 @@ MIME = {
 def export_bar(files: dict[str, Callable[[], bytes]], key: str, labels: Mapping[str, str] | None = None) -> None:
     """One download button for each file name; its function is called on the click, not before.
 
-    `labels` names the buttons of some files otherwise than by their ending.
+    A button is named after its file's ending, or by `labels`.
 
     export_bar({"wall.png": lambda: encode(sheet), "growth.mp4": lambda: encode_mp4(frames)}, key="growth")
     """

@@ -18,9 +18,9 @@ def data_uri(picture: np.ndarray, kind: str = "PNG", **options) -> str:
 
 
 def whole(width: int) -> str:
-    """CSS for a picture of so many pixels: shown as they are, or, where there is no room, a half or a quarter.
+    """CSS for a picture `width` pixels wide: its own width or, where there is no room, a half or a quarter of it.
 
-    Any other size would be blurred.
+    Any other size would blur it.
     """
     return f"width:min({width}px, max(min(100%, {width / 4:g}px), round(down, 100%, {width / 2:g}px)))"
 

@@ -1,4 +1,4 @@
-"""How every page begins and how it explains itself: the question, the formula box, one width, one set of headings."""
+"""How every page begins and explains itself: the question at its head, the formula box."""
 
 import html
 from pathlib import Path
@@ -26,12 +26,12 @@ def formula_box(latex: str, words: str, where: str = "") -> None:
 
 
 def open_page(name: str, state: dict) -> None:
-    """Go to another page; `state` is what its controls, by key, begin with."""
+    """Go to another page, with its controls, by key, set to `state`."""
     st.session_state.update(state)
     st.switch_page(f"pages/{name}/page.py", query_params={key: str(value) for key, value in state.items()})
 
 
 def plain(text: object) -> str:
-    """Text from outside (a file's keys, an error about them) as markdown shows it: no link, picture or formula."""
+    """Text from outside (a file's keys, an error message), escaped: in markdown no link, picture or formula."""
     marks = {ord(mark): f"\\{mark}" for mark in "*[]<>$#~|"}
     return str(text).translate(marks | {ord("`"): "'"})

@@ -5,16 +5,13 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import streamlit as st
 
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 from dashboard.shared.images import data_uri
 
-_grid = st.components.v2.component(
-    "lab_picture_grid",
+_grid = component(
+    "lab_picture_grid", "shared/picture_grid.css", "shared/picture_grid.js",
     html='<div class="lab-picture-grid" data-testid="picture-grid"><img><div></div></div>',
-    css=load("shared/picture_grid.css"),
-    js=load("shared/picture_grid.js"),
-    isolate_styles=False,
-)
+)  # fmt: skip
 
 
 def picture_grid(
@@ -30,8 +27,8 @@ def picture_grid(
 ) -> int | None:
     """Show a uint8 H x W x 3 picture of len(names) cells in rows of `columns`; the cell just clicked, or None.
 
-    `chosen` is the cell to mark, or several; `captions` stand in the cells. `on_click` gets the cell before the page
-    runs again. Feature maps are smooth, so WebP sends a tenth of PNG's bytes at no visible loss.
+    `chosen` is the cell to mark, or several; `captions` are written in the cells. `on_click` gets the cell before the
+    page runs again. Feature maps are smooth, so WebP sends a tenth of PNG's bytes at no visible loss.
     """
     marks = [] if chosen is None else [chosen] if isinstance(chosen, int) else sorted(chosen)
     data = {

@@ -1,9 +1,12 @@
-// A wall of pictures and one scrubber over frames that are already in the browser.
+// A wall of pictures and one scrubber over frames that are already in the browser. What else stands in `.lab-controls`
+// stays behind the button and the scrubber; its data-label names the scrubber.
 //
 // data: {sheets: [picture addresses], points: [{t, sheet}] by rising t, smooth, seconds, start, ticks: [{t, label}]}
 // smooth: neighbouring frames are blended on the canvas; else the nearest one is shown.
 // on.show(t, place) runs at every move, on.settle(t) when the hand lets go, play pauses or the end is reached.
 
+const CONTROLS = `<button class="lab-play" type="button" aria-label="Play">▶</button>
+  <div class="lab-track"><input class="lab-range" type="range" min="0"><div class="lab-ticks"></div></div>`;
 const TAKES_KEYS = "input, textarea, select, button, a, summary, [contenteditable], [role]";
 
 class Player {
@@ -11,7 +14,10 @@ class Player {
     this.root = root;
     this.on = on;
     this.canvas = root.querySelector(".lab-wall canvas");
+    const controls = root.querySelector(".lab-controls");
+    if (!controls.querySelector(".lab-play")) controls.insertAdjacentHTML("afterbegin", CONTROLS);
     this.range = root.querySelector(".lab-range");
+    this.range.setAttribute("aria-label", controls.dataset.label);
     this.button = root.querySelector(".lab-play");
     this.t = null;
     this.playing = false;
@@ -53,7 +59,7 @@ class Player {
     this.thin();
   }
 
-  // Labels that would lie upon the one before them are hidden.
+  // Hide labels that would overlap the one before them.
   thin() {
     let end = -Infinity;
     for (const span of this.root.querySelectorAll(".lab-ticks span")) {

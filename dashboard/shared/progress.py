@@ -1,4 +1,4 @@
-"""Long work on a page: a bar while it runs, its result kept for all browsers, given up when the viewer moves on."""
+"""Long work on a page: a bar while it runs, its result kept for all browsers, stopped when the viewer moves on."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ import streamlit as st
 
 
 class Results:
-    """The latest results by key, bounded; two browsers that ask for the same one have it made once."""
+    """The latest results by key, at most `max_entries`; a result that two browsers ask for is made once."""
 
     def __init__(self, max_entries: int):
         self.max_entries = max_entries
@@ -67,11 +67,11 @@ class Bar:
 def with_progress(
     key: tuple, work: Callable[[Callable[[float], None]], Any], label: str, *, entries: int = 64, patience: float = 0.0
 ) -> Any:
-    """The result of work(progress), from memory where it is there; else made under a bar with a label.
+    """The result of work(progress): a kept one, or made now under a bar with a label.
 
-    `progress` takes the share that is done. When the viewer changes a control or leaves, Streamlit stops the script
-    at the next call of it: nothing half-made is kept. `key` names everything that the result depends on.
-    `entries`: how many results are kept; give large ones a small number, they then have a store of their own.
+    `progress` takes the share that is done. When the viewer changes a control or leaves, Streamlit stops the script at
+    the next call of it, and nothing is kept. `key` names everything that the result depends on.
+    `entries`: how many results are kept; give large ones a small number, for each number has a store of its own.
     `patience`: seconds before the bar appears.
     """
     results = _results(entries)

@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from dashboard.shared.figure_style import COLORS
 from pgan_core.histograms import Bins, Histogram
 
 OVERLAP = 1.6  # how far a ridge reaches into the rows above it
-COLORS = ("#2f7dd1", "#e07b1a", "#2a9d6f", "#b4529b", "#8a7a3c", "#6a6fd4")
 
 
 def ridgelines(
@@ -20,13 +20,13 @@ def ridgelines(
     highlight: str | None = None,
     height: int | None = None,
 ) -> go.Figure:
-    """One column a network: title -> {layer: histogram}, the first layer at the top, all columns with the same layers.
+    """One column per network: title -> {layer: histogram}, the first layer on top, all columns with the same layers.
 
-    Each ridge is as high as its fullest bin, so that shapes can be compared; `notes` are written at the right of each
-    ridge (title -> a text a layer). `highlight` marks a column's title.
+    Each ridge is scaled to its fullest bin, so that shapes can be compared; `notes` are written at the right of each
+    ridge (title -> one text per layer). `highlight` marks a column's title.
     """
     layers = list(next(iter(columns.values())))
-    colors = sample_colorscale("Viridis", np.linspace(0.1, 0.85, len(layers)))
+    colors = [str(color) for color in sample_colorscale("Viridis", np.linspace(0.1, 0.85, len(layers)))]
     traces, annotations, layout = [], [], {}
     for column, (title, histograms) in enumerate(columns.items()):
         axis = str(column + 1) if column else ""
@@ -106,7 +106,7 @@ def _power(exponent: int) -> str:
 def histogram_bars(
     panels: Mapping[str, Mapping[str, Histogram]], height: int = 260, log_counts: bool = False
 ) -> go.Figure:
-    """Histograms as bars: panel title -> {series: histogram}; series of a panel share bins and lie over each other."""
+    """Histograms as bars: panel title -> {series: histogram}; a panel's series share bins and overlap."""
     chart = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.06)
     names: dict[str, str] = {}
     for column, series in enumerate(panels.values(), 1):
@@ -123,7 +123,10 @@ def histogram_bars(
                 row=1, col=column,
             )  # fmt: skip
             chart.update_xaxes(row=1, col=column, **axis_of(counted.bins))
-    chart.update_yaxes(**({"type": "log", "dtick": 1} if log_counts else {"nticks": 4}))
+    if log_counts:
+        chart.update_yaxes(type="log", dtick=1)
+    else:
+        chart.update_yaxes(nticks=4)
     chart.update_layout(
         barmode="overlay", bargap=0, height=height, showlegend=any(len(series) > 1 for series in panels.values()),
         legend={"orientation": "h", "y": 1.25, "x": 0.5, "xanchor": "center"}, margin={"l": 8, "r": 8, "t": 34, "b": 8},
@@ -131,8 +134,8 @@ def histogram_bars(
     return chart
 
 
-def log_axis(*curves: Sequence[float]) -> dict:
-    """A log axis with a tick a decade where the curves cover some, and at 1, 2, 5 where they lie closer together."""
+def log_axis(*curves: Sequence[float] | np.ndarray) -> dict:
+    """A log axis with a tick per decade, or at 1, 2, 5 where the curves cover little more than one decade."""
     values = np.concatenate([np.asarray(curve, dtype=float).ravel() for curve in curves])
     values = values[np.isfinite(values) & (values > 0)]
     axis = {"type": "log", "exponentformat": "power"}

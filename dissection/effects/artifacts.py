@@ -1,10 +1,11 @@
-"""Units that do harm: what each costs in the discriminator's eyes and in distance to real pictures.
+"""Artifact units: what each costs in the discriminator's score and in distance to real pictures.
 
-    costs = artifact_costs(stage, discriminator, real)
-    costs.order[:20]                                  # without these the pictures are better
+    costs = artifact_costs(trial, discriminator, real)
+    costs.order[:20]                                  # without these, pictures are better
 
-Bau et al. 2019, section 4.3, found such units by eye and by FID; switching 20 of them off lowered FID. The sliced
-Wasserstein distance stands beside its noise floor, for it is large between small sets of real pictures, too.
+Bau et al. 2019, section 4.3, found such units by eye and by FID; switching off 20 of them lowered FID. Here the
+distance is the sliced Wasserstein distance, given with its noise floor: between small sets it is large even for real
+pictures.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from dissection.effects.causal_effects import Progress, Stage
+from dissection.effects.trial import Trial
 from dissection.interventions import ablate
 from pgan_core import Discriminator
-from pgan_core.metrics.sliced import distances_from
+from pgan_core.metrics.swd import distances_from
+from pgan_core.progress import Progress
 
 
 @dataclass(frozen=True)
 class ArtifactCosts:
-    """U units: what switching each off alone changes, and how the sample fares with all units."""
+    """For U units: what switching off each one alone changes; and the sample's score and distance with all units."""
 
     score_gain: np.ndarray  # U: rise of the discriminator's mean score (more: looks more real)
     distance_gain: np.ndarray | None  # U: fall of the sliced Wasserstein distance x 1e3; None without real pictures
@@ -33,7 +35,7 @@ class ArtifactCosts:
 
     @property
     def order(self) -> np.ndarray:
-        """Units by what they cost, the worst first: the mean of both ranks, or the score's alone."""
+        """Units by what they cost, the worst first: by the mean of both ranks, or by the score's alone."""
         gains = [self.score_gain] if self.distance_gain is None else [self.score_gain, self.distance_gain]
         ranks = sum(rankdata(-gain) for gain in gains)
         return np.argsort(ranks, kind="stable")
@@ -41,50 +43,50 @@ class ArtifactCosts:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The sample with all units and with some off: mean scores, distances x 1e3 and their floor (None: no reals)."""
+    """Mean scores and distances x 1e3 with all units and without some; distances are None without real pictures."""
 
     score_before: float
     score_after: float
     distance_before: float | None
     distance_after: float | None
-    floor: float | None  # of as many other real pictures
+    floor: float | None  # the distance of as many other real pictures
 
 
 def artifact_costs(
-    stage: Stage, discriminator: Discriminator, real: torch.Tensor | None = None, *, progress: Progress | None = None
+    trial: Trial, discriminator: Discriminator, real: torch.Tensor | None = None, *, progress: Progress | None = None
 ) -> ArtifactCosts:
-    """What each unit of the stage's layer costs.  real: N x 3 x R x R uint8, as many as the stage's pictures."""
-    score, distance = _measure(stage, discriminator, real, [])
-    scores, distances = np.empty(stage.units), np.empty(stage.units)
-    for unit in range(stage.units):
-        scores[unit], without = _measure(stage, discriminator, real, [unit])
+    """What each unit of the trial's layer costs.  real: N x 3 x R x R uint8, as many as the trial has pictures."""
+    score, distance = _measure(trial, discriminator, real, [])
+    scores, distances = np.empty(trial.units), np.empty(trial.units)
+    for unit in range(trial.units):
+        scores[unit], without = _measure(trial, discriminator, real, [unit])
         distances[unit] = np.nan if without is None else without
         if progress:
-            progress(unit + 1, stage.units)
+            progress((unit + 1) / trial.units)
     return ArtifactCosts(scores - score, None if real is None else distance - distances, score, distance)
 
 
 def compare_without(
-    stage: Stage,
+    trial: Trial,
     discriminator: Discriminator,
     units: Sequence[int],
     real: torch.Tensor | None = None,
     real_again: torch.Tensor | None = None,
 ) -> Comparison:
-    """The whole sample before and after units are switched off, beside the noise floor of as many other reals."""
-    before, after = _measure(stage, discriminator, real, []), _measure(stage, discriminator, real, units)
+    """The whole sample before and after units are switched off; `real_again` gives the noise floor."""
+    before, after = _measure(trial, discriminator, real, []), _measure(trial, discriminator, real, units)
     floor = None if real is None or real_again is None else _distance(real, real_again)
     return Comparison(before[0], after[0], before[1], after[1], floor)
 
 
 @torch.no_grad()
 def _measure(
-    stage: Stage, discriminator: Discriminator, real: torch.Tensor | None, units: Sequence[int]
+    trial: Trial, discriminator: Discriminator, real: torch.Tensor | None, units: Sequence[int]
 ) -> tuple[float, float | None]:
     """Mean score and distance of the sample without some units."""
-    images = torch.cat([stage.images([ablate(units)] if len(units) else [], batch) for batch in stage.batches()])
+    images = torch.cat([trial.images([ablate(units)] if len(units) else [], batch) for batch in trial.batches()])
     scores = torch.cat(
-        [discriminator(images[batch]).reshape(len(images[batch]), -1)[:, 0] for batch in stage.batches()]
+        [discriminator(images[batch]).reshape(len(images[batch]), -1)[:, 0] for batch in trial.batches()]
     )
     return float(scores.mean()), None if real is None else _distance(real, images.cpu() * 127.5 + 127.5)
 

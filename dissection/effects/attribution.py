@@ -1,15 +1,15 @@
-"""What switching each unit off would do to each concept, to first order, for all layers in one sweep.
+"""What switching off each unit would do to each concept, to first order, for all layers at once.
 
     effects = first_order_effects(generator, layers, segmenter, seeds)
-    order = effects["8x8/conv1"][:, concept].argsort()      # the units whose loss takes most of the concept first
+    order = effects["8x8/conv1"][:, concept].argsort()      # first the units that take most of the concept with them
 
-Removing a unit changes its map x to 0, so a concept's summed probability changes by about -x dp/dx (gradient times
-activation). One backward pass a concept replaces one forward pass for every unit, which a measurement would need.
+Switching off a unit sets its map x to 0, so a concept's summed probability changes by about -x dp/dx (gradient times
+activation). It takes one backward pass for each concept; measuring it takes one forward pass for each unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from dissection.scoring.job import latents_and_labels
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
+from pgan_core.progress import Progress
 
 BATCH = 8
 
@@ -31,15 +32,16 @@ def first_order_effects(
     concepts: Sequence[int] | None = None,
     label: int | None = None,
     threads: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
-    """By layer the mean change of each concept's probability mass (pixels) when a unit is ablated, U x C.
+    """By layer, the mean change of each concept's summed probability (in pixels) when a unit is ablated, U x C.
 
-    generator: the plain form, which gradients flow through.  concepts: those of interest (all), the others
-    stay 0.  label: the class of all; by seed if None.  Raises ValueError for a segmenter without probabilities.
+    generator: the plain form, through which gradients flow.  concepts: those of interest (None: all); the others stay
+    0.  label: one class for all; with None each seed has its own.  Raises ValueError for a segmenter without
+    probabilities.
     """
     if not hasattr(segmenter, "probabilities"):
-        raise ValueError("first-order effects follow gradients, and this segmenter gives no probabilities")
+        raise ValueError("first-order effects need gradients, and this segmenter gives no probabilities")
     batches = [list(seeds[first : first + BATCH]) for first in range(0, len(seeds), BATCH)]
     totals: dict[str, np.ndarray] = {}
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -47,7 +49,7 @@ def first_order_effects(
         for done, part in enumerate(parts, start=1):
             totals = {name: totals.get(name, 0) + effect for name, effect in part.items()}
             if progress:
-                progress(done, len(batches))
+                progress(done / len(batches))
     return {name: total / len(seeds) for name, total in totals.items()}
 
 

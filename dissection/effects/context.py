@@ -1,9 +1,9 @@
 """Where a concept can be put: its units are inserted at one place after another (Bau et al. 2019, figure 10).
 
-    stood = stood_at(stage, (8, 8))                   # what stands at each cell of a grid over each picture
-    places = balanced(stood, 60)                      # as many where walls stand as where sky is
-    table = context(stage, edit, concept, stood, places)
-    table.grew[wall], table.grew[sky]                 # do doors appear on walls, and not in the sky?
+    stood = stood_at(trial, (8, 8))                   # what stands at each cell of a grid over each picture
+    places = balanced(stood, 60)                      # as many on walls as in the sky
+    table = context(trial, edit, concept, stood, places)
+    table.grew[wall], table.grew[sky]                 # do doors appear on walls, but not in the sky?
 
 The world of Toy Town knows the true answer.
 """
@@ -17,30 +17,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.effects.causal_effects import Progress, Stage, count_pixels
+from dissection.effects.trial import Trial, count_pixels
 from dissection.interventions import Edit
+from pgan_core.progress import Progress
 
-GRID = 8, 8  # cells of a picture, rows and columns, that count as places: of Toy Town's doors, about the size
-GROWN = 1 / 1024  # share of a picture's area from which a concept has grown: 4 pixels of 64 x 64, 16 of 128 x 128
+GRID = 8, 8  # rows and columns of cells that count as places; a cell has about the size of Toy Town's doors
+GROWN = 1 / 1024  # of a picture's area; a concept that gains as much has grown: 4 pixels of 64 x 64, 16 of 128 x 128
 
 
 @dataclass(frozen=True)
 class Context:
-    """What inserting a concept does, by what stood at the place before. C concepts."""
+    """How a concept grows when it is inserted, by what stood at the place before. C concepts."""
 
-    places: np.ndarray  # C: insertions made at places of this concept
+    places: np.ndarray  # C: insertions at places where this concept stood
     pictures: np.ndarray  # C: in how many pictures those places are
-    gain: np.ndarray  # C: mean growth of the inserted concept there, in pixels of a picture
-    grew: np.ndarray  # C: share of the insertions after which it has grown (`GROWN`)
+    gain: np.ndarray  # C: mean growth of the inserted concept there, in pixels
+    grew: np.ndarray  # C: the share of these insertions after which it had grown (`GROWN`)
 
 
 def threshold(size: int) -> int:
-    """The pixels by which a concept has grown in a picture of size x size pixels."""
+    """The pixels that a concept has to gain in a picture of size x size pixels, to count as grown."""
     return max(1, round(GROWN * size**2))
 
 
 def context(
-    stage: Stage,
+    trial: Trial,
     edit: Callable[[Tensor], Edit],
     concept: int,
     stood: np.ndarray,
@@ -48,46 +49,46 @@ def context(
     *,
     progress: Progress | None = None,
 ) -> Context:
-    """Insert a concept at one place after another and tally what grew by what stood there (figure 10).
+    """Insert a concept at one place after another and count how often it grew, by what stood there (figure 10).
 
-    edit: makes the insertion in regions N x h x w.  stood: what stands at the cells, N x h x w (`stood_at`).
-    places: P x (picture, row, column) of them; None: all.
+    edit: makes the insertion in regions N x h x w.  stood: what stands at each cell, N x h x w (`stood_at`).
+    places: P x (picture, row, column); None: all cells.
     """
     places = np.argwhere(stood >= 0) if places is None else places
-    change = growth(stage, edit, concept, places, stood.shape[1:], progress)
+    change = growth(trial, edit, concept, places, stood.shape[1:], progress)
     kinds = stood[tuple(places.T)]
-    count, gain, grew = (np.zeros(stage.concepts) for _ in range(3))
+    count, gain, grew = (np.zeros(trial.concepts) for _ in range(3))
     np.add.at(count, kinds, 1)
     np.add.at(gain, kinds, change)
-    np.add.at(grew, kinds, change >= threshold(stage.generator.resolution))
-    pictures = np.array([len(np.unique(places[kinds == kind, 0])) for kind in range(stage.concepts)])
+    np.add.at(grew, kinds, change >= threshold(trial.generator.resolution))
+    pictures = np.array([len(np.unique(places[kinds == kind, 0])) for kind in range(trial.concepts)])
     seen = np.maximum(count, 1)
     return Context(count.astype(int), pictures, gain / seen, grew / seen)
 
 
 def growth(
-    stage: Stage,
+    trial: Trial,
     edit: Callable[[Tensor], Edit],
     concept: int,
     places: np.ndarray,
     grid: tuple[int, int] = GRID,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """By how many pixels a concept grows in the picture when it is inserted at each place alone, P."""
-    before = stage.pixels()[:, concept]
-    part = stage.at(places[:, 0])
+    """By how many pixels a concept grows in its picture when it is inserted at each place alone, P."""
+    before = trial.pixels()[:, concept]
+    part = trial.at(places[:, 0])
     regions = torch.zeros(len(places), *grid)
     regions[torch.arange(len(places)), places[:, 1], places[:, 2]] = 1
 
     def after(batch: slice) -> np.ndarray:
         maps = part.label_maps([edit(regions[batch])], batch)
-        return count_pixels(maps, stage.concepts)[:, concept]
+        return count_pixels(maps, trial.concepts)[:, concept]
 
     return np.concatenate(part.each_batch(after, progress)) - before[places[:, 0]]
 
 
 def balanced(stood: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Places P x (picture, row, column) of stood N x h x w: for each label at most `count`, drawn at random."""
+    """Places P x (picture, row, column): of each label in `stood` (N x h x w) at most `count`, drawn at random."""
     rng, chosen = np.random.default_rng(seed), []
     for kind in np.unique(stood):
         found = np.argwhere(stood == kind)
@@ -95,13 +96,13 @@ def balanced(stood: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     return np.concatenate(chosen)
 
 
-def stood_at(stage: Stage, grid: tuple[int, int] = GRID) -> np.ndarray:
-    """The label that covers most of each cell of a grid over each picture of the stage, N x h x w."""
+def stood_at(trial: Trial, grid: tuple[int, int] = GRID) -> np.ndarray:
+    """The label that covers most of each cell of a grid over each picture of the trial, N x h x w."""
     stood = []
-    for batch in stage.batches():
-        maps = stage.label_maps(batch=batch)
+    for batch in trial.batches():
+        maps = trial.label_maps(batch=batch)
         maps = maps[:, 0] if maps.dim() == 4 else maps
-        cells = [majority(maps, grid, (y, x), stage.concepts) for y in range(grid[0]) for x in range(grid[1])]
+        cells = [majority(maps, grid, (y, x), trial.concepts) for y in range(grid[0]) for x in range(grid[1])]
         stood.append(np.stack(cells, axis=1).reshape(-1, *grid))
     return np.concatenate(stood)
 

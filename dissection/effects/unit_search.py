@@ -1,7 +1,7 @@
 """The best set of units for a concept, searched by gradient descent (Bau et al. 2019, section 3.2 and appendix).
 
-    found = search_units(stage, concept, iou[:, concept])
-    effect_table(other_stage, found.order[:20])       # judged on a stage of other seeds
+    found = search_units(trial, concept, iou[:, concept])
+    effect_table(other_trial, found.order[:20])       # judged on a trial of other seeds
 
 The search needs a segmenter that gives probabilities.
 """
@@ -14,20 +14,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dissection.effects.causal_effects import Progress, Stage, levels_at_concept
+from dissection.effects.trial import Trial, levels_at_concept
+from pgan_core.progress import Progress
 
 
 @dataclass(frozen=True)
 class Search:
-    """A finished search: alpha U, how strongly each unit takes part, units by it, and the loss of every step."""
+    """A finished search: alpha says how strongly each of U units takes part."""
 
-    alpha: np.ndarray
-    order: np.ndarray  # all units, strongest first
-    losses: np.ndarray
+    alpha: np.ndarray  # U
+    order: np.ndarray  # all units, the strongest first
+    losses: np.ndarray  # of each step
 
 
 def search_units(
-    stage: Stage,
+    trial: Trial,
     concept: int,
     iou: np.ndarray,
     *,
@@ -40,22 +41,23 @@ def search_units(
 ) -> Search:
     """The units that cause a concept: a continuous alpha in [0, 1]^U learned by gradient descent (section 3.2, eq. 6).
 
-    loss = probability of the concept left where the units are ablated - probability gained where they are inserted, at
-    random places, + decay * sum(alpha^2). alpha starts at IoU / max IoU and is clamped after every step. iou: U, of the
-    concept. The segmenter must have ``probabilities``. The insertion's effect is read where it was inserted (the
-    published code reads it at the ablation's place).
+    loss = the concept's probability where the units are ablated - its probability where they are inserted, at random
+    places, + decay * sum(alpha^2). alpha starts at IoU / max IoU and is clamped after every step.
+
+    iou: U, of the concept.  The effect of an insertion is read where it was made (the published code reads it at the
+    ablation's place).  Raises ValueError for a segmenter without ``probabilities``.
     """
-    if not hasattr(stage.segmenter, "probabilities"):
-        raise ValueError("the search follows gradients, and this segmenter gives label maps without probabilities")
-    values = levels_at_concept(stage, concept)
+    if not hasattr(trial.segmenter, "probabilities"):
+        raise ValueError("the search needs gradients, and this segmenter gives no probabilities")
+    values = levels_at_concept(trial, concept)
     start = torch.as_tensor(np.asarray(iou) / max(float(np.max(iou)), 1e-8), dtype=torch.float32)
-    alpha = start.clamp(0, 1).to(stage.activation.device).requires_grad_(True)
+    alpha = start.clamp(0, 1).to(trial.activation.device).requires_grad_(True)
     optimizer = torch.optim.Adam([alpha], lr=learning_rate)
     rng, losses = torch.Generator().manual_seed(seed), []
-    steps = epochs * -(-len(stage) // batch)
+    steps = epochs * -(-len(trial) // batch)
     for _ in range(epochs):
-        for chosen in torch.randperm(len(stage), generator=rng).split(batch):
-            loss = _search_loss(stage, concept, alpha, values, chosen, rng) + decay * alpha.square().sum()
+        for chosen in torch.randperm(len(trial), generator=rng).split(batch):
+            loss = _search_loss(trial, concept, alpha, values, chosen, rng) + decay * alpha.square().sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -63,22 +65,22 @@ def search_units(
                 alpha.clamp_(0, 1)
             losses.append(float(loss.detach()))
             if progress:
-                progress(len(losses), steps)
+                progress(len(losses) / steps)
     final = alpha.detach().cpu().numpy()
     return Search(final, np.argsort(-final, kind="stable"), np.array(losses))
 
 
 def _search_loss(
-    stage: Stage, concept: int, alpha: Tensor, values: Tensor, chosen: Tensor, rng: torch.Generator
+    trial: Trial, concept: int, alpha: Tensor, values: Tensor, chosen: Tensor, rng: torch.Generator
 ) -> Tensor:
-    chosen = chosen.to(stage.activation.device)
-    x = stage.activation[chosen]
+    chosen = chosen.to(trial.activation.device)
+    x = trial.activation[chosen]
     place = _random_places(len(chosen), x.shape[2:], rng).to(x)  # N x 1 x h x w
     a = alpha[:, None, None] * place
 
     def probability_there(edited: Tensor) -> Tensor:
-        images = stage.generator.run(stage.z[chosen], start=(stage.layer, edited)).images
-        probability = stage.segmenter.probabilities(images)[:, concept].to(place.device)
+        images = trial.generator.run(trial.z[chosen], start=(trial.layer, edited)).images
+        probability = trial.segmenter.probabilities(images)[:, concept].to(place.device)
         where = torch.nn.functional.interpolate(place, probability.shape[-2:])[:, 0]
         return (probability * where).sum() / where.sum()
 
@@ -88,7 +90,7 @@ def _search_loss(
 
 
 def _random_places(n: int, size: tuple[int, int], rng: torch.Generator) -> Tensor:
-    """A random block of a quarter of the map's sides for each picture, N x 1 x h x w of 0 and 1."""
+    """For each picture a random block, a quarter of the map high and wide: N x 1 x h x w of 0 and 1."""
     h, w = size
     side_y, side_x = max(1, h // 4), max(1, w // 4)
     y = torch.randint(h - side_y + 1, (n, 1, 1, 1), generator=rng)

@@ -17,7 +17,8 @@ import numpy as np
 from dissection.output.model_recipe import logged_gammas, recipe, table
 from dissection.result import Dissection
 from dissection.segmenters.faults import markdown
-from pgan_core import load_checkpoint
+from pgan_core import Discriminator, Generator, load_checkpoint
+from pgan_core.metrics.registry import METRICS, from_json
 from pgan_core.paths import ASSETS
 
 PAGE, README = ASSETS.parent / "docs/MODEL.md", ASSETS.parent / "README.md"
@@ -48,20 +49,20 @@ PREVIOUS = {  # held-out IoU of the segmenter that worked at 64x64: on scenes of
 
 
 def quality(found: dict) -> str:
-    """Distances with their floor, and MS-SSIM."""
-    levels = sorted((level for level in found["swd_x1e3"] if level != "average"), key=int, reverse=True)
-    names = [f"{level}x{level}" for level in levels] + ["average"]
-    rows = [
-        [name, *(f"{found[key][level]:.1f}" for level in [*levels, "average"])]
-        for name, key in (("generated", "swd_x1e3"), ("real against real (floor)", "swd_x1e3_floor"))
-    ]
-    similarity = found["ms_ssim"]
-    return (
-        table(["Sliced Wasserstein distance x 1e3", *names], rows)
-        + f"\n\n{found['count']:,} pictures each, the real ones of no training set (`{Path(found['real']).name}`). "
-        f"MS-SSIM of random pairs: {similarity['generated']:.3f} generated, {similarity['real']:.3f} real "
-        "(`python -m pgan_core evaluate`)."
-    )
+    """Every registered metric of generated pictures beside that of real ones."""
+    tables, texts = [], []
+    for key, measured in from_json(found).items():
+        metric, generated, real = METRICS[key], measured.generated, measured.real
+        if isinstance(generated, dict) and isinstance(real, dict):
+            names = [f"{level}x{level}" if isinstance(level, int) else level for level in generated]
+            kinds = {"generated": generated, "real against real (floor)" if metric.has_floor else "real": real}
+            rows = [[kind, *(metric.text(values[level]) for level in generated)] for kind, values in kinds.items()]
+            tables.append(table([metric.title, *names], rows))
+        else:
+            value, reference = (metric.text(number) for number in measured.headline)
+            texts.append(f"{metric.title}: {value} generated, {reference} real")
+    about = f"{found['count']:,} pictures each, the real ones of no training set (`{Path(found['real']).name}`)."
+    return "\n\n".join([*tables, f"{about} {'; '.join(texts)} (`python -m pgan_core evaluate`)."])
 
 
 def shares(pixels: dict) -> str:
@@ -171,15 +172,13 @@ def stages(assets: Path) -> dict[str, Dissection]:
 
 def card(assets: Path = ASSETS) -> str:
     """The page, in Markdown. Raises OSError or ValueError for a file that is missing or broken."""
-    models = {name: load_checkpoint(assets / name / "final.safetensors") for name in (MODEL, LIGHT)}
-    metadata = models[MODEL].info["metadata"]
-    counts = tuple(
-        sum(p.numel() for p in net.parameters()) for net in (models[MODEL].generator, models[MODEL].discriminator)
-    )
+    model = load_checkpoint(assets / MODEL / "final.safetensors")
+    metadata = model.info["metadata"]
+    counts = _parameters(model.generator), _parameters(model.discriminator)
     world, last = _json(assets / "rules.json"), Dissection.load(assets / "dissection")
     sections = {
         "How it was made": recipe(metadata, counts, logged_gammas(assets / MODEL / "log.jsonl", metadata["phases"])),
-        "How good its pictures are": "\n\n".join(_quality(assets, name) for name in models),
+        "How good its pictures are": "\n\n".join(_quality(assets, name) for name in (MODEL, LIGHT)),
         "Does it know the world?": f"{shares(world['pixels'])}\n\n{rules(world['rules'])}",
         "Did it learn scenes by heart?": copies(assets / MODEL / "final.nearest/nearest.json"),
         "Faults": faults(_json(assets / "segmenter_faults.json")),
@@ -188,6 +187,10 @@ def card(assets: Path = ASSETS) -> str:
         "The segmenter": segmenter(_json(assets / "segmenter_toytown.json")),
     }
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+
+
+def _parameters(network: Generator | Discriminator | None) -> int:
+    return sum(parameter.numel() for parameter in network.parameters()) if network else 0
 
 
 def copies(path: Path) -> str:
@@ -202,20 +205,18 @@ def short(assets: Path = ASSETS) -> str:
     rows = []
     for name in (MODEL, LIGHT):
         found, model = _json(assets / name / "final.quality.json"), load_checkpoint(assets / name / "final.safetensors")
-        size, metadata, similarity = found["resolution"], model.info["metadata"], found["ms_ssim"]
-        distance = f"{found['swd_x1e3']['average']:.1f} ({found['swd_x1e3_floor']['average']:.1f})"
-        similar = f"{similarity['generated']:.3f} ({similarity['real']:.3f})"
+        size, metadata, measured = found["resolution"], model.info["metadata"], from_json(found)
+        cells = [" (".join(METRICS[key].text(x) for x in one.headline) + ")" for key, one in measured.items()]
         bytes_ = (assets / name / "final.safetensors").stat().st_size
-        rows.append(
-            [f"`{name}`", f"{size}x{size}", f"{metadata['kimg']:,.0f}", distance, similar, f"{bytes_ / 1e6:.1f}"]
-        )
-    head = ["Model", "Size", "Thousand images", "Distance x 1e3 (floor)", "MS-SSIM of pairs (real)", "MB"]
+        rows.append([f"`{name}`", f"{size}x{size}", f"{metadata['kimg']:,.0f}", *cells, f"{bytes_ / 1e6:.1f}"])
+    titles = [f"{metric.title} ({metric.reference})" for metric in METRICS.values()]
+    head = ["Model", "Size", "Thousand images", *titles, "MB"]
     return f"{table(head, rows)}\n\n{_units_line(Dissection.load(assets / 'dissection'))}"
 
 
 def _units_line(dissection: Dissection) -> str:
     layers = dissection.layers.values()
-    counts = sum(layer.concept_counts(len(dissection.concepts)) for layer in layers)
+    counts = np.sum([layer.concept_counts(len(dissection.concepts)) for layer in layers], axis=0)
     total = sum(len(layer.scores.interpretable) for layer in layers)
     return (
         f"{counts.sum()} of {total:,} units of `{MODEL}` are interpretable, and {(counts > 0).sum()} of "
@@ -241,7 +242,9 @@ def into(text: str, page: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m dissection.output.model_card", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m dissection.output.model_card", description="The shipped models' numbers as Markdown"
+    )
     parser.add_argument(
         "--write", action="store_true", help="put the page into docs/MODEL.md, its table into README.md"
     )

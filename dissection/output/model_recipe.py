@@ -13,7 +13,7 @@ LOSSES = {
     "relativistic": "relativistic pairing loss (a real and a generated picture's scores are compared with each other: "
     "softplus of minus their difference for the discriminator, of their difference for the generator)",
 }
-HARDLY = 5  # thousand images: a phase that is shorter left no more than its setting up
+HARDLY = 5  # thousand images; a shorter phase was spent on setting up
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -25,7 +25,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def recipe(metadata: dict, parameters: tuple[int, int], gammas: Sequence[tuple[float, float]]) -> str:
     """Networks, loss, schedule, precision, loop, machine, time, data and licence.
 
-    parameters: of generator and discriminator.  gammas: first and last one of each phase, as the log has them.
+    parameters: of generator and discriminator.  gammas: the first and last one of each phase in the log.
     """
     plain, phases = metadata["recipe"], metadata["phases"]
     parts = [
@@ -50,7 +50,7 @@ def recipe(metadata: dict, parameters: tuple[int, int], gammas: Sequence[tuple[f
 
 
 def gaps(phases: Sequence[dict]) -> list[str]:
-    """What the run hardly saw, in a paragraph; none where every phase was long enough."""
+    """A paragraph about phases that were too short; none where every phase was long enough."""
     short = [phase for phase in phases if phase["kimg"] < HARDLY]
     if not short:
         return []
@@ -61,10 +61,12 @@ def gaps(phases: Sequence[dict]) -> list[str]:
 
 
 def logged_gammas(log: Path, phases: Sequence[dict]) -> list[tuple[float, float]]:
-    """The first and the last gamma that a log (JSON lines) has of each phase. Raises ValueError where one has none."""
+    """The first and last gamma of each phase in a log (JSON lines). Raises ValueError for a phase without any."""
     entries, found, start = [json.loads(line) for line in log.read_text().splitlines()], [], 0.0
     for end in accumulate(phase["kimg"] for phase in phases):
-        inside = [entry["gamma"] for entry in entries if start + 0.1 < entry["kimg"] <= end + 0.1]  # it rounds to 0.1
+        inside = [
+            entry["gamma"] for entry in entries if start + 0.1 < entry["kimg"] <= end + 0.1
+        ]  # the log rounds to 0.1
         if not inside:
             raise ValueError(f"{log.name} says nothing of the images from {start:.0f} to {end:.0f} thousand")
         found.append((inside[0], inside[-1]))

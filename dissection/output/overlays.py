@@ -1,6 +1,6 @@
-"""What a unit sees, drawn on the pictures: the lit region, its map, the segmentation, and how the two agree.
+"""What a unit responds to, drawn on pictures: its lit region, its map, the segmentation, and how the two agree.
 
-Everything here takes and gives uint8 pictures (N x H x W x 3) and boolean masks (N x H x W) of the same size.
+Functions take and return uint8 pictures (N x H x W x 3) and boolean masks (N x H x W) of the same size.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from dissection.result import Dissection
-from dissection.scoring.job import BATCH_PIXELS, latents_and_labels, prepared
+from dissection.scoring.job import BATCH_PIXELS, label_maps, latents_and_labels, prepared
 from dissection.scoring.score import RULES
-from dissection.scoring.tally import upsample
+from dissection.scoring.segmenter import layers_of
+from dissection.scoring.tally import resize_maps
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
 from pgan_core.pictures import to_uint8
@@ -21,13 +22,13 @@ from pgan_core.pictures import to_uint8
 DIM = 0.25  # brightness outside a lit region
 OUTLINE = np.array([255, 230, 40], np.uint8)
 AGREEMENT = {"hit": (60, 200, 90), "miss": (70, 130, 255), "false alarm": (255, 110, 50)}
-# viridis at five places, which is all that a heat map of this size shows
+# viridis at five places, enough for a heat map of this size
 HEAT = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], np.float32)
 
 
 @dataclass(frozen=True)
 class Material:
-    """Some pictures of a dissection's sample, made again from their seeds, with one layer's maps."""
+    """Some pictures of a dissection's sample, made again from their seeds, with the maps of one layer."""
 
     indexes: tuple[int, ...]  # of the pictures in the sample
     pictures: np.ndarray  # N x R x R x 3, uint8
@@ -36,13 +37,13 @@ class Material:
     border: str
 
     def rows(self, indexes) -> list[int]:
-        """Where the given pictures of the sample stand here."""
+        """The rows of the given pictures of the sample."""
         place = {index: row for row, index in enumerate(self.indexes)}
         return [place[int(index)] for index in indexes]
 
     def values(self, unit: int, rows: list[int], size: tuple[int, int]) -> np.ndarray:
         """A unit's enlarged maps, N x H x W, float32."""
-        return upsample(self.maps[rows, unit], size, self.border).numpy()
+        return resize_maps(self.maps[rows, unit], size, self.border).numpy()
 
 
 @torch.inference_mode()
@@ -53,20 +54,17 @@ def make_material(
     generator = prepared(generator)
     indexes = tuple(sorted({int(index) for index in images}))
     batch = max(1, BATCH_PIXELS // generator.resolution**2)
-    wanted = tuple(getattr(segmenter, "layers", ()))
+    kept = {layer, *(layers_of(segmenter) if segmenter is not None else ())}
     pictures, maps, labels = [], [], []
     for start in range(0, len(indexes), batch):
         seeds = [dissection.info["seed"] + index for index in indexes[start : start + batch]]
-        run = generator.run(
-            latents_and_labels(generator, seeds, dissection.info.get("label")), keep=tuple({layer, *wanted})
-        )
+        z = latents_and_labels(generator, seeds, dissection.info.get("label"))
+        run = generator.run(z, keep=tuple(kept))
         clamped = run.images.clamp(-1, 1)
         pictures.append(to_uint8(clamped))
         maps.append(run.activations[layer].float().cpu())
         if segmenter is not None:
-            extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
-            found = segmenter(clamped, *extra).cpu().numpy()
-            labels.append(found if found.ndim == 4 else found[:, None])
+            labels.append(label_maps(segmenter, clamped, run.activations))
     rule = RULES[dissection.info["rule"]]
     return Material(
         indexes,
@@ -96,7 +94,7 @@ def lit_region(pictures: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def outline(masks: np.ndarray) -> np.ndarray:
-    """The pixels inside a mask that touch its outside; beyond the picture's edge there is no outside."""
+    """The pixels of a mask that touch its outside; the picture's edge does not count as outside."""
     padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)), mode="edge")
     inner = padded[:, :-2, 1:-1] & padded[:, 2:, 1:-1] & padded[:, 1:-1, :-2] & padded[:, 1:-1, 2:]
     return masks & ~inner
@@ -108,11 +106,6 @@ def heat(values: np.ndarray, low: float, high: float) -> np.ndarray:
     first = np.minimum(place.astype(int), len(HEAT) - 2)
     share = (place - first)[..., None]
     return (HEAT[first] * (1 - share) + HEAT[first + 1] * share).astype(np.uint8)
-
-
-def colourize(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Label maps N x H x W as colours; palette C x 3."""
-    return palette[labels]
 
 
 def palette(num_concepts: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A dissection as files for others: one HTML page that needs no server and no network, JSON and CSV."""
+"""A dissection as files for others: an HTML page that needs no server and no network, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 from dissection.output.overlays import Material, lit_region, make_material
 from dissection.result import Dissection, LayerDissection
 from pgan_core import Generator
+from pgan_core.checkpoints.native import write_atomically
 from pgan_core.pictures import encode
 
 HTML_FILE, JSON_FILE, CSV_FILE = "report.html", "units.json", "units.csv"
@@ -30,7 +31,7 @@ img {height: 96px; image-rendering: pixelated; display: block} tr.no {color: #6a
 
 
 def unit_rows(dissection: Dissection) -> Iterator[dict]:
-    """One flat row a unit: numbers and names as a table takes them."""
+    """A flat row for each unit, for tables."""
     seed = dissection.info.get("seed", 0)
     for name, layer in dissection.layers.items():
         scores = layer.scores
@@ -56,7 +57,7 @@ def unit_rows(dissection: Dissection) -> Iterator[dict]:
 
 
 def to_csv(dissection: Dissection) -> str:
-    """One line a unit; lists are joined by spaces."""
+    """A line for each unit; lists are joined by spaces."""
     rows = list(unit_rows(dissection))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]) if rows else [], lineterminator="\n")
@@ -83,7 +84,7 @@ def to_json(dissection: Dissection) -> str:
 def write_report(
     dissection: Dissection, folder: str | os.PathLike, generator: Generator | None = None, *, pictures: int = 5
 ) -> list[Path]:
-    """Write report.html, units.json and units.csv into `folder`; with a generator the page shows top pictures."""
+    """Write report.html, units.json and units.csv to `folder`; with a generator the page shows top pictures."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -92,14 +93,12 @@ def write_report(
         CSV_FILE: to_csv(dissection),
     }
     for name, text in contents.items():
-        temporary = folder / f".{name}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, folder / name)
+        write_atomically(folder / name, text.encode())
     return [folder / name for name in contents]
 
 
 def to_html(dissection: Dissection, generator: Generator | None = None, *, pictures: int = 5) -> str:
-    """The whole report as one page; nothing in it is fetched from anywhere."""
+    """The whole report as one page, which loads nothing from elsewhere."""
     sections = "".join(layer_section(dissection, name, generator, pictures=pictures) for name in dissection.layers)
     source = html.escape(str(dissection.info.get("source") or "a generator"))
     return (
@@ -116,13 +115,13 @@ def facts(dissection: Dissection) -> str:
     words = (
         f"{info.get('samples')} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}; "
         f"thresholds: {rule.get(info.get('rule'), fraction)}. IoU with its 95% bootstrap interval over images. "
-        "Pictures are lit where the unit is above its level. GAN Dissection (Bau et al. 2019), section 3.1."
+        "Pictures are bright where the unit is above its level. GAN Dissection (Bau et al. 2019), section 3.1."
     )
     return f'<p class="facts">{html.escape(words)}</p>'
 
 
 def layer_section(dissection: Dissection, name: str, generator: Generator | None, *, pictures: int) -> str:
-    """One layer: a bar for each concept, and a row for each unit, the best first."""
+    """One layer: a bar for each concept and a row for each unit, the best first."""
     layer = dissection.layers[name]
     order = np.argsort(-layer.scores.best_iou, kind="stable")
     material = None

@@ -1,16 +1,16 @@
-"""What is to be dissected: the generator, its layers, the segmenter and the sample; and one batch of it."""
+"""What a dissection is made of: the generator, its layers, the segmenter and the sample; and how a batch is made."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from dissection.scoring.score import Rule, checked_categories, threshold_rule
-from dissection.scoring.segmenter import Segmenter
+from dissection.scoring.segmenter import Segmenter, layers_of, segment
 from pgan_core import Generator
 from pgan_core.latents import classes_from_seeds, inputs_from_seeds
 from pgan_core.network import one_hot
@@ -20,7 +20,7 @@ BATCH_PIXELS = 1 << 17  # of the pictures of one batch: 32 pictures of 64 x 64
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides the result, and how far the sample's parts reach."""
+    """Everything that the result depends on, and the parts of the sample."""
 
     generator: Generator  # prepared
     layers: tuple[str, ...]
@@ -61,7 +61,7 @@ def make_job(
     batch: int | None,
     label: int | None = None,
 ) -> Job:
-    """The job, its arguments checked; ValueError in one sentence."""
+    """The job, with checked arguments. Raises ValueError in one sentence."""
     names = tuple(generator.layer_names) if layers == "all" else tuple(dict.fromkeys(layers))
     if isinstance(layers, str) and layers != "all":
         names = (layers,)
@@ -77,7 +77,7 @@ def make_job(
     if samples < least:
         raise ValueError(f"A dissection by this rule needs {least} pictures or more, not {samples}.")
     if seed < 0 or seed + samples > 2**32:
-        raise ValueError(f"Seeds run from 0 to 2^32 - 1; {seed} to {seed + samples - 1} leave that range.")
+        raise ValueError(f"Seeds run from 0 to 2^32 - 1; {seed} to {seed + samples - 1} are outside that range.")
     classes_from_seeds([seed], generator.config.label_dim, label)  # or one sentence about the label
     batch = batch or max(1, BATCH_PIXELS // generator.resolution**2)
     categories = getattr(segmenter, "categories", (0,) * len(segmenter.concepts))
@@ -86,7 +86,7 @@ def make_job(
 
 
 def job_info(job: Job) -> dict:
-    """What made a dissection, as plain JSON values."""
+    """How a dissection was made, as plain JSON values."""
     return {
         "weights_sha256": fingerprint(job.generator),
         "resolution": job.generator.resolution,
@@ -116,7 +116,7 @@ def prepared(generator: Generator) -> Generator:
 
 
 def fingerprint(generator: Generator) -> str:
-    """SHA-256 of the configuration and the effective weights, which a file's format does not change."""
+    """SHA-256 of the configuration and the effective weights: the same in every file format."""
     digest = hashlib.sha256(repr(generator.config).encode())
     for name, value in sorted(prepared(generator).state_dict().items()):
         digest.update(name.encode())
@@ -125,9 +125,8 @@ def fingerprint(generator: Generator) -> str:
 
 
 def latents_and_labels(generator: Generator, seeds: Sequence[int], label: int | None = None) -> torch.Tensor:
-    """`pgan_core.latents.inputs_from_seeds` as one tensor: one-hot labels appended to the latents, where there are any.
-
-    So a sample is cut into batches by one index.
+    """`pgan_core.latents.inputs_from_seeds` as one tensor, which one index cuts into batches: labels, where there are
+    any, are appended to the latents as one-hot rows.
     """
     z, labels = inputs_from_seeds(generator, seeds, label)
     return z if labels is None else torch.cat([z, one_hot(labels, generator.config.label_dim)], dim=1)
@@ -138,35 +137,34 @@ def make_batch(job: Job, images: range, keep: Sequence[str] | None = None) -> tu
     """Activations N x U x h x w of the job's layers (or of those in `keep`), and label maps N x M x H x W."""
     keep = job.layers if keep is None else keep
     seeds = range(job.seed + images.start, job.seed + images.stop)
-    wanted = tuple(getattr(job.segmenter, "layers", ()))
-    run = job.generator.run(
-        latents_and_labels(job.generator, seeds, job.label), keep=tuple(dict.fromkeys((*keep, *wanted)))
-    )
-    pictures = run.images.clamp(-1, 1)
-    extra = ({name: run.activations[name] for name in wanted},) if wanted else ()
-    labels = checked_labels(job.segmenter(pictures, *extra), len(images), job.num_concepts)
+    z = latents_and_labels(job.generator, seeds, job.label)
+    run = job.generator.run(z, keep=tuple(dict.fromkeys((*keep, *layers_of(job.segmenter)))))
     maps = [run.activations[name].float().cpu().contiguous() for name in keep]
-    return maps, labels
+    return maps, label_maps(job.segmenter, run.images.clamp(-1, 1), run.activations)
 
 
-def checked_labels(labels: torch.Tensor, images: int, num_concepts: int) -> np.ndarray:
-    """A segmenter's label maps as N x M x H x W of the smallest type, or ValueError in one sentence."""
-    labels = torch.as_tensor(labels).cpu()
+def label_maps(segmenter: Segmenter, images: torch.Tensor, activations: Mapping[str, torch.Tensor]) -> np.ndarray:
+    """A segmenter's label maps N x M x H x W of pictures in [-1, 1], in the smallest type that holds them.
+
+    activations: of the layers that the segmenter asks for, and maybe others. Raises ValueError for label maps of
+    another kind or shape, and for labels beyond the concepts.
+    """
+    labels, num_concepts = torch.as_tensor(segment(segmenter, images, activations)).cpu(), len(segmenter.concepts)
     if labels.ndim == 3:
         labels = labels[:, None]
-    if labels.ndim != 4 or len(labels) != images or labels.is_floating_point():
+    if labels.ndim != 4 or len(labels) != len(images) or labels.is_floating_point():
         raise ValueError(
-            f"A segmenter gives whole numbers N x H x W or N x M x H x W for N = {images} pictures; this one gave "
+            f"A segmenter gives whole numbers N x H x W or N x M x H x W for N = {len(images)} pictures; this one gave "
             f"{labels.dtype} of shape {tuple(labels.shape)}."
         )
     if labels.min() < 0 or labels.max() >= num_concepts:
         found = int(labels.max() if labels.max() >= num_concepts else labels.min())
-        raise ValueError(f"The segmenter gave the label {found}, but it names only {num_concepts} concepts.")
+        raise ValueError(f"The segmenter gave the label {found}, but it has only {num_concepts} concepts.")
     return labels.numpy().astype(np.uint8 if num_concepts <= 256 else np.int16)
 
 
-def summary(maps: list[torch.Tensor]) -> dict[str, np.ndarray]:
-    """Each layer's maxima (N x U) and moments (3 x U: sums of values, of squares, of values not positive)."""
+def maxima_and_moments(maps: list[torch.Tensor]) -> dict[str, np.ndarray]:
+    """Each layer's maxima (N x U) and moments (3 x U: the sum of values, of squares, the number of values <= 0)."""
     arrays = {}
     for k, values in enumerate(maps):
         flat = values.flatten(2)

@@ -1,17 +1,17 @@
 """The level above which a unit counts as on: by a fixed fraction of its values, or by maximal IQR with a concept.
 
-The enlarged values of a unit over a sample are too many to keep or to sort, and need neither: one pass counts them,
-concept by concept, in 2048 bins. Candidate levels are borders of bins, those next to the levels that 100 log-spaced
-fractions of the values exceed; the pixels above them are counted exactly. (Their error against the fractions asked
-for is the content of one bin, 1/2048 of the unit's range; it is a matter of which candidates are tried.)
+The enlarged values of a unit over a sample are too many to keep or to sort, and neither is needed: one pass counts
+them, concept by concept, in 2048 bins. Candidate levels are the borders of bins next to the levels that 100 log-spaced
+fractions of the values exceed; the pixels above a border are counted exactly. A border may miss the wanted fraction by
+the content of one bin, 1/2048 of the unit's range; that only changes which candidates are tried.
 
-A fixed fraction is met exactly, by numpy's "hazen" rule as in both published releases: the i-th of n sorted values
-stands at (i + 0.5) / n. A second pass collects the values of the one or two bins that matter, and sorts them.
+A fixed fraction is met exactly, by numpy's "hazen" rule as in both published releases: the i-th of n sorted values is
+the quantile (i + 0.5) / n. A second pass collects the values of the one or two bins that matter, and sorts them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +20,12 @@ from dissection.scoring.tally import information_quality, interpolation_matrix
 
 FRACTIONS = np.logspace(-3, 0, 100)  # of a unit's values above its candidate levels (GAN Dissection, first release)
 BINS = 2048
-TAIL = 2e-4  # of a unit's values on either side that share the outermost bin, so that outliers cost no resolution
+TAIL = 2e-4  # share of a unit's values at either end that fall into the outermost bin: outliers cost no resolution
 RANGE_VALUES = 1 << 15  # raw values of a unit from which that range is estimated
 CHUNK_PIXELS = 1 << 18  # pixels of one unit enlarged at a time: 1 MB
 HISTOGRAM_BINS = 64
 Map = Callable[..., Iterable]  # the built-in `map`, or that of a pool of threads
-Batches = Sequence[tuple[np.ndarray, np.ndarray]]
+Batches = Iterable[tuple[np.ndarray, np.ndarray]]  # maps and labels of some images; not an iterator: passes repeat
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class LevelCurve:
     lit: np.ndarray  # L x C, int64: pixels above the level in each concept; column 0: in the whole sample
     histogram: np.ndarray  # HISTOGRAM_BINS, int64: its enlarged values in bins of equal width; the outer two are open
     span: tuple[float, float]  # where the first bin begins and the last one ends
-    level: np.float32 | None  # that the fraction asked for exceeds, exactly
+    level: np.float32 | None  # which exactly the wanted fraction of the values exceeds; None where none is wanted
 
 
 def level_curves(
@@ -50,7 +50,7 @@ def level_curves(
     """Each unit's candidate levels with the pixels above them in each concept, and the level of `fraction` exactly.
 
     batches: pairs of maps N x U x h x w of a few units and labels N x M x H x W, iterated over several times.
-    `parallel` maps a function over units. Memory does not grow with the sample.
+    parallel: maps a function over units. Memory does not grow with the sample.
     """
     ranges = value_ranges(batches, border)
     counters = list(
@@ -63,7 +63,7 @@ def level_curves(
 
 
 def value_ranges(batches: Batches, border: str) -> list[list[float]]:
-    """Where the bins of each unit begin and end: quantiles of its raw values, for enlarging stays in their range."""
+    """Where the bins of each unit begin and end: quantiles of its raw values, since enlarging stays in their range."""
     numbers = sum(maps.shape[0] * maps[0, 0].size for maps, _ in batches)
     stride = numbers // RANGE_VALUES | 1  # odd, to meet every column of the maps
     parts = []
@@ -84,7 +84,7 @@ def value_ranges(batches: Batches, border: str) -> list[list[float]]:
 def count_unit(
     batches: Batches, unit: int, bounds: list[float], num_concepts: int, fraction: float | None, border: str
 ) -> UnitCounter:
-    """One unit, counted in one pass, and in two if a fraction is to be met exactly."""
+    """One unit, counted in one pass, or in two to meet a fraction exactly."""
     counter = UnitCounter(*bounds, next(labels.shape[1] for _, labels in batches), num_concepts)
     for values, labels in enlarged_chunks(batches, unit, border):
         counter.count(values, labels)
@@ -98,7 +98,7 @@ def count_unit(
 def enlarged_chunks(batches: Batches, unit: int, border: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """A unit's enlarged values (p) and their labels (M x p), a few images at a time.
 
-    By numpy: torch's own threads would wait for each other beside ours.
+    By numpy, as torch's own threads would compete with ours.
     """
     for maps, labels in batches:
         height, width = labels.shape[-2:]
@@ -119,7 +119,7 @@ class UnitCounter:
     """One unit's values, counted by bin and concept."""
 
     def __init__(self, low: float, high: float, num_maps: int, num_concepts: int):
-        """Bins of equal width from low to high; what lies beyond falls into the first and the last."""
+        """Bins of equal width from low to high; values beyond fall into the first or the last."""
         self.low = np.float32(low)
         span = float(high) - float(low)
         self.scale = np.float32((BINS - 1) / span) if span > BINS / np.finfo(np.float32).max else np.float32(0)
@@ -147,7 +147,7 @@ class UnitCounter:
         return self.histogram[0].sum(axis=1).cumsum()
 
     def rank(self, fraction) -> tuple[np.ndarray, np.ndarray]:
-        """Where in the sorted values the hazen quantile 1 - fraction lies: after which rank, and how far beyond it."""
+        """Where the hazen quantile 1 - fraction lies in the sorted values: the rank before it, and how far beyond."""
         pixels = self.histogram[0].sum()
         position = np.clip((1 - np.asarray(fraction)) * pixels - 0.5, 0, pixels - 1)
         rank = np.floor(position).astype(np.int64)
@@ -172,7 +172,7 @@ class UnitCounter:
         return LevelCurve(levels, lit, histogram, span, self.sought_level)
 
     def seek(self, fraction: float) -> None:
-        """Remember between which values the level of `fraction` lies, for a second pass to collect them."""
+        """Note between which values the level of `fraction` lies, so that a second pass can collect them."""
         rank, self.beyond = self.rank(fraction)
         cumulative = self.cumulative
         first, last = np.searchsorted(cumulative, [rank, min(rank + 1, cumulative[-1] - 1)], side="right")
@@ -196,8 +196,8 @@ class UnitCounter:
 
 
 def bin_position(values: np.ndarray, low, scale, out: np.ndarray | None = None) -> np.ndarray:
-    """Values in units of bins, whose whole part is the bin. A higher value is never in a lower bin, because float32
-    arithmetic is monotonous."""
+    """Values in units of bins; the whole part is the bin. A higher value is never in a lower bin: float32 arithmetic is
+    monotonic."""
     out = np.subtract(values, low, out=out)
     np.multiply(out, scale, out=out)
     return np.clip(out, 0, BINS - 1, out=out)
@@ -226,15 +226,15 @@ def fraction_level(values: np.ndarray, fraction: float) -> np.float32:
 
 
 def best_level(curve: LevelCurve, label_pixels: np.ndarray, pixels: int) -> np.float32:
-    """The level of maximal IQR over all levels and concepts; the first of them if none attracts the unit."""
+    """The level of maximal IQR over all levels and concepts; the first level if the unit avoids every concept."""
     quality = level_quality(curve.lit, label_pixels, pixels)
     return curve.levels[np.unravel_index(quality.argmax(), quality.shape)[0]]
 
 
 def level_quality(lit: np.ndarray, label_pixels: np.ndarray, pixels: int) -> np.ndarray:
-    """IQR at each level with each concept, ... x L x C; column 0 is 0, and so is it where the two avoid each other:
+    """IQR at each level with each concept, ... x L x C; 0 in column 0, and where a unit avoids a concept.
 
-    a unit that shuns a concept shares much information with it as well, but its mask is not that concept's mask.
+    A unit that avoids a concept shares information with it too, but its mask is not a mask of that concept.
     """
     active = lit[..., :1]
     attracted = lit * pixels > active * label_pixels

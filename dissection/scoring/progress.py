@@ -1,4 +1,4 @@
-"""How far long work is, how long it will take, and whether it shall stop."""
+"""Progress of work in phases, the time that is left, and a way to stop it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 
 class Cancelled(Exception):
-    """The work was ended from outside; what was finished stays where it was written."""
+    """The work was stopped from outside; finished parts stay where they were written."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """One report: `done` of `total` steps of a phase, and the seconds that are left of it (None: not yet known)."""
+class PhaseReport:
+    """`done` of `total` steps of a phase, and the seconds that are left of it (None: not known yet)."""
 
     phase: str
     done: int
@@ -27,11 +27,11 @@ class Progress:
 
 
 class Reporter:
-    """Tells a callback about steps, and asks another whether to stop."""
+    """Reports each step to one callback, and asks another whether to stop."""
 
     def __init__(
         self,
-        progress: Callable[[Progress], None] | None = None,
+        progress: Callable[[PhaseReport], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ):
         self.progress = progress or (lambda report: None)
@@ -39,15 +39,15 @@ class Reporter:
 
     @contextmanager
     def phase(self, name: str, total: int) -> Iterator[Callable[[], None]]:
-        """A phase of `total` steps; call what it yields after each. Raises Cancelled between steps."""
+        """A phase of `total` steps; call what it yields after each step. That call raises Cancelled to stop."""
         begin, done = time.monotonic(), 0
-        self.progress(Progress(name, 0, total, None))
+        self.progress(PhaseReport(name, 0, total, None))
 
         def step() -> None:
             nonlocal done
             done += 1
             rate = (time.monotonic() - begin) / done
-            self.progress(Progress(name, done, total, rate * (total - done)))
+            self.progress(PhaseReport(name, done, total, rate * (total - done)))
             if self.cancelled():
                 raise Cancelled(f"Stopped in {name}, after {done} of {total}.")
 

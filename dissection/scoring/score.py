@@ -1,7 +1,7 @@
-"""Scores of units for arrays that people bring, and the rules by which a unit's level is chosen.
+"""Scores of units from arrays of activations and labels, and the rules by which a unit's level is chosen.
 
 Our own rule is the paper's: the level of maximal IQR, from another part of the sample than the scores. A fixed fraction
-and both published releases by name are there for comparison; what each does differently stands in `RULES`.
+and both published releases are there for comparison; `RULES` says what each does differently.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Rule:
 
     @property
     def halves(self) -> bool:
-        """Levels come from the first half of the sample and scores from the second, so that none flatters itself."""
+        """Whether levels come from the first half of the sample and scores from the second, so that both are fair."""
         return self.fraction is None
 
 
@@ -68,16 +68,16 @@ def score_units(
     """How well each unit's thresholded map agrees with each concept.
 
     activations: float N x U x h x w (numpy or torch), raw maps of U units.
-    labels: int N x H x W, or N x M x H x W for M label maps; 0 is "no label", concepts are 1 to num_concepts - 1, and
-        a concept belongs to one of the maps.
-    release: None for our own rule: with neither fraction nor thresholds, each unit's level is the one of maximal IQR
-        on the first half of the images (candidates: the levels that 100 log-spaced fractions of its values exceed) and
-        everything else is counted on the second half; a `top_fraction` of the enlarged values sets levels, and given
-        `thresholds` (a number, or one a unit) replace them, both counted on all images.
-        "gandissect": 0.005 of the raw values; a unit counts for a concept only in images in which a label of the
-        concept's category occurs (`categories`, one integer a concept, label 0 included: that is its quirk).
+    labels: int N x H x W, or N x M x H x W for M label maps; 0 is "no label", concepts are 1 to num_concepts - 1, each
+        in one of the maps.
+    release: None for our own rule. Without a fraction and thresholds, each unit's level is the one of maximal IQR on
+        the first half of the images (candidates: the levels that 100 log-spaced fractions of its values exceed), and
+        scores are counted on the second half. A `top_fraction` of the enlarged values, or given `thresholds` (one
+        number, or one a unit), set the levels instead; scores are then counted on all images.
+        "gandissect": 0.005 of the raw values. A unit counts for a concept only in images in which a label of the
+        concept's category occurs (`categories`, one integer a concept, label 0 included: a quirk of that release).
         "dissect": 0.01 of the enlarged values, and maps fade to zero beyond the border.
-    top: how many images of the highest raw maximum to name (over all images).
+    top: how many images to name for each unit, those of its highest raw maxima.
 
     Returns UnitScores. A mask is "value > threshold", so a dead unit lights nothing. Raises ValueError in one sentence
     for arrays that do not fit. GAN Dissection, section 3.1.
@@ -90,14 +90,14 @@ def score_units(
     if thresholds is None:
         split = len(maps) // 2 if rule.halves else 0
         if rule.halves and not split:
-            raise ValueError("The IQR rule needs two images or more: one half for levels, the other for scores.")
+            raise ValueError("The IQR rule needs two images or more: the first half for levels, the second for scores.")
         thresholds = choose_thresholds(rule, maps[: split or None], labels[: split or None], num_concepts)
     thresholds = checked_thresholds(thresholds, maps.shape[1])
     columns = tally.concept_columns(labels[split:], num_concepts)
     counts = tally.image_counts(maps[split:], columns, size, thresholds, num_concepts, rule.border)
     label_counts = tally.label_counts(labels[split:], num_concepts)
     totals = tally.total_counts(counts, label_counts, int(np.prod(size)), categories)
-    return unit_scores(rule, thresholds, totals, maps.amax(dim=(2, 3)).numpy(), top)
+    return scores_from_counts(rule, thresholds, totals, maps.amax(dim=(2, 3)).numpy(), top)
 
 
 def choose_thresholds(rule: Rule, maps: torch.Tensor, labels: np.ndarray, num_concepts: int) -> np.ndarray:
@@ -118,7 +118,7 @@ def choose_thresholds(rule: Rule, maps: torch.Tensor, labels: np.ndarray, num_co
     return np.array([levels.best_level(curve, label_pixels, pixels) for curve in curves], np.float32)
 
 
-def unit_scores(rule: Rule, thresholds: np.ndarray, totals: Counts, maxima: np.ndarray, top: int) -> UnitScores:
+def scores_from_counts(rule: Rule, thresholds: np.ndarray, totals: Counts, maxima: np.ndarray, top: int) -> UnitScores:
     """Everything that follows from summed counts and each image's maxima (N x U)."""
     iou = totals.iou
     images, values = tally.top_images(maxima, top)

@@ -1,4 +1,4 @@
-"""Folders of arrays that appear whole or not at all: what makes a dissection resume after `kill -9`."""
+"""Groups of arrays on disk that appear whole or not at all, so that a dissection resumes even after `kill -9`."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from pathlib import Path
 
 import numpy as np
 
+from pgan_core.checkpoints.native import write_atomically
+
 
 class DissectionError(ValueError):
-    """A dissection's files can't be read or do not fit; the message is one sentence."""
+    """A dissection's files can't be read, or don't fit together or the request; the message is one sentence."""
 
 
 class Spool:
     """Named groups of arrays below one folder. A group is written once and never changed."""
 
     def __init__(self, folder: Path, plan: dict):
-        """Open or create. `plan` says what is being computed; a folder with another plan raises DissectionError."""
+        """Open or create a folder. `plan` says what is computed; DissectionError if the folder has another plan."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(plan, indent=1, sort_keys=True)
         path = folder / "plan.json"
         if not path.exists():
-            temporary = folder / f".plan.{os.getpid()}"
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, path)
+            write_atomically(path, text.encode())
         found = path.read_text(encoding="utf-8")
         if found != text:
             raise DissectionError(
                 f"{folder} holds an unfinished dissection with other settings{difference(found, plan)}; "
-                "continue it with those, or remove the folder."
+                "use those settings to continue it, or delete the folder."
             )
 
     def has(self, group: str) -> bool:
@@ -53,20 +53,12 @@ class Spool:
             shutil.rmtree(temporary)  # another process wrote the same group; by design it holds the same bytes
 
     def read(self, group: str, name: str, *, mapped: bool = False) -> np.ndarray:
-        """One array of a group; `mapped`: left on disk until it is used."""
+        """One array of a group; `mapped`: left on disk until it is used, with its file open."""
         return np.load(self.folder / group / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False)
 
     def read_columns(self, group: str, name: str, columns: range) -> np.ndarray:
-        """Some columns (the second axis) of an array of two axes or more; no more than they is read."""
-        with open(self.folder / group / f"{name}.npy", "rb") as file:
-            np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            begin, item = file.tell(), dtype.itemsize * int(np.prod(shape[2:]))
-            part = np.empty((shape[0], len(columns), *shape[2:]), dtype)
-            for row in range(shape[0]):
-                file.seek(begin + (row * shape[1] + columns.start) * item)
-                part[row] = np.frombuffer(file.read(len(columns) * item), dtype).reshape(part.shape[1:])
-        return part
+        """Some columns (the second axis) of an array of two axes or more; only they are read."""
+        return np.array(self.read(group, name, mapped=True)[:, columns.start : columns.stop])
 
     @staticmethod
     def discard(folder: Path) -> None:
@@ -75,7 +67,7 @@ class Spool:
 
 
 class MemorySpool:
-    """The same for a small sample that need not outlive the process: groups of arrays in a dictionary."""
+    """The same in memory, for a small sample that need not outlive the process."""
 
     def __init__(self):
         self.groups: dict[str, dict[str, np.ndarray]] = {}
@@ -94,7 +86,7 @@ class MemorySpool:
 
 
 def difference(found: str, plan: dict) -> str:
-    """The settings that differ, in words, or nothing if the file can't be read."""
+    """The names of the settings that differ, in brackets; empty if the file can't be read."""
     try:
         there = json.loads(found)
         keys = sorted(key for key in plan if there.get(key) != plan[key])

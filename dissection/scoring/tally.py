@@ -1,8 +1,8 @@
-"""Exact statistics of units against concepts: up-sampling, masks, counts, IoU, IQR, top images.
+"""Exact statistics of units and concepts: up-sampling, masks, counts, IoU, IQR, top images.
 
-Bau et al., "GAN Dissection" (ICLR 2019), section 3.1. A unit's map is enlarged to the size of the label map, everything
-above the unit's level is its mask, and the mask is compared with every concept over the whole sample. Counts are kept
-for each image, as integers, so that sums do not depend on their order and a bootstrap over images needs no second pass.
+Bau et al., "GAN Dissection" (ICLR 2019), section 3.1. A unit's map is enlarged to the size of the label map; its mask
+is what lies above the unit's level, and is compared with every concept over the whole sample. Counts are kept for each
+image, as integers: sums do not depend on their order, and a bootstrap over images needs no second pass.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 MIN_IOU, MIN_IQR = 0.05, 0.01
 MASK_VALUES = 1 << 24  # enlarged values held at once: 64 MB of float32
-COLUMN_ALIGNMENT = 16  # matrix products with 16 columns run about five times faster than with 10 on AVX2
+COLUMN_ALIGNMENT = 16  # on AVX2, matrix products with 16 columns run about five times faster than with 10
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class UnitScores:
-    """What U units have to do with C concepts; `score_units` says what the numbers mean."""
+    """How U units agree with C concepts; `score_units` says how the numbers are made."""
 
     thresholds: np.ndarray  # U, float32: the unit is on where its enlarged map exceeds this
     iou: np.ndarray  # U x C, float64, column 0 zero
@@ -72,7 +72,7 @@ class UnitScores:
 
     @property
     def interpretable(self) -> np.ndarray:
-        """Whether IoU and IQR of the best concept both exceed what the rule asks (strictly), U bool."""
+        """Whether IoU and IQR of the best concept both exceed the rule's limits (strictly), U bool."""
         return (self.best_iou > self.min_iou) & (self.best_iqr > self.min_iqr)
 
 
@@ -80,8 +80,8 @@ class UnitScores:
 def interpolation_matrix(size: int, target: int, border: str = "clamp") -> torch.Tensor:
     """Bilinear weights, target x size, pixel centres aligned (`align_corners=False`).
 
-    border "clamp" repeats the outermost value, "zero" fades towards zeros beyond the border as the second published
-    release does. Enlarging by two small matrix products is several times faster on a CPU than `interpolate`.
+    border: "clamp" repeats the outermost value; "zero" fades towards zeros beyond the border, as the second published
+    release does. Two small matrix products enlarge several times faster on a CPU than `interpolate`.
     """
     position = (np.arange(target) + 0.5) * size / target - 0.5
     low = np.floor(position).astype(np.int64)
@@ -93,7 +93,7 @@ def interpolation_matrix(size: int, target: int, border: str = "clamp") -> torch
     return torch.from_numpy(matrix.astype(np.float32))
 
 
-def upsample(maps: torch.Tensor, size: tuple[int, int], border: str = "clamp") -> torch.Tensor:
+def resize_maps(maps: torch.Tensor, size: tuple[int, int], border: str = "clamp") -> torch.Tensor:
     """Enlarge (or shrink) the last two axes of `maps` bilinearly to `size` = (H, W)."""
     height, width = maps.shape[-2:]
     if (height, width) == tuple(size):
@@ -128,10 +128,10 @@ def image_counts(
     num_concepts: int,
     border: str = "clamp",
 ) -> np.ndarray:
-    """Count one sample image by image: N x U x C int32, column 0 the pixels that the unit lights at all.
+    """Pixels that each unit lights in each concept, image by image: N x U x C int32; column 0: in the whole image.
 
-    maps N x U x h x w, columns from `concept_columns` for label maps of the given size. Products of 0 and 1 in float32
-    are exact up to 2^24 pixels an image.
+    maps: N x U x h x w.  columns: from `concept_columns`, for label maps of the given size. Products of 0 and 1 in
+    float32 are exact up to 2^24 pixels an image.
     """
     pixels = size[0] * size[1]
     if pixels > 1 << 24:
@@ -142,7 +142,7 @@ def image_counts(
     for n, present in enumerate(columns):
         for start in range(0, maps.shape[1], block):
             units = slice(start, start + block)
-            enlarged = upsample(maps[n, units], size, border)
+            enlarged = resize_maps(maps[n, units], size, border)
             lit = torch.gt(enlarged, levels[units], out=torch.empty_like(enlarged))
             counts[n, units] = (lit.flatten(1) @ present)[:, :num_concepts].numpy()
     return counts
@@ -183,7 +183,7 @@ def best_pairs(
 
 
 def without_background(totals: Counts) -> Counts:
-    """Zero column 0: label 0 means "no label", it is neither a concept nor counted."""
+    """Zero column 0: label 0 means "no label", which is neither a concept nor counted."""
     concepts = np.arange(len(totals.label_pixels)) > 0
     return Counts(
         totals.intersections * concepts,
@@ -214,9 +214,9 @@ def _x_log_ratio(weight, ratio):
 
 
 def overlap_ceiling(lit, share) -> np.ndarray:
-    """The IoU that a mask of the share `lit` of the pixels cannot exceed with a concept of `share`; 0 if either is 0.
+    """The highest possible IoU of a mask of the share `lit` of the pixels with a concept of `share`; 0 if either is 0.
 
-    The smaller lies inside the larger at best: a mask of 1% has at most IoU 0.025 with a sky of 40%.
+    At best the smaller lies inside the larger: a mask of 1% has at most IoU 0.025 with a sky of 40%.
     """
     small, large = np.minimum(lit, share), np.maximum(lit, share)
     return np.where(small > 0, small / np.where(large > 0, large, 1), 0.0)

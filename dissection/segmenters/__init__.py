@@ -1,7 +1,7 @@
-"""Segmenters: pictures in, label maps out, one small protocol for all of them.
+"""Segmenters: pictures in, label maps out, behind one small protocol.
 
 A segmenter is any callable with a tuple of concept names. Label 0 means "no label": it is neither a concept nor
-counted, and `concepts[0]` only names it.
+counted; `concepts[0]` is only its name.
 """
 
 from dissection.scoring.segmenter import Segmenter
@@ -10,4 +10,4 @@ __all__ = ["Segmenter", "SegmenterError"]
 
 
 class SegmenterError(ValueError):
-    """A segmenter cannot be made; the message is one sentence that says what was found and what was expected."""
+    """A segmenter can't be made; the message is one sentence that says what was found and what was expected."""

@@ -1,8 +1,8 @@
 """Regions without a segmenter: k-means over colour, place and mid-layer features of a generator's own pictures.
 
-For a checkpoint whose world nobody has labelled. The regions come as "region 1", "region 2", ... and people name them
-when they see them (`Dissection.renamed`). A unit that agrees with a region agrees with colour, place and features:
-the features are the generator's own, so IoUs are kinder than those of labels that come from outside.
+For a checkpoint whose world nobody has labelled. The regions are called "region 1", "region 2", ... and people rename
+them when they see them (`Dissection.renamed`). A unit that agrees with a region agrees with colour, place and features.
+The features are the generator's own, so IoUs are higher than with labels from outside.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from dissection.segmenters import SegmenterError
 from pgan_core import Generator
 from pgan_core.latents import inputs_from_seeds
 
-PICTURES = 128  # that the clusters are fitted to
-PIXELS = 20_000  # of them, drawn at random
+PICTURES = 128  # for fitting
+PIXELS = 20_000  # drawn from them at random
 FEATURES = 8  # principal components of the mid layer
 MAX_SIDE = 64  # of the label maps
-PLACE, COLOUR, FEATURE = 0.7, 1.0, 1.0  # weights of the three parts, each of unit variance in all
+PLACE, COLOUR, FEATURE = 0.7, 1.0, 1.0  # weights of the three parts, each scaled to a total variance of 1
 
 
 @dataclass(frozen=True)
 class ClusterSegmenter:
-    """Each pixel's nearest centre, found on the CPU. `layers` asks `dissect` for activations beside the pictures."""
+    """Each pixel's nearest centre, found on the CPU. `layers` names the activations that it takes with the pictures."""
 
     centres: torch.Tensor  # K x D
     projection: torch.Tensor  # channels x F: the mid layer's principal components
     origin: torch.Tensor  # channels
     offset: torch.Tensor  # D: mean of the description
-    scale: torch.Tensor  # D: what each entry is multiplied by after the mean is taken off
+    scale: torch.Tensor  # D: what each entry is multiplied by, after the mean is subtracted
     layers: tuple[str, ...]
     side: int
     name: str
@@ -80,7 +80,7 @@ def fit_clusters(
     regions outside 2 to 64 and for a layer that does not exist.
     """
     if not 2 <= clusters <= 64:
-        raise SegmenterError(f"From 2 to 64 regions can be told apart, not {clusters}.")
+        raise SegmenterError(f"The number of regions is 2 to 64, not {clusters}.")
     layer = layer or middle_layer(generator)
     if layer not in generator.layer_names:
         raise SegmenterError(f"There is no layer {layer} to take features from.")
@@ -103,7 +103,7 @@ def fit_clusters(
 
 
 def part_scales(x: torch.Tensor) -> torch.Tensor:
-    """Factors that give each part (3 of colour, 2 of place, the features) its weight as total standard deviation."""
+    """Factors that scale each part (3 of colour, 2 of place, the features) to its weight: its total stddev."""
     factors = []
     for part, weight in ((x[:, :3], COLOUR), (x[:, 3:5], PLACE), (x[:, 5:], FEATURE)):
         total = part.var(0).sum().sqrt().clamp(min=1e-6)

@@ -1,4 +1,4 @@
-"""Your own segmenter: a Python callable named as `module:factory`, from a shell only, for importing runs its code."""
+"""Your own segmenter: a Python callable, named as `module:factory`. From a shell only, as importing runs its code."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dissection.segmenters import Segmenter, SegmenterError
 
 
 def load_custom(spec: str) -> Segmenter:
-    """What `factory()` of `module` returns (found on the path or in the current folder).
+    """What `factory()` of `module` returns; the module is on Python's path or in the current folder.
 
-    It has `concepts`, names of which index 0 stands for "no label", and takes pictures float N x 3 x H x W in [-1, 1]
-    to whole numbers N x H x W or N x M x H x W. Raises SegmenterError in one sentence if it does not.
+    It has `concepts`, names of which index 0 stands for "no label", and turns pictures (float N x 3 x H x W in [-1, 1])
+    into integers N x H x W or N x M x H x W. Raises SegmenterError in one sentence if it does not.
     """
     module, _, factory = spec.partition(":")
     if (here := str(Path.cwd())) not in sys.path:
@@ -25,6 +25,6 @@ def load_custom(spec: str) -> Segmenter:
     except AttributeError as error:
         raise SegmenterError(f"The module {module} has no {factory} ({error}).") from error
     if not isinstance(segmenter, Segmenter) or not callable(segmenter):
-        raise SegmenterError(f"{spec} gave a {type(segmenter).__name__}, not a callable with a tuple `concepts`.")
+        raise SegmenterError(f"{spec} returned a {type(segmenter).__name__}, not a callable with a tuple `concepts`.")
     segmenter.name = getattr(segmenter, "name", spec)
     return segmenter

@@ -1,6 +1,6 @@
-"""What a young generator does to pictures, as augmentation: wobble, low resolution, blur, colour drift, noise.
+"""The flaws of a half-trained generator as augmentation: wobble, low resolution, blur, colour drift, noise.
 
-The segmenter is trained and measured on real scenes, but used on generated ones.
+The segmenter is trained and measured on real scenes, but used on generated pictures.
 """
 
 import torch
@@ -11,9 +11,9 @@ KERNEL = 7
 
 
 def degrade(images: Tensor, labels: Tensor, random: Generator, share: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Pictures float N x 3 x H x W in [-1, 1] and their labels int N x H x W, degraded in a `share` of the pictures.
+    """Degrade a `share` of the pictures (float N x 3 x H x W in [-1, 1]) and their labels (int N x H x W).
 
-    Strengths are drawn for each picture. Only the wobble moves the labels, by up to about a pixel and a half.
+    Strengths are drawn for each picture. Only the wobble moves labels, by up to about a pixel and a half.
     """
     touched = torch.rand(len(images), generator=random) < share
     if not touched.any():
@@ -32,7 +32,7 @@ def _smooth(count: int, channels: int, cells: int, size: tuple[int, int], random
 
 
 def wobble(images: Tensor, labels: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
-    """Bend the shapes: a smooth displacement whose stddev is at most 0.8 pixels in 64."""
+    """Bend shapes by a smooth displacement with a stddev of at most 0.8 pixels in 64."""
     count, _, height, width = images.shape
     strength = 0.8 * 2 / 64 * torch.rand(count, 1, 1, 1, generator=random)
     shift = _smooth(count, 2, 7, (height, width), random) * strength
@@ -44,7 +44,7 @@ def wobble(images: Tensor, labels: Tensor, random: Generator) -> tuple[Tensor, T
 
 
 def coarsen(images: Tensor, random: Generator) -> Tensor:
-    """A third of the pictures as they look when made at a half or a quarter of the size and enlarged."""
+    """A third of the pictures, as if made at half or a quarter of the size and enlarged."""
     coarse = images.clone()
     chosen = torch.randint(6, (len(images),), generator=random)
     for factor in (2, 4):
@@ -56,7 +56,7 @@ def coarsen(images: Tensor, random: Generator) -> Tensor:
 
 
 def blur(images: Tensor, random: Generator) -> Tensor:
-    """A Gaussian of stddev 0 to 1.1 pixels in each picture."""
+    """A Gaussian blur of stddev 0 to 1.1 pixels in each picture."""
     count, channels, height, width = images.shape
     sigma = (1.1 * torch.rand(count, 1, generator=random)).clamp_min(0.05)
     taps = torch.exp(-0.5 * ((torch.arange(KERNEL) - KERNEL // 2) / sigma) ** 2)
@@ -69,7 +69,7 @@ def blur(images: Tensor, random: Generator) -> Tensor:
 
 
 def colour_drift(images: Tensor, random: Generator) -> Tensor:
-    """Contrast and offset of each channel, saturation, and a slow change of colour across the picture."""
+    """Change contrast and offset of each channel, saturation, and, slowly across the picture, colour."""
     count, channels, height, width = images.shape
     gain = 1 + 0.12 * torch.randn(count, channels, 1, 1, generator=random)
     offset = 0.08 * torch.randn(count, channels, 1, 1, generator=random)

@@ -1,8 +1,8 @@
 """Faults in label maps, counted by rule: `python -m dissection.segmenters.faults CHECKPOINT --count 1000`.
 
-Three columns tell whose fault it is. What the scenes' own labels show is no fault but occlusion; what the segmenter
-adds on real scenes is its own; what is left on generated pictures is the generator's drawing, or a segmenter that is
-lost in it, and only eyes can part these two: `python -m dissection.segmenters.sheet` shows the pictures.
+Three columns tell whose faults they are. Those in the scenes' own labels are no faults, but occlusion. Those that the
+segmenter adds on real scenes are its own. The rest, on generated pictures, is the generator's, or a segmenter's that
+can't read its drawing; only eyes can tell these apart: `python -m dissection.segmenters.sheet` shows the pictures.
 """
 
 from __future__ import annotations
@@ -18,35 +18,33 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from dissection.segmenters import Segmenter
-from dissection.segmenters.toytown import load_toytown
+from dissection.segmenters.town_command import begin
 from dissection.world.rules import BATCH, CROSS, UNSEEN_SCENES, generated_pictures, real_pictures
 from dissection.world.town import CONCEPTS, town
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.pictures import to_uint8
-from pgan_core.shell import check_file, one_sentence
 
-# Numbers of pixels are those of a picture of 64 x 64; `pixels` and `side` scale them.
-SPECK = 4  # pixels: no thing is as small
-SLIVER = 3  # pixels: a sliver is nowhere as thick
-FRONT = 60  # pixels of a house front that is judged
-FILLED = 0.75  # of its bounding box is filled by a straight-edged thing
-FRAGMENT = 12  # pixels of a fence that is none
-HALVES = 25  # levels of 255 between two times of day in one sky
-SEEN = 0.1  # of a corner has to be sky, for its colour to count
+# Lengths and areas are in pixels of a 64 x 64 picture; `pixels` and `side` scale them.
+SPECK = 4  # area below which nothing is a thing
+SLIVER = 3  # a sliver is thinner than this everywhere
+FRONT = 60  # area from which a house front is judged
+FILLED = 0.75  # share of its bounding box that a rectangular thing fills at least
+FRAGMENT = 12  # area below which a fence is only a fragment
+HALVES = 25  # difference of colour, of 255 levels, between two times of day in one sky
+SEEN = 0.1  # share of a corner that has to be sky for its colour to count
 
 
 def pixels(labels: np.ndarray, count: float) -> float:
-    """A number of pixels of 64 x 64 in a label map of another size."""
+    """An area in pixels of 64 x 64, in pixels of this label map."""
     return count * labels.size / 64**2
 
 
 def side(labels: np.ndarray, length: float) -> int:
-    """A length in pixels of 64 x 64 in a label map of another size."""
+    """A length in pixels of 64 x 64, in pixels of this label map; at least 1."""
     return max(1, round(length * labels.shape[-1] / 64))
 
 
 def components(mask: np.ndarray) -> Iterator[np.ndarray]:
-    """The connected parts of a mask H x W as masks, parts of a few pixels too."""
+    """The connected parts of a mask H x W, as masks, even the smallest."""
     numbered, count = ndimage.label(mask, CROSS)
     for number in range(1, count + 1):
         yield numbered == number
@@ -58,7 +56,7 @@ def among(labels: np.ndarray, *names: str) -> np.ndarray:
 
 
 def lights(labels: np.ndarray) -> bool:
-    """A scene has one sun or one moon."""
+    """More than one sun or moon."""
     return sum(part.sum() >= pixels(labels, SPECK) for part in components(among(labels, "sun", "moon"))) > 1
 
 
@@ -76,7 +74,7 @@ def mountain_sliver(labels: np.ndarray) -> bool:
 
 
 def ragged_house(labels: np.ndarray) -> bool:
-    """A house front that is no rectangle."""
+    """A house front that is not a rectangle."""
     return any(
         part.sum() >= pixels(labels, FRONT) and fill(part) < FILLED
         for part in components(among(labels, "wall", "window", "door"))
@@ -84,14 +82,14 @@ def ragged_house(labels: np.ndarray) -> bool:
 
 
 def ragged_window(labels: np.ndarray) -> bool:
-    """A window that is no rectangle."""
+    """A window that is not a rectangle."""
     return any(
         part.sum() >= pixels(labels, SPECK) and fill(part) < FILLED for part in components(among(labels, "window"))
     )
 
 
 def loose_chimney(labels: np.ndarray) -> bool:
-    """A chimney that stands on no roof."""
+    """A chimney that does not stand on a roof."""
     roof = ndimage.binary_dilation(among(labels, "roof"), CROSS)
     return any(
         part.sum() >= pixels(labels, SPECK) and not (part & roof).any() for part in components(among(labels, "chimney"))
@@ -99,15 +97,15 @@ def loose_chimney(labels: np.ndarray) -> bool:
 
 
 def fence_fragment(labels: np.ndarray) -> bool:
-    """A piece of fence too small to be one."""
+    """A piece of fence that is too small to be one."""
     return any(part.sum() < pixels(labels, FRAGMENT) for part in components(among(labels, "fence")))
 
 
 def halved_sky(picture: np.ndarray, labels: np.ndarray) -> bool:
-    """A sky that is of one time of day at the left and of another at the right.
+    """A sky of one time of day on the left and another on the right.
 
-    picture: uint8 3 x H x W.  Compares the median colours of the sky in the left and in the right third of the top
-    fifth of the picture; clouds, suns and whatever else the label map has there do not count.
+    picture: uint8 3 x H x W.  Compares the sky's median colours in the left and the right third of the top fifth of the
+    picture; clouds, suns and all else in the label map do not count.
     """
     size = labels.shape[-1]
     top, colours = labels[: size // 5] == CONCEPTS.index("sky"), []
@@ -133,7 +131,7 @@ FAULTS: dict[str, Callable[[np.ndarray], bool]] = {
     "a chimney on no roof": loose_chimney,
     "a fragment of fence": fence_fragment,
 }
-# Those that need the picture, too: called with a picture uint8 3 x H x W and its label map.
+# Faults that need the picture, too: called with it, uint8 3 x H x W, and its label map.
 PICTURE_FAULTS: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {"a sky of two times of day": halved_sky}
 
 
@@ -153,7 +151,7 @@ def count_faults(batches: Iterable[tuple[np.ndarray, np.ndarray]], total: int, t
 
 
 def segmented(batches: Iterable[torch.Tensor], segmenter: Segmenter) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Float pictures as uint8 with the segmenter's label maps."""
+    """Batches of float pictures as uint8, with the segmenter's label maps."""
     for images in batches:
         yield to_uint8(images).transpose(0, 3, 1, 2), segmenter(images).cpu().numpy()
 
@@ -168,16 +166,8 @@ def markdown(columns: dict[str, dict[str, float]]) -> str:
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.faults") -> None:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
-    parser.add_argument("--count", type=int, default=1000, help="pictures of each kind (default 1000)")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
-    args = parser.parse_args(arguments)
-    if args.count < 1:
-        parser.error(f"at least one picture is needed, not {args.count}")
-    with one_sentence():
-        if args.out:
-            check_file(args.out)
-        generator, segmenter = load_generator(args.checkpoint).prepared(), load_toytown()
+    args, generator, segmenter = begin(parser, arguments, count=1000)
     size = generator.resolution
     sources = {
         "true labels of scenes": town(args.count, size, UNSEEN_SCENES, batch=BATCH),

@@ -1,8 +1,8 @@
-"""Semantic-segmentation models of `transformers` (an optional extra), from a local folder: SegFormer, UperNet, ...
+"""Semantic-segmentation models of `transformers` (an optional extra): SegFormer, UperNet, ...
 
     segmenter = load_huggingface("/models/segformer-b0-finetuned-ade-512-512")
 
-Concepts are the model's own label names (`id2label`), so ADE20K and face-parsing sets come out named.
+Concepts are the model's own label names (`id2label`), such as those of ADE20K or of parts of faces.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import torch.nn.functional as F
 from dissection.segmenters import SegmenterError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SIZE = 512  # the side at which a model works when its folder does not say
+SIZE = 512  # the side at which a model works where its folder does not say
 
 
 class HuggingFaceSegmenter:
-    """Pictures in, the model's labels out (each plus one: index 0 stands for "no label"), at the pictures' size."""
+    """The model's labels at the pictures' size, each plus one: 0 stands for "no label"."""
 
     def __init__(self, model: torch.nn.Module, preprocessing: dict, name: str):
-        """model gives `.logits` N x labels x h x w; preprocessing is the folder's preprocessor_config.json."""
+        """model: gives `.logits` N x labels x h x w.  preprocessing: the folder's preprocessor_config.json."""
         labels = model.config.id2label
         self.concepts = ("no label", *(str(labels[index]) for index in sorted(labels)))
         self.model = model.eval().requires_grad_(False)
@@ -43,7 +43,7 @@ class HuggingFaceSegmenter:
 
 
 def working_size(preprocessing: dict) -> tuple[int, int]:
-    """Height and width at which the model works, as its preprocessor's configuration says it in one of several ways."""
+    """Height and width at which the model works; preprocessors' configurations say it in several ways."""
     size = preprocessing.get("size", SIZE)
     if isinstance(size, int):
         return size, size
@@ -54,9 +54,9 @@ def working_size(preprocessing: dict) -> tuple[int, int]:
 def load_huggingface(
     source: str | Path, *, download: bool = False, device: str | torch.device = "cpu"
 ) -> HuggingFaceSegmenter:
-    """A model from a local folder, or by name from the hub when `download` is said.
+    """A model from a local folder or, with `download`, by its name from the Hugging Face hub.
 
-    Only safetensors weights are read, never pickles, and no code of the repository is run. Raises SegmenterError in
+    Only safetensors weights are read, never pickles, and none of the repository's code is run. Raises SegmenterError in
     one sentence if transformers is missing or the folder holds no such model.
     """
     try:
@@ -78,7 +78,7 @@ def load_huggingface(
 
 
 def downloaded_preprocessing(name: str) -> Path:
-    """The folder into which the hub's client put a model's preprocessor_config.json."""
+    """The local folder in which the hub's client keeps a model's preprocessor_config.json."""
     from transformers.utils import cached_file
 
     return Path(cached_file(name, "preprocessor_config.json")).parent

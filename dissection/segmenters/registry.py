@@ -1,4 +1,4 @@
-"""Segmenters by a short text, as a shell and a page name them."""
+"""Segmenters by name, as the shell and the app give it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def load_segmenter(
 ) -> Segmenter:
     """The segmenter that a text names (SPECS). Raises SegmenterError in one sentence.
 
-    generator: what `clusters` is fitted to, and on whose device our own networks work. code: whether `module:factory`
-    may be imported and called, which runs it; only a shell says so. download: whether hf:NAME may fetch a model from
-    the hub.
+    generator: what `clusters` is fitted to, and on whose device networks run.  code: whether `module:factory` may be
+    imported and called, which runs its code; only the shell allows it.  download: whether hf:NAME may fetch a model
+    from the Hugging Face hub.
     """
     kind, _, rest = spec.partition(":")
     device = generator.device if generator is not None else "cpu"
@@ -40,7 +40,7 @@ def load_segmenter(
         from dissection.segmenters.custom import load_custom
 
         return load_custom(spec)
-    raise SegmenterError(f"There is no segmenter {spec!r}; it is {SPECS}.")
+    raise SegmenterError(f"There is no segmenter {spec!r}; choose {SPECS}.")
 
 
 def _toytown(device: str | torch.device) -> Segmenter:

@@ -1,7 +1,7 @@
 """The segmenter of Toy Town: a small U-Net, trained on the world's own labels by `train_toytown.py`.
 
-It runs in every dissection, so all of its work is done at half the picture's size and below: 2 x 2 pixels are folded
-into the channels first and unfolded last (Shi et al., "Real-Time Single Image and Video Super-Resolution", 2016).
+It runs in every dissection, so it works at half the picture's size and below: 2 x 2 pixels are folded into the channels
+first and unfolded last (Shi et al., "Real-Time Single Image and Video Super-Resolution", 2016).
 """
 
 from itertools import pairwise
@@ -19,7 +19,7 @@ from pgan_core.paths import ASSETS
 WEIGHTS = ASSETS / "segmenter_toytown.safetensors"
 WIDTHS = (24, 40, 64, 96, 128)  # channels at 64, 32, 16, 8 and 4 pixels
 FOLD = 2  # each 2 x 2 pixels enter as one pixel of 12 channels, and leave again as four
-SLICE = 8  # pictures labelled at a time: few enough for their feature maps to stay in a CPU's cache
+SLICE = 8  # pictures labelled at a time, so that their feature maps stay in a CPU's cache
 SIZE = 128  # the side in pixels at which the network works
 
 
@@ -31,8 +31,8 @@ def _block(inputs: int, outputs: int, stride: int, norm: bool) -> nn.Sequential:
 class UNet(nn.Module):
     """Logits of the concepts 1, 2, ... for pictures N x 3 x 128 x 128: N x (concepts - 1) x 128 x 128.
 
-    `norm` gives the form that is trained, with batch norm after every 3x3 convolution; the form that is shipped has
-    it folded into the convolutions' weights and biases. Skips are added, not concatenated, which is cheaper.
+    norm: the form for training, with batch norm after every 3x3 convolution; in the shipped form it is folded into the
+    convolutions. Skips are added, not concatenated, which is cheaper.
     """
 
     def __init__(self, norm: bool = False, widths: tuple[int, ...] = WIDTHS):
@@ -56,7 +56,7 @@ class UNet(nn.Module):
 
 
 class ToyTownSegmenter:
-    """Toy Town's concepts in pictures of any size (they are enlarged or reduced to 128 x 128 for the network)."""
+    """Toy Town's concepts in pictures of any size, which are resized to 128 x 128 for the network."""
 
     concepts: tuple[str, ...] = CONCEPTS
 
@@ -86,7 +86,7 @@ class ToyTownSegmenter:
 
 
 def load_toytown(path: str | Path = WEIGHTS, device: str | torch.device = "cpu") -> ToyTownSegmenter:
-    """The segmenter from its weights; SegmenterError, in one sentence, when they are missing or are not its own."""
+    """The segmenter with its weights. Raises SegmenterError, in one sentence, for missing or other weights."""
     path = Path(path)
     if not path.is_file():
         raise SegmenterError(f"There are no weights of the Toy Town segmenter at {path}.")
@@ -97,7 +97,7 @@ def load_toytown(path: str | Path = WEIGHTS, device: str | torch.device = "cpu")
     except (SafetensorError, OSError) as error:
         raise SegmenterError(f"{path.name} is not a readable safetensors file ({error}).") from error
     if concepts != list(CONCEPTS):
-        raise SegmenterError(f"{path.name} was trained for other concepts than this Toy Town's.")
+        raise SegmenterError(f"{path.name} was trained for other concepts than Toy Town's.")
     network = UNet()
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     if {name: tuple(value.shape) for name, value in state.items()} != expected:

@@ -1,15 +1,14 @@
-"""Train the Toy Town segmenter on the world's own labels, and measure it on scenes that it never saw.
+"""Train the Toy Town segmenter on the world's own labels, and measure it on scenes that it has never seen.
 
     python -m dissection.segmenters.train_toytown --out assets/segmenter_toytown.safetensors
 
-writes the weights (float16) and, beside them, a JSON with the intersection over union (IoU) of every concept on clean
-scenes, on degraded ones, and on scenes made at 64x64. Every few minutes the state goes to `<out>.resume`; a killed run
-that is started again goes on from there with the same random streams. About 25 minutes on one core.
+writes the weights (float16) and, beside them, a JSON with the intersection over union (IoU) of each concept on clean
+scenes, on degraded ones, and on scenes made at 64x64. Every few minutes the state is saved to `<out>.resume`; a killed
+run that is started again continues from there with the same random numbers. About 25 minutes on one core.
 """
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Generator, Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm, trange
@@ -27,9 +26,10 @@ from dissection.segmenters import SegmenterError
 from dissection.segmenters.degrade import degrade
 from dissection.segmenters.toytown import SIZE, ToyTownSegmenter, UNet, load_toytown
 from dissection.world.town import CONCEPTS, town
+from pgan_core.checkpoints.native import write_atomically
 from pgan_core.shell import check_file, one_sentence
 
-TRAIN_SEED, TEST_SEED = 60_001, 60_002  # towns of their own: the shipped model learned from others
+TRAIN_SEED, TEST_SEED = 60_001, 60_002  # towns that the shipped generators did not learn from
 TEST_SCENES = 2_000
 LEARNING_RATE, WEIGHT_DECAY, BATCH = 3e-3, 1e-3, 32
 CLEAN_SHARE = 0.3  # of the training pictures
@@ -49,7 +49,7 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def batch_of(images: Tensor, labels: Tensor, step: int) -> tuple[Tensor, Tensor]:
-    """The pictures and labels of a training step, mirrored and degraded; a function of the step alone."""
+    """The pictures and labels of a training step, mirrored and degraded; they depend on the step alone."""
     random = Generator().manual_seed(step)
     chosen = torch.randint(len(images), (BATCH,), generator=random)
     x, y = to_float(images[chosen]), labels[chosen]
@@ -81,7 +81,7 @@ def folded(trained: UNet) -> UNet:
 
 
 def save_state(path: Path, network: UNet, optimizer: torch.optim.Optimizer, settings: dict) -> None:
-    """Weights, Adam's moments and the settings (the step among them), under a temporary name first."""
+    """Save weights, Adam's moments and the settings, with the step among them."""
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
     for i, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"adam/{i}/{name}": value for name, value in moments.items()}
@@ -89,13 +89,13 @@ def save_state(path: Path, network: UNet, optimizer: torch.optim.Optimizer, sett
 
 
 def load_state(path: Path, network: UNet, optimizer: torch.optim.Optimizer, settings: dict) -> int:
-    """Fill the network and the optimizer from `path`; the step to go on from. Other settings: SegmenterError."""
+    """Load the network and the optimizer from `path`; returns the next step. SegmenterError for other settings."""
     with safe_open(path, "pt") as file:
         stored = json.loads(file.metadata()["settings"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     step = stored.pop("step")
     if stored != settings:
-        raise SegmenterError(f"{path.name} belongs to a run with {stored}, not {settings}; delete it to start anew.")
+        raise SegmenterError(f"{path.name} belongs to a run with {stored}, not {settings}; delete it to start again.")
     network.load_state_dict({n.removeprefix("network/"): t for n, t in tensors.items() if n.startswith("network/")})
     state = optimizer.state_dict()
     for name, tensor in tensors.items():
@@ -108,13 +108,11 @@ def load_state(path: Path, network: UNet, optimizer: torch.optim.Optimizer, sett
 
 def write_whole(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """A safetensors file that is never half-written."""
-    partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    os.replace(partial, path)
+    write_atomically(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata))
 
 
 def train(out: Path, steps: int, count: int) -> UNet:
-    """Train for `steps` batches on `count` scenes, from `<out>.resume` where there is one; the folded network."""
+    """The folded network after `steps` batches of `count` scenes; continues from `<out>.resume` if it is there."""
     torch.manual_seed(0)
     network = UNet(norm=True).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -139,7 +137,7 @@ def train(out: Path, steps: int, count: int) -> UNet:
 
 
 def intersection_over_union(segmenter: ToyTownSegmenter, images: Tensor, labels: Tensor, seed: int | None) -> dict:
-    """IoU of each concept over all pixels (as FACTS says: sums first), on degraded pictures where a seed is given."""
+    """IoU of each concept over all pixels of the sample; on degraded pictures if a seed is given."""
     random = Generator().manual_seed(seed or 0)
     table = torch.zeros(len(CONCEPTS), len(CONCEPTS), dtype=torch.long)
     for x, y in zip(images.split(250), labels.split(250), strict=True):
@@ -154,7 +152,7 @@ def intersection_over_union(segmenter: ToyTownSegmenter, images: Tensor, labels:
 
 
 def measure(path: Path, count: int = TEST_SCENES) -> dict:
-    """What the JSON beside the weights holds: the IoUs of the stored weights on `count` scenes never trained on."""
+    """The content of the JSON beside the weights: their IoUs on `count` scenes that they were not trained on."""
     segmenter = load_toytown(path)
     result = {"size": SIZE, "parameters": sum(p.numel() for p in segmenter.network.parameters()), "test_scenes": count}
     for name, size, seed in (("clean", SIZE, None), ("degraded", SIZE, 0), ("clean_64", 64, None)):
@@ -165,7 +163,7 @@ def measure(path: Path, count: int = TEST_SCENES) -> dict:
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.train_toytown") -> None:
-    """The command line; a bad argument ends it with one sentence."""
+    """The command; a bad argument ends it with one sentence."""
     parser = argparse.ArgumentParser(prog=prog, description="Train the Toy Town segmenter.")
     parser.add_argument("--out", type=Path, required=True, help="the safetensors file to write")
     parser.add_argument("--steps", type=int, default=1300, help=f"batches of {BATCH} pictures (default 1300)")

@@ -1,1 +1,1 @@
-"""Toy Town: procedural scenes with exact labels, and the rules that they keep."""
+"""Toy Town: procedural scenes with exact labels, and the rules that they follow."""

@@ -1,7 +1,7 @@
-"""The canvas of Toy Town: shapes drawn once, in paints that carry both a colour and a concept.
+"""The canvas of Toy Town: shapes are drawn once, in paints that stand for both a colour and a concept.
 
-It has at least four times the size of the picture. The picture is the mean of the canvas's colours under a
-pixel, the label the concept that covers most of that pixel, so the two cannot disagree.
+It has at least four times the side of the picture. A pixel's colour is the mean of the canvas's colours under it, and
+its label the concept that covers most of it, so the two cannot disagree.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ Colour = tuple[int, int, int]
 
 
 class Light(NamedTuple):
-    """The colours that an hour of the day gives to the sky, and its tint on everything else."""
+    """The sky's colours at an hour of the day, and its tint on everything else."""
 
     skies: tuple[tuple[Colour, Colour], ...]  # (at the top, at the horizon)
     disc: Colour
@@ -47,7 +47,7 @@ class Canvas:
         self.paints: dict[tuple[int, Colour], int] = {}
 
     def paint(self, concept: str, colour: Colour, tinted: bool = True) -> int:
-        """The number of this concept's paint in this colour; the hour tints all but what shines by itself."""
+        """The number of this concept's paint in this colour; the hour tints everything but lights."""
         if tinted:
             colour = mix(colour, self.light.tint, self.light.strength)
         return self.paints.setdefault((CONCEPTS.index(concept), colour), len(self.paints))
@@ -74,8 +74,7 @@ class Canvas:
         return np.asarray(palette.convert("RGB").reduce(self.factor))
 
     def labels(self) -> np.ndarray:
-        """uint8 H x W: the concept that most of a pixel's sub-pixels show (the lower number where two
-        tie)."""
+        """uint8 H x W: the concept of most of a pixel's sub-pixels; of two that tie, the lower number."""
         concept_of = np.zeros(256, np.uint8)
         concept_of[: len(self.paints)] = [concept for concept, _ in self.paints]
         fine = concept_of[np.asarray(self.image)]

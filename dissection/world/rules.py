@@ -1,9 +1,9 @@
-"""Does a generator know Toy Town's rules? Shares of concepts and relations between them, beside real scenes.
+"""Does a generator know Toy Town's rules? Its shares of concepts and their relations, compared with real scenes.
 
     python -m dissection.world.rules assets/toytown128/final.safetensors --count 8192 --out assets/rules.json
 
-Real scenes pass the same segmenter, so that its errors stand on both sides. The scenes are of a seed that no training
-used. A relation is counted over connected components of at least MIN_PIXELS pixels.
+Real scenes go through the same segmenter, so its errors are on both sides. They are of a seed that no training used. A
+relation is counted over connected components of at least MIN_PIXELS pixels.
 """
 
 from __future__ import annotations
@@ -20,23 +20,21 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from dissection.segmenters import Segmenter
-from dissection.segmenters.toytown import load_toytown
+from dissection.segmenters.town_command import begin
 from dissection.world.town import CONCEPTS, town
 from pgan_core import Generator
-from pgan_core.checkpoints.file_options import load_generator
 from pgan_core.latents import inputs_from_seeds
-from pgan_core.shell import check_file, one_sentence
 
-MIN_PIXELS = 4  # smaller components are slivers that occlusion or the segmenter leaves
+MIN_PIXELS = 4  # smaller components are slivers, left by occlusion or by the segmenter
 BATCH = 256
-UNSEEN_SCENES = 70001  # a seed of the town that neither the generator's nor the segmenter's training used
+UNSEEN_SCENES = 70001  # the seed of a town that neither the generator nor the segmenter was trained on
 GROUND = ("trunk", "grass", "road", "fence")
 CROSS = ndimage.generate_binary_structure(2, 1)  # neighbours share a side
 
 
 @dataclass
 class Count:
-    """Components of a kind, and how many of them obey their rule."""
+    """Components of a kind, and how many of them follow their rule."""
 
     components: int = 0
     obeying: int = 0
@@ -52,7 +50,7 @@ def touches_wall(labels: np.ndarray, component: np.ndarray) -> bool:
 
 
 def lies_in_sky(labels: np.ndarray, component: np.ndarray) -> bool:
-    """A sun or a cloud has nearly only sky around it."""
+    """A sun or a cloud has little but sky around it."""
     around = labels[_ring(component)]
     return bool(around.size and (around == CONCEPTS.index("sky")).mean() >= 0.75)
 
@@ -89,15 +87,15 @@ def count_rules(labels: np.ndarray, counts: dict[str, Count]) -> None:
 
 
 @dataclass(frozen=True)
-class World:
-    """What a set of pictures holds: the share of pixels of each concept (C), and the rules' counts."""
+class Contents:
+    """What is in a set of pictures: each concept's share of the pixels (C), and the counts of the rules."""
 
     shares: np.ndarray
     rules: dict[str, Count]
 
 
-def measure(batches: Iterator[torch.Tensor], segmenter: Segmenter, total: int, title: str) -> World:
-    """Segment float pictures N x 3 x H x W, batch by batch, and count."""
+def measure(batches: Iterator[torch.Tensor], segmenter: Segmenter, total: int, title: str) -> Contents:
+    """Segment float pictures N x 3 x H x W, batch by batch, and count concepts and rules."""
     pixels, counts = np.zeros(len(CONCEPTS), np.int64), {rule: Count() for rule in RULES}
     with tqdm(total=total, desc=title, unit="img") as bar:
         for images in batches:
@@ -106,7 +104,7 @@ def measure(batches: Iterator[torch.Tensor], segmenter: Segmenter, total: int, t
             for one in labels:
                 count_rules(one, counts)
             bar.update(len(labels))
-    return World(pixels / max(pixels.sum(), 1), counts)
+    return Contents(pixels / max(pixels.sum(), 1), counts)
 
 
 def real_pictures(count: int, size: int, seed: int = UNSEEN_SCENES) -> Iterator[torch.Tensor]:
@@ -121,8 +119,8 @@ def generated_pictures(generator: Generator, count: int) -> Iterator[torch.Tenso
         yield generator(*inputs_from_seeds(generator, range(first, min(first + BATCH, count))))
 
 
-def report(real: World, generated: World) -> dict:
-    """Both worlds side by side, as JSON holds them."""
+def report(real: Contents, generated: Contents) -> dict:
+    """Both sets side by side, as plain values for JSON."""
     shares = {
         name: {"real": float(real.shares[i]), "generated": float(generated.shares[i])}
         for i, name in enumerate(CONCEPTS)
@@ -140,16 +138,8 @@ def report(real: World, generated: World) -> dict:
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.world.rules") -> None:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", help="a checkpoint, or a model's name")
-    parser.add_argument("--count", type=int, default=8192, help="pictures of each kind (default 8192)")
-    parser.add_argument("--out", type=Path, help="write the JSON here as well")
-    args = parser.parse_args(arguments)
-    if args.count < 1:
-        parser.error(f"at least one picture is needed, not {args.count}")
-    with one_sentence():
-        if args.out:
-            check_file(args.out)
-        generator, segmenter = load_generator(args.checkpoint).prepared(), load_toytown()
+    parser.add_argument("--out", type=Path, help="also write the JSON to this file")
+    args, generator, segmenter = begin(parser, arguments, count=8192)
     real = measure(real_pictures(args.count, generator.resolution), segmenter, args.count, "real scenes")
     generated = measure(generated_pictures(generator, args.count), segmenter, args.count, "generated")
     text = json.dumps(report(real, generated), indent=1)

@@ -1,7 +1,7 @@
-"""How a scene of Toy Town is laid out and drawn; `dissection.world.town` tells what it is for.
+"""How a scene of Toy Town is laid out and drawn; `dissection.world.town` says what it is for.
 
-A scene is laid out on a field of 64 x 64 units, whatever the size of its picture; a unit is a pixel at 64 x
-64, and whatever a generator of that size should learn is at least three units wide.
+A scene is laid out on a field of 64 x 64 units, whatever the size of its picture. Everything that a generator of 64 x
+64 pixels should learn is at least three units wide.
 """
 
 import random
@@ -40,7 +40,7 @@ GLASS, LAMPLIGHT, FRAME = (108, 152, 188), (255, 220, 112), (250, 246, 236)
 
 
 class House(NamedTuple):
-    """Where a house stands: its wall's rectangle, the roof's ridge, and the topmost point of all."""
+    """Where a house stands: the rectangle of its wall, the ridge of its roof, and its highest point."""
 
     x0: float
     x1: float
@@ -97,7 +97,7 @@ def _gaps(houses: list[House]) -> list[tuple[float, float]]:
 
 
 def _trees(rng: random.Random, houses: list[House]) -> list[Tree]:
-    """At most one tree for every 15 units of a gap; leaves may hide the edge of a wall, never a door."""
+    """At most one tree for each 15 units of a gap; leaves may hide the edge of a wall, but no door."""
     trees = []
     for x0, x1 in _gaps(houses):
         for _ in range(int((x1 - x0) // 15) or 1):
@@ -122,7 +122,7 @@ def _trees(rng: random.Random, houses: list[House]) -> list[Tree]:
 def _free_place(
     rng: random.Random, boxes: list, rx: float, ry: float, ys: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """A centre whose surroundings (rx, ry) hide behind none of the boxes (x0, x1, top); None if unlucky."""
+    """A centre whose surroundings (rx, ry) are behind none of the boxes (x0, x1, top); None if none is found."""
     for _ in range(12):
         x, y = rng.uniform(rx * 0.8, UNITS - rx * 0.8), rng.uniform(*ys)
         if all(x + rx < x0 or x - rx > x1 or y + ry < top for x0, x1, top in boxes):
@@ -131,7 +131,7 @@ def _free_place(
 
 
 def _draw_sky(canvas: Canvas, rng: random.Random, boxes: list, horizon: float, peaks: list) -> None:
-    """A gradient, the sun or the moon, and up to two clouds, clear of each other and of the boxes."""
+    """A gradient, the sun or the moon, and up to two clouds, apart from each other and from the boxes."""
     light, bands = canvas.light, 24
     top, bottom = rng.choice(light.skies)
     for band in range(bands):
@@ -225,7 +225,7 @@ def _draw_house(canvas: Canvas, rng: random.Random, house: House) -> None:
 
 
 def _draw_road(canvas: Canvas, rng: random.Random, houses: list[House]) -> None:
-    """A street along the bottom, paths from the doors to it, or a path alone."""
+    """A street along the bottom, paths from the doors, both, or neither."""
     paint = canvas.paint("road", rng.choice(ROADS))
     kind = rng.choice(("street", "street", "paths", "paths", "both", "none"))
     if kind in ("street", "both"):
@@ -283,8 +283,8 @@ def check_size(size: int) -> None:
 def scene(seed: int, size: int = 64, index: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Scene `index` of the town `seed`: (picture uint8 H x W x 3, labels uint8 H x W), H = W = size.
 
-    The geometry does not depend on the size, nor on how many scenes are drawn. Labels are numbers into
-    CONCEPTS. Raises ValueError for a size that is not one of SIZES.
+    The geometry does not depend on the size, nor on how many scenes are drawn. Labels are indices of CONCEPTS. Raises
+    ValueError for a size that is not one of SIZES.
     """
     check_size(size)
     rng = random.Random(f"toy town {seed}/{index}")  # hashed: equal on every platform

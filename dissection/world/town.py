@@ -1,14 +1,13 @@
 """Toy Town: procedural scenes with an exact label for every pixel.
 
-GAN Dissection (Bau et al., ICLR 2019) asks why doors appear on buildings and not on trees. Here the answer is
-known, because the world is ours: doors and windows only on walls, roofs on walls, chimneys on roofs, foliage
-on trunks, and sun, moon and clouds only in the sky. `town_scenes.py` draws them.
+GAN Dissection (Bau et al., ICLR 2019) asks why doors appear on buildings and not on trees. Here the answer is known,
+because the world is ours: doors and windows are only on walls, roofs on walls, chimneys on roofs, foliage on trunks,
+and sun, moon and clouds in the sky. `scenes.py` draws them.
 
     python -m dissection.world.town --count 30000 --size 64 --seed 0 --out town.npz
 
-writes an uncompressed npz (so that its arrays can be memory-mapped) with `images` uint8 N x 3 x H x W,
-`labels` uint8 N x H x W, `concepts` (the names that the labels count) and `settings` (JSON), and a contact
-sheet town.png beside it.
+writes an uncompressed npz with `images` uint8 N x 3 x H x W, `labels` uint8 N x H x W, `concepts` (the labels' names)
+and `settings` (JSON), and beside it a sheet of some scenes, town.png.
 """
 
 import argparse
@@ -23,12 +22,12 @@ import numpy as np
 from tqdm import tqdm
 
 from dissection.world.canvas import CONCEPTS, SIZES
-from dissection.world.contact_sheet import contact_sheet
+from dissection.world.label_sheet import label_sheet
 from dissection.world.scenes import check_size, scene
 
-__all__ = ["CONCEPTS", "PALETTE", "SIZES", "colourize", "scene", "town", "write_town"]
+__all__ = ["CONCEPTS", "PALETTE", "SIZES", "scene", "town", "write_town"]
 
-# One colour a concept, by which every page and sheet draws label maps.
+# The colour of each concept in label maps, on every page and sheet.
 PALETTE = np.array(
     [
         *([0, 0, 0], [135, 190, 235], [255, 205, 40], [205, 205, 245], [255, 255, 255], [125, 120, 165]),
@@ -38,7 +37,7 @@ PALETTE = np.array(
     dtype=np.uint8,
 )
 BATCH = 256
-SHEET = 48  # scenes on the contact sheet
+SHEET = 48  # scenes on the sheet
 
 
 def town(
@@ -62,16 +61,10 @@ def _batches(count: int, size: int, seed: int, start: int, batch: int) -> Iterat
         yield np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels
 
 
-def colourize(labels: np.ndarray) -> np.ndarray:
-    """Label maps (... x H x W, numbers into CONCEPTS) as colours by PALETTE: uint8 ... x H x W x 3."""
-    return PALETTE[labels]
-
-
 def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> None:
-    """Write the first `count` scenes of a town and their contact sheet (`path` with the ending .png).
+    """Write the first `count` scenes of a town, and a sheet of some (`path` with the ending .png).
 
-    Pictures are streamed to a temporary name that becomes `path` once it is whole; only the labels are held
-    in memory.
+    Pictures are streamed to a temporary file that becomes `path` once it is whole; only labels are held in memory.
     """
     path = Path(path)
     batches = town(count, size, seed)
@@ -85,7 +78,7 @@ def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> N
                 np.lib.format.write_array_header_1_0(member, header)
                 for images, some_labels in batches:
                     if bar.n == 0:
-                        sheet = contact_sheet(
+                        sheet = label_sheet(
                             images[:SHEET], some_labels[:SHEET], CONCEPTS, PALETTE, zoom=max(1, 128 // size)
                         )
                     member.write(images.tobytes())
@@ -106,7 +99,7 @@ def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> N
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.world.town") -> None:
-    """The command line; a bad argument ends it with one sentence."""
+    """The command; a bad argument ends it with one sentence."""
     parser = argparse.ArgumentParser(prog=prog, description="Write scenes of Toy Town.")
     parser.add_argument("--count", type=int, default=30_000, help="how many scenes (default 30000)")
     parser.add_argument("--size", type=int, default=64, help="side in pixels: 16, 32, 64, 128 or 256 (default 64)")

@@ -55,7 +55,7 @@ def read(tree: dict, reading: Reading) -> None:
 
 def _read_version_3(tree: dict, reading: Reading) -> None:
     shadow = "shadow_generator" in tree
-    averaged = shadow and reading.choices.weights == "ema"
+    averaged = shadow and not reading.wants_raw
     name, other = ("shadow_generator", "generator") if averaged else ("generator", "shadow_generator")
     reading.notes["weights"] = "ema" if averaged else "raw"
     if shadow:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from pgan_core.checkpoints.conversion import convert
-from pgan_core.checkpoints.file_options import add_file_options, open_files, said, source
+from pgan_core.checkpoints.loading import load_checkpoint
+from pgan_core.checkpoints.reader_options import add_reader_options, said
+from pgan_core.models import model_file
 from pgan_core.shell import check_file
 
 FILES = "a checkpoint or a model's name such as toytown128, or a generator's and a discriminator's files"
@@ -18,20 +21,19 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     info = subparsers.add_parser("info")
     info.add_argument("files", nargs="+", metavar="FILE", help=FILES)
     info.add_argument("--json", action="store_true", help="everything, as JSON")
-    info.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
+    add_reader_options(info)
     info.set_defaults(run=run_info)
     convert = subparsers.add_parser("convert")
     convert.add_argument("files", nargs="+", metavar="FILE", help=FILES)
     convert.add_argument("out", metavar="OUT.safetensors", help="the file to write")
+    add_reader_options(convert, without=["weights"])
     convert.set_defaults(run=run_convert)
-    for parser in (info, convert):
-        add_file_options(parser)
 
 
 def run_info(args: argparse.Namespace) -> int:
     """Prints what the file is. 1 if it cannot be opened."""
     try:
-        info = open_files(args, args.weights).info
+        info = load_checkpoint(source(args), **said(args)).info
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
@@ -49,6 +51,12 @@ def run_convert(args: argparse.Namespace) -> int:
         return 1
     print(f"{args.out}: {', '.join(written)}")
     return 0
+
+
+def source(args: argparse.Namespace) -> Path | list[Path]:
+    """The file that the arguments name, or a generator's and a discriminator's; models go by their names, too."""
+    files = [model_file(name) for name in args.files]
+    return files[0] if len(files) == 1 else files
 
 
 def summary(info: dict) -> str:

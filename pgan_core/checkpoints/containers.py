@@ -26,20 +26,20 @@ def read_bytes(source: Source) -> memoryview:
     """
     if isinstance(source, bytes | bytearray | memoryview):
         data = source
-    elif hasattr(source, "read"):
-        if source.seekable():
-            source.seek(0)
-        data = source.read(MAX_BYTES + 1)
-    else:
+    elif isinstance(source, str | os.PathLike):
         path = Path(source)
         if path.is_dir():
             raise CheckpointError(f"{path.name} is a directory; a checkpoint is one file.")
         try:
             if path.stat().st_size > MAX_BYTES:
-                raise CheckpointError(f"{path.name} has more than {MAX_BYTES >> 30} GiB, no published network has.")
+                raise CheckpointError(f"{path.name} is larger than {MAX_BYTES >> 30} GiB; no published network is.")
             data = path.read_bytes()
         except OSError as error:
             raise CheckpointError(f"{path.name} cannot be read: {error.strerror}.") from error
+    else:
+        if source.seekable():
+            source.seek(0)
+        data = source.read(MAX_BYTES + 1)
     if not isinstance(data, bytes | bytearray | memoryview):
         raise CheckpointError("The file was opened as text; a checkpoint is read as bytes.")
     if not 0 < len(data) <= MAX_BYTES:

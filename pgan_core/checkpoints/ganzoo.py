@@ -64,7 +64,7 @@ def _settings(config: object, reading: Reading) -> dict:
     if isinstance(config, StandIn):
         config = config.state
     if config is not None and not isinstance(config, dict):
-        raise reading.misfit("its config is no set of settings")
+        raise reading.misfit("its config is not a set of settings")
     config = config or {}
     for key in config:
         (reading.used if key in DEFAULTS else reading.unused)[f"config/{key}"] = None
@@ -74,7 +74,7 @@ def _settings(config: object, reading: Reading) -> dict:
     for key in ("leakyReluLeak", "alpha"):
         value = settings[key]
         if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise reading.misfit(f"its setting {key} is {brief(value)} and no number from 0 to 1")
+            raise reading.misfit(f"its setting {key} is {brief(value)}, not a number from 0 to 1")
     if isinstance(config.get("attribKeysOrder"), dict):
         reading.notes["attributes"] = config["attribKeysOrder"]
     return settings

@@ -42,8 +42,9 @@ def read(tree: dict, reading: Reading) -> None:
     """generator_smooth (generator for raw weights) and discriminator; fused or not is read off the generator."""
     networks = _networks(tree)
     if not FIRST.keys() & strip_module(tree).keys():
-        models = tree.get("models") if isinstance(tree.get("models"), dict) else {}
-        reading.leave(*(str(key) for key in [*tree, *models] if key not in ("models", "state_dict", *networks)))
+        models = tree.get("models")
+        names = [*tree, *models] if isinstance(models, dict) else list(tree)
+        reading.leave(*(str(key) for key in names if key not in ("models", "state_dict", *networks)))
     head = networks.get("discriminator")
     stored = reading.tensors(head, "discriminator/") if head else None
     fused = None

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import torch
 
 from pgan_core.checkpoints import (
     akanimax,
-    dissect,
+    gandissect,
     ganzoo,
     genforce,
     interfacegan,
     mmgen,
     nashory,
-    ours,
+    native,
     pengge,
     rosinality,
     tf_official,
@@ -26,17 +27,17 @@ from pgan_core.checkpoints import (
 )
 from pgan_core.checkpoints.containers import BROKEN, Source, read_bytes, read_tree
 from pgan_core.checkpoints.errors import CheckpointError
-from pgan_core.checkpoints.native import is_safetensors
-from pgan_core.checkpoints.reading import Choices, Reading
+from pgan_core.checkpoints.reader_options import Value, check_options
+from pgan_core.checkpoints.reading import Reading
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
 
 # Each family is a module with FORMAT, LAYOUT, SOURCE, matches(tree) and read(tree, reading). The first match reads.
 READERS: tuple[ModuleType, ...] = (
-    ours,
+    native,
     tf_official,
     theano,
-    dissect,
+    gandissect,
     akanimax,
     pengge,
     nashory,
@@ -65,50 +66,47 @@ def load_checkpoint(
     source: Source | Sequence[Source],
     device: str | torch.device = "cpu",
     weights: str = "ema",
-    *,
-    output: str | None = None,
-    score: str | None = None,
-    normalize_latents: bool | None = None,
-    fused: bool | None = None,
-    stddev_group: int | None = None,
-    alpha: float | None = None,
+    **said: Value | None,
 ) -> Checkpoint:
     """Open a checkpoint of any published layout, or a list of files that belong together (generator, discriminator).
 
-    source: a path, bytes, or a binary file object. weights: "ema" for averaged weights where the file has them, "raw"
-    for the others. The keywords say what a file leaves open (see `Choices`); what they leave open in turn takes the
-    published default and is listed in `info["assumed"]`. Nothing in the file is executed or imported.
+    source: a path, bytes, or a binary file object.  weights: "ema" for averaged weights where the file has them, "raw"
+    for the others.  said: what the file leaves open, by the names of `READER_OPTIONS` (output="tanh", alpha=0.35).
+    What is left open even so takes the published default, and `info["assumed"]` lists it. Nothing in the file is
+    executed or imported.
 
-    Raises CheckpointError, one sentence, for anything that is not a whole and known checkpoint.
+    Raises CheckpointError, one sentence, for anything that is not a whole and known checkpoint, and ValueError for an
+    option that does not exist in this form.
     """
-    choices = Choices(weights, output, score, normalize_latents, fused, stddev_group, alpha)
+    options = check_options({"weights": weights, **said})
     if isinstance(source, list | tuple):
-        parts = [_load(part, choices) for part in source]
-        checkpoint = _join(parts)
+        checkpoint = _join([_load(part, options) for part in source])
     else:
-        checkpoint = _load(source, choices)
-    _note_without_effect(checkpoint.info, choices)
+        checkpoint = _load(cast(Source, source), options)
+    _note_without_effect(checkpoint.info, options)
     for network in (checkpoint.generator, checkpoint.discriminator):
         if network is not None:
             network.to(device)
     return checkpoint
 
 
-def _note_without_effect(info: dict, choices: Choices) -> None:
+def _note_without_effect(info: dict, options: Mapping[str, Value]) -> None:
     """Say in `assumed` where the file could not follow what the caller said."""
-    for name, said in asdict(choices).items():
-        if name != "weights" and said is not None and name not in info["assumed"]:
-            info["assumed"][name] = f"{name} = {said} has no effect: there is nothing of the kind in this file"
-    if info["weights"] in ("ema", "raw") and info["weights"] != choices.weights:
+    for name, value in options.items():
+        if name != "weights" and name not in info["assumed"]:
+            info["assumed"][name] = f"{name} = {value} has no effect: nothing in this file depends on it"
+    if info["weights"] in ("ema", "raw") and info["weights"] != options["weights"]:
         kinds = {"ema": "averaged", "raw": "raw"}
         info["assumed"]["weights"] = f"weights: the file holds only {kinds[info['weights']]} ones"
 
 
-def _load(source: Source, choices: Choices) -> Checkpoint:
+def _load(source: Source, options: Mapping[str, Value]) -> Checkpoint:
     data = read_bytes(source)
-    container, tree = ("a safetensors file", ours.open_ours(data)) if is_safetensors(data) else read_tree(data)
+    container, tree = (
+        ("a safetensors file", native.open_native(data)) if native.is_safetensors(data) else read_tree(data)
+    )
     reader = _recognise(container, tree)
-    reading = Reading(reader.LAYOUT, choices, len(data))
+    reading = Reading(reader.LAYOUT, options, len(data))
     try:
         reader.read(tree, reading)
     except CheckpointError:
@@ -152,9 +150,10 @@ def describe(reader: ModuleType, reading: Reading) -> dict:
     image_channels; weights ("ema", "raw"); parameters; used, unused (keys of the file); assumed (name: sentence);
     generator, discriminator (their configurations).
     """
-    network = reading.generator or reading.discriminator
+    pair = {"generator": reading.generator, "discriminator": reading.discriminator}
+    nets = {key: net for key, net in pair.items() if net is not None}
+    network = next(iter(nets.values()))
     config = network.config
-    nets = {"generator": reading.generator, "discriminator": reading.discriminator}
     return {
         "format": reader.FORMAT,
         "layout": reading.layout,
@@ -168,12 +167,12 @@ def describe(reader: ModuleType, reading: Reading) -> dict:
         "latent_dim": reading.generator.config.latent_dim if reading.generator else None,
         "label_dim": reading.generator.config.label_dim if reading.generator else None,
         "weights": reading.notes.pop("weights", None),
-        "parameters": {key: sum(p.numel() for p in net.parameters()) for key, net in nets.items() if net},
+        "parameters": {key: sum(p.numel() for p in net.parameters()) for key, net in nets.items()},
         "used": list(reading.used),
         "unused": list(reading.unused),
         "assumed": dict(reading.assumed),
         **reading.notes,
-        **{key: asdict(net.config) for key, net in nets.items() if net},
+        **{key: asdict(net.config) for key, net in nets.items()},
     }
 
 

@@ -8,6 +8,7 @@ one that nothing uses) and always downscales fused. The stored weight is that of
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from pgan_core.checkpoints.reading import (
     Reading,
@@ -99,7 +100,7 @@ def _labels(head: Tensors | None, reading: Reading) -> int:
     return labels
 
 
-def _moment(buffers: Tensors | None, resolution: int, reading: Reading) -> dict[str, object]:
+def _moment(buffers: Tensors | None, resolution: int, reading: Reading) -> dict[str, Any]:
     """The size and the weight of its newest picture at which the training stood."""
     if buffers is None or "_curr_scale_int" not in buffers:
         return {"stored_alpha": float(reading.choose("alpha", 1.0, "the file does not say where training stood"))}

@@ -13,6 +13,7 @@ import struct
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pgan_core.checkpoints.errors import CheckpointError, brief
 
@@ -24,6 +25,7 @@ MAX_ARGUMENTS = 16
 SHORT_STRING = 4096  # Python 2 strings up to this length are text; longer ones are array data and stay raw
 
 MARK = object()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class PickleMachine:
         self.position = end
         return chunk
 
-    def number(self, layout: str) -> int | float:
+    def number(self, layout: str) -> Any:  # an int or a float, as the layout says
         return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
 
     def line(self, longest: int = 1024) -> bytes:
@@ -143,10 +145,10 @@ class PickleMachine:
             raise CheckpointError("the pickle's stack is out of step")
         return value
 
-    def top(self, kind: type | tuple[type, ...]) -> object:
-        if not isinstance(self.stack[-1], kind):
-            raise CheckpointError("the pickle fills a value that is no container")
-        return self.stack[-1]
+    def top(self, kind: type[T]) -> T:
+        if not isinstance(value := self.stack[-1], kind):
+            raise CheckpointError("the pickle fills a value that is not a container")
+        return value
 
     def pop_to_mark(self) -> list:
         for index in range(len(self.stack) - 1, -1, -1):

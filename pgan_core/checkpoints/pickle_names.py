@@ -223,7 +223,7 @@ def _instance(arguments: tuple) -> object:
 def _rebuild_tensor(arguments: tuple) -> StoredTensor:
     storage, offset, shape, strides = _arguments(arguments, 4)[:4]
     if not isinstance(storage, Storage) or not isinstance(offset, int):
-        raise CheckpointError("a tensor is made from something that is no storage")
+        raise CheckpointError("a tensor is made from something that is not a storage")
     return StoredTensor(storage, offset, whole_numbers(shape), whole_numbers(strides))
 
 

@@ -18,50 +18,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 
 from pgan_core.checkpoints.errors import CheckpointError, brief
+from pgan_core.checkpoints.reader_options import Value
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.layers import LayerWeights, StddevConfig
 
 MAX_RESOLUTION = 4096
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the caller says about things that a file may leave open; None leaves them to the file or its default.
-
-    weights: "ema" (averaged) or "raw".  output: "linear", "tanh" or "clamp".  score: "linear" or "sigmoid".
-    stddev_group: samples a group, 0 for the whole minibatch.  alpha: weight of the newer resolution, 0 to 1.
-    """
-
-    weights: str = "ema"
-    output: str | None = None
-    score: str | None = None
-    normalize_latents: bool | None = None
-    fused: bool | None = None
-    stddev_group: int | None = None
-    alpha: float | None = None
-
-    def __post_init__(self):
-        allowed = {
-            "weights": ("ema", "raw"),
-            "output": (None, "linear", "tanh", "clamp"),
-            "score": (None, "linear", "sigmoid"),
-            "normalize_latents": (None, True, False),
-            "fused": (None, True, False),
-        }
-        for name, values in allowed.items():
-            if getattr(self, name) not in values:
-                raise ValueError(f"{name} is one of {', '.join(map(str, values))}, not {getattr(self, name)!r}")
-        if self.alpha is not None and not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha is the weight of the newer resolution, 0 to 1, not {self.alpha}")
-        if self.stddev_group is not None and self.stddev_group < 0:
-            raise ValueError("stddev_group is a number of samples, or 0 for the whole minibatch")
+T = TypeVar("T")
+N = TypeVar("N", bound=Generator | Discriminator)
 
 
 class Tensors:
@@ -83,9 +54,9 @@ class Tensors:
         """The array at `key`, of `shape` (None: any length), all its numbers finite. Counts it as used."""
         array = self.arrays.get(key)
         if not isinstance(array, np.ndarray):
-            raise self.reading.misfit(f"`{self.prefix}{key}` is {'missing' if array is None else 'no array'}")
+            raise self.reading.misfit(f"`{self.prefix}{key}` is {'missing' if array is None else 'not an array'}")
         if array.dtype.kind != "f":
-            raise self.reading.misfit(f"`{self.prefix}{key}` holds {array.dtype} and no weights")
+            raise self.reading.misfit(f"`{self.prefix}{key}` holds {array.dtype}, not weights")
         if len(shape) != array.ndim or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
             expected = " x ".join("any" if n is None else str(n) for n in shape) or "a single number"
             raise self.reading.misfit(f"`{self.prefix}{key}` has the shape {array.shape}, {expected} was expected")
@@ -102,7 +73,7 @@ class Tensors:
         """A single finite number, whatever it is stored as. Counts it as used."""
         array = np.asarray(self.arrays.get(key))
         if array.size != 1 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-            raise self.reading.misfit(f"`{self.prefix}{key}` is no finite number")
+            raise self.reading.misfit(f"`{self.prefix}{key}` is not a finite number")
         self.count(key)
         return float(array.reshape(()))
 
@@ -116,9 +87,9 @@ class Tensors:
 class Reading:
     """One file being read: what it was taken for, what was used of it, what had to be assumed, and the networks."""
 
-    def __init__(self, layout: str, choices: Choices, file_bytes: int):
+    def __init__(self, layout: str, options: Mapping[str, Value], file_bytes: int):
         self.layout = layout
-        self.choices = choices
+        self.options = options
         self.used: dict[str, None] = {}
         self.unused: dict[str, None] = {}
         self.assumed: dict[str, str] = {}
@@ -126,6 +97,11 @@ class Reading:
         self.generator: Generator | None = None
         self.discriminator: Discriminator | None = None
         self.budget = 2 * file_bytes + 2**20  # float16 doubles; nothing else can be more than the file holds
+
+    @property
+    def wants_raw(self) -> bool:
+        """Whether the caller asked for the weights that the optimizer moved, not for their average."""
+        return self.options.get("weights") == "raw"
 
     def misfit(self, what: str) -> CheckpointError:
         """The error for a file of this layout, to be raised: `raise reading.misfit("`lod` is missing")`."""
@@ -150,7 +126,7 @@ class Reading:
         there = [key for key in (averaged, raw) if networks.get(key)]
         if not there:
             return None
-        chosen = there[-1] if self.choices.weights == "raw" else there[0]
+        chosen = there[-1] if self.wants_raw else there[0]
         self.notes["weights"] = "ema" if chosen == averaged else "raw"
         for key in there:
             if key != chosen:
@@ -162,18 +138,18 @@ class Reading:
         if self.budget < 0:
             raise self.misfit("its tensors overlap: together they are far larger than the file")
 
-    def choose(self, name: str, default: object, why: str) -> object:
+    def choose(self, name: str, default: T, why: str) -> T:
         """What the caller says about `name`; else the published default, noted as assumed with the reason."""
-        said = getattr(self.choices, name)
+        said = self.options.get(name)
         if said is None:
             self.assumed[name] = f"{name} = {default}: {why}"
             return default
         self.assumed[name] = f"{name} = {said}: as you said; {why}"
-        return said
+        return cast(T, said)  # READER_OPTIONS knows its kind
 
-    def override(self, name: str, stored: object) -> object:
+    def override(self, name: str, stored: T) -> T:
         """What the caller says about `name`; else what the file says."""
-        said = getattr(self.choices, name)
+        said = self.options.get(name)
         return stored if said is None else self.choose(name, stored, f"the file says {stored}")
 
 
@@ -198,9 +174,9 @@ def tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
 
 
-def layer(weight: np.ndarray, bias: np.ndarray | None, c: float, bias_c: float = 1.0) -> LayerWeights:
+def layer(weight: np.ndarray, bias: np.ndarray, c: float, bias_c: float = 1.0) -> LayerWeights:
     """A layer of a canonical weight (out x in [x k x k]) and its constant c."""
-    return LayerWeights(tensor(weight), None if bias is None else tensor(bias), float(c), float(bias_c))
+    return LayerWeights(tensor(weight), tensor(bias), float(c), float(bias_c))
 
 
 def he(weight: np.ndarray, gain: float = math.sqrt(2)) -> float:
@@ -228,7 +204,7 @@ def conv_from_fused(weight: np.ndarray) -> np.ndarray:
     return weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
 
 
-def moment_of_lod(reading: Reading, resolution: int, lod: float) -> dict[str, object]:
+def moment_of_lod(reading: Reading, resolution: int, lod: float) -> dict[str, Any]:
     """The official level of detail as our stored moment: r = R / 2^floor(lod), alpha = 1 - fraction(lod)."""
     levels = int(math.log2(resolution)) - 2
     lod = min(max(lod, 0.0), float(levels))
@@ -245,7 +221,7 @@ def whole(value: object, default: int, reading: Reading, name: str) -> int:
     if isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "iu":
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**20:
-        raise reading.misfit(f"its setting {name} is {brief(value)} and no small whole number")
+        raise reading.misfit(f"its setting {name} is {brief(value)}, not a small whole number")
     return value
 
 
@@ -354,14 +330,14 @@ def _needed(reading: Reading, weights: Mapping[str, LayerWeights], name: str) ->
     return weights[name]
 
 
-def ready(network: Generator | Discriminator, reading: Reading) -> Generator | Discriminator:
+def ready(network: N, reading: Reading) -> N:
     """The network for use, once its biases and the moment that the file stores are known to fit it."""
     for spec in network.specs:
         bias = network.layers[spec.name].bias
         allowed = [(spec.weight_shape[0],)]
         if isinstance(network, Generator) and spec.kind == "dense":
             allowed = [(spec.out_features,), (spec.out_features, 4, 4), *allowed]
-        if bias is not None and tuple(bias.shape) not in allowed:
+        if tuple(bias.shape) not in allowed:
             raise reading.misfit(f"{spec.name} has a bias of shape {tuple(bias.shape)}, {allowed[0]} was expected")
     network.moment()  # raises ValueError for a fade without a picture layer to fade from
     return network.eval().requires_grad_(False)

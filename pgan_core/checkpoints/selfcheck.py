@@ -18,6 +18,8 @@ from torch import Tensor
 
 from pgan_core.checkpoints.errors import CheckpointError
 from pgan_core.checkpoints.loading import Checkpoint
+from pgan_core.discriminator import Discriminator
+from pgan_core.generator import Generator
 
 MAX_EXPECTED_BYTES = 256 * 2**20
 TOLERANCE = 3e-5  # of the largest expected value, at least of 1
@@ -117,25 +119,28 @@ def agreement(checkpoint: Checkpoint, expected: dict[str, np.ndarray]) -> list[A
     found = []
     try:
         if checkpoint.generator is not None and "z" in expected:
-            found += [_pictures(checkpoint, expected, name) for name in _names(checkpoint.info["weights"], expected)]
+            names = _names(checkpoint.info["weights"], expected)
+            found += [_pictures(checkpoint.generator, expected, name) for name in names]
         if checkpoint.discriminator is not None and checkpoint.discriminator.embedding is None:
             for name, images in SCORES.items():
                 if images in expected:
                     kinds = [kind for kind in (name, f"nominal_scale_{name}") if kind in expected]
-                    found += [_scores(checkpoint, expected[images], expected[kind], kind) for kind in kinds]
+                    judge = checkpoint.discriminator
+                    found += [_scores(judge, expected[images], expected[kind], kind) for kind in kinds]
     except (ValueError, RuntimeError) as error:
-        raise CheckpointError(f"expected.npz is that of another network: {error}"[:300]) from error
+        raise CheckpointError(f"expected.npz belongs to another network: {error}"[:300]) from error
     return found
 
 
 def _names(weights: str | None, expected: dict[str, np.ndarray]) -> list[str]:
     """The expected pictures that belong to these weights; to either kind where the file does not say which it holds."""
     raw, averaged = ([name for name in names if name in expected] for names in (RAW_PICTURES, PICTURES))
-    return {"raw": raw or averaged, "ema": averaged}.get(weights, averaged + raw)
+    if weights == "raw":
+        return raw or averaged
+    return averaged if weights == "ema" else averaged + raw
 
 
-def _pictures(checkpoint: Checkpoint, expected: dict[str, np.ndarray], name: str) -> Agreement:
-    generator = checkpoint.generator
+def _pictures(generator: Generator, expected: dict[str, np.ndarray], name: str) -> Agreement:
     z = torch.from_numpy(expected["z"]).to(generator.device)
     labels = torch.from_numpy(expected["labels"]).to(generator.device) if "labels" in expected else None
     labels = labels if generator.config.label_dim and z.shape[1] == generator.config.latent_dim else None
@@ -147,8 +152,7 @@ def _pictures(checkpoint: Checkpoint, expected: dict[str, np.ndarray], name: str
     return _closest(name, ways, wanted)
 
 
-def _scores(checkpoint: Checkpoint, images: np.ndarray, scores: np.ndarray, name: str) -> Agreement:
-    judge = checkpoint.discriminator
+def _scores(judge: Discriminator, images: np.ndarray, scores: np.ndarray, name: str) -> Agreement:
     pictures = torch.from_numpy(images).to(judge.device)
     ways = [judge(pictures), judge(pictures, resolution=judge.resolution, alpha=1.0)]
     wanted = torch.from_numpy(scores).reshape(len(scores), -1)

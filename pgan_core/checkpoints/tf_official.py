@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class _Network:
         return "4x4/Dense/weight" in self.variables
 
 
-def read(tree: object, reading: Reading) -> None:
+def read(tree: Any, reading: Reading) -> None:
     """The moving average Gs (or G, for raw weights) and D. A pickle may hold one network instead of the three."""
     networks = [_network(part, reading) for part in (tree if isinstance(tree, tuple | list) else [tree])]
     generators = [n for n in networks if n.is_generator]
@@ -61,7 +62,7 @@ def read(tree: object, reading: Reading) -> None:
     if len(generators) > 2 or len(discriminators) > 1:
         raise reading.misfit(f"it holds {len(networks)} networks, (G, D, Gs) or one of them was expected")
     if generators:
-        chosen = generators[0] if reading.choices.weights == "raw" else generators[-1]
+        chosen = generators[0] if reading.wants_raw else generators[-1]
         averaged = chosen is generators[-1] and (len(generators) == 2 or chosen.name.startswith("Gs"))
         reading.notes["weights"] = "ema" if averaged else "raw"
         for network in generators:

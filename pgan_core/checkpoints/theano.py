@@ -6,6 +6,8 @@ rms of the initial draw, stored, and so not exactly He's constant) and b. Lasagn
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pgan_core.checkpoints.errors import brief
@@ -44,7 +46,7 @@ def matches(tree: object) -> bool:
     return bool(networks) and all(isinstance(n, StandIn) and n.path == "network.Network" for n in networks)
 
 
-def read(tree: object, reading: Reading) -> None:
+def read(tree: Any, reading: Reading) -> None:
     """The moving average Gs (or G, for raw weights) and D."""
     networks = [_state(part, reading) for part in (tree if isinstance(tree, tuple | list) else [tree])]
     generators = [n for n in networks if n["func"].startswith("G")]
@@ -52,7 +54,7 @@ def read(tree: object, reading: Reading) -> None:
     if len(generators) > 2 or len(discriminators) > 1 or len(generators) + len(discriminators) < len(networks):
         raise reading.misfit(f"it holds {len(networks)} networks, (G, D, Gs) or one of them was expected")
     if generators:
-        chosen = generators[0] if reading.choices.weights == "raw" else generators[-1]
+        chosen = generators[0] if reading.wants_raw else generators[-1]
         averaged = chosen is generators[-1] and len(generators) == 2
         reading.notes["weights"] = "ema" if averaged else "raw"
         if len(generators) == 2:
@@ -72,7 +74,7 @@ def _state(part: StandIn, reading: Reading) -> dict:
         raise reading.misfit("a network's state has no build_func_spec, param_values and toplevel_params")
     for name, allowed in REQUIRED.items():
         if spec.get(name) not in allowed:
-            raise reading.misfit(f"its setting {name} is {brief(spec.get(name))}, which is another network")
+            raise reading.misfit(f"its setting {name} is {brief(spec.get(name))}, which makes another network")
     return {"func": str(spec.get("func")), "spec": spec, "values": values, "lod": top.get("cur_lod", 0.0)}
 
 

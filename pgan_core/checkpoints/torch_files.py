@@ -34,7 +34,7 @@ def read_legacy(data: memoryview) -> object:
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise CheckpointError("it was written on a big-endian machine")
     if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
-        raise CheckpointError("its list of storages is none")
+        raise CheckpointError("its list of storages is not a list")
     if sorted(map(str, keys)) != sorted(storages):
         raise CheckpointError("its list of storages is not that of its tensors")
     for key in keys:
@@ -70,7 +70,7 @@ def _persistent(storages: dict[str, Storage]) -> Callable[[object], object]:
                 if length < 0 or (storage.element, storage.length) != (ELEMENTS[STORAGES[path]], length):
                     raise CheckpointError(f"the torch file describes the storage {key} in two ways")
                 return storage
-        raise CheckpointError("the torch file refers to something that is no storage")
+        raise CheckpointError("the torch file refers to something that is not a storage")
 
     return resolve
 

@@ -2,8 +2,8 @@
 
 Two measures, each a root mean square difference in levels of 0..255:
 
-- "pixels": of the pictures as they are. It finds a copy and a blurred copy, but takes one that has moved by two
-  pixels for a stranger: wherever a sharp edge has moved, all of its contrast counts.
+- "pixels": of the pictures as they are. It finds a copy and a blurred copy, but a copy that moved by two pixels
+  counts as far: wherever a sharp edge has moved, all of its contrast counts.
 - "layout": of the pictures smoothed and reduced to 16 x 16 without their mean colour. It is less bound to alignment
   and blind to brightness: the same houses and trees at about the same places are near.
 
@@ -12,17 +12,25 @@ The training loop shows every scene mirrored as well, so a scene counts by the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pgan_core.metrics.inputs import check_picture_set, picture_batch
+from pgan_core.metrics.picture_sets import check_picture_set, picture_batch
+from pgan_core.picture_data import PictureSource
+from pgan_core.progress import Progress
 
 LAYOUT_SIZE = 16  # pixels
+UNFINISHED = "unfinished.npz"  # in the folder that the finished search is written to
 _PAIRS = 256  # differences that are held at one time
 
 
@@ -130,6 +138,54 @@ class NearestSearch:
         values = self._even.shape[1] + self._odd.shape[1]
         distances = (self._squares / values).sqrt()
         return Neighbours(self._indices.numpy(), self._mirrored.numpy(), distances.numpy())
+
+
+def search(
+    queries: np.ndarray,
+    training: PictureSource,
+    kept: Path,
+    *,
+    name: str,
+    k: int = 3,
+    mirror: bool = True,
+    progress: Progress | None = None,
+) -> dict[str, Neighbours]:
+    """Measure -> the k nearest of each query (uint8 Q x 3 x R x R), the training set being read and described once.
+
+    `kept` is a file that holds what was found so far, written after each part of the set, and which a search for the
+    same queries in the set of the same `name` and length goes on from; whoever has stored the result deletes it.
+    """
+    searches = {measure: NearestSearch(queries, measure, k=k, mirror=mirror) for measure in MEASURES}
+    asked = json.dumps([hashlib.sha256(queries.tobytes()).hexdigest(), name, len(training), k, mirror])
+    start = _restore(list(searches.values()), kept, asked)
+    for batch in training.batches(progress=progress, start=start):
+        for one in searches.values():
+            one.update(batch)
+        _keep(list(searches.values()), kept, asked)
+    return {measure: one.result() for measure, one in searches.items()}
+
+
+def _keep(searches: Sequence[NearestSearch], kept: Path, asked: str) -> None:
+    found = {f"{i}/{name}": array for i, one in enumerate(searches) for name, array in one.state().items()}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_name(f"{kept.name}.partial")
+    with partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, asked=np.array(asked), **found)
+    os.replace(partial, kept)
+
+
+def _restore(searches: Sequence[NearestSearch], kept: Path, asked: str) -> int:
+    """The place in the training set at which to go on: 0 where nothing of this search was kept."""
+    try:
+        with np.load(kept, allow_pickle=False) as file:
+            if str(file["asked"]) != asked:
+                return 0
+            states = [{name: file[f"{i}/{name}"] for name in one.state()} for i, one in enumerate(searches)]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return 0
+    for one, state in zip(searches, states, strict=True):
+        one.restore(state)
+    return searches[0].seen
 
 
 def _halves(maps: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pgan_core.metrics.cli import progress_bar
-from pgan_core.metrics.nearest import Neighbours, moved
+from pgan_core.metrics.evaluate import progress_bar
+from pgan_core.metrics.nearest import UNFINISHED, Neighbours, moved, search
 from pgan_core.metrics.nearest_files import beside, sentence, write
-from pgan_core.metrics.nearest_resume import UNFINISHED, search
-from pgan_core.metrics.picture_stream import PictureSource, PictureStream, some
-from pgan_core.metrics.sources import generated_pictures
-from pgan_core.shell import check_folder, model_file
+from pgan_core.metrics.picture_sets import generated_pictures, some_pictures
+from pgan_core.models import model_file
+from pgan_core.picture_data import PictureSource, StoredPictures
+from pgan_core.shell import check_folder
 
 GENERATED, HELD_OUT, COPIES = "generated", "held out", "copies moved by a pixel"
 _COPIES = 4  # one moved copy for every so many generated pictures
@@ -22,7 +22,7 @@ _COPIES = 4  # one moved copy for every so many generated pictures
 
 def add_arguments(
     subparsers: argparse._SubParsersAction,
-    open_training: Callable[[str, int], PictureSource] = PictureStream,
+    open_training: Callable[[str, int], PictureSource] = StoredPictures,
     real: str = "the training set: an .npz with `images`, or a folder of pictures",
 ) -> None:
     """Adds `nearest` to the commands of `python -m pgan_core`, or to others that know more training sets.
@@ -98,7 +98,7 @@ def find_nearest(
     seed: int = 0,
     mirror: bool = True,
     device: str = "cpu",
-    open_training: Callable[[str, int], PictureSource] = PictureStream,
+    open_training: Callable[[str, int], PictureSource] = StoredPictures,
 ) -> tuple[dict, np.ndarray]:
     """What `nearest_files.write` stores: plain values, and count rows of pictures (see `_rows`).
 
@@ -117,8 +117,8 @@ def find_nearest(
     with progress_bar("generating") as progress:
         sets = {GENERATED: generated_pictures(generator.prepared(), max(count, control), seed=seed, progress=progress)}
     if held_out:
-        sets[HELD_OUT] = some(PictureStream(held_out, generator.resolution), control, seed)
-    sets[COPIES] = moved(some(training, control // _COPIES, seed))
+        sets[HELD_OUT] = some_pictures(StoredPictures(held_out, generator.resolution), control, seed)
+    sets[COPIES] = moved(some_pictures(training, control // _COPIES, seed))
     with progress_bar("searching") as progress:
         every = search(
             np.concatenate(list(sets.values())),

@@ -6,7 +6,7 @@ Between random pairs of one set a high value means that the pictures resemble ea
 import torch
 import torch.nn.functional as F
 
-from pgan_core.metrics.inputs import check_picture_set, picture_batch
+from pgan_core.metrics.picture_sets import check_picture_set, picture_batch
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW, _SIGMA = 11, 1.5

@@ -1,25 +1,40 @@
-"""Measures of a checkpoint kept beside it as NAME.quality.json: made by `evaluate --beside`, shown by the app."""
+"""Metrics of a checkpoint kept beside it as NAME.quality.json: written by `evaluate --beside`, shown by the app."""
 
+from __future__ import annotations
+
+import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
+
+from pgan_core.metrics.registry import Measured, from_json
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every metric of so many pictures a set."""
+
+    count: int
+    measured: dict[str, Measured]
+    is_current: bool = True  # False: the checkpoint's file has changed since
 
 
 def beside(checkpoint: Path) -> Path:
-    """Where the measures of a checkpoint are kept."""
+    """Where the metrics of a checkpoint are kept."""
     return checkpoint.with_suffix(".quality.json")
 
 
-def read_stored(checkpoint: Path) -> dict | None:
-    """The measures beside a checkpoint as `evaluate` made them, levels as numbers again; None where there are none.
+def sha256_of(checkpoint: Path) -> str:
+    """SHA-256 of the file."""
+    with checkpoint.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
-    A file that does not hold them counts as none.
-    """
+
+def read_stored(checkpoint: Path) -> Evaluation | None:
+    """The metrics beside a checkpoint; None where there are none. A file that does not hold them counts as none."""
     try:
         found = json.loads(beside(checkpoint).read_text())
-        for key in ("swd_x1e3", "swd_x1e3_floor"):
-            levels = {name: float(value) for name, value in found[key].items()}
-            found[key] = {name if name == "average" else int(name): value for name, value in levels.items()}
-        complete = "average" in found["swd_x1e3"] and set(found["swd_x1e3"]) == set(found["swd_x1e3_floor"])
-        return found if complete and {"generated", "real"} <= set(found["ms_ssim"]) and found["count"] else None
+        measured, count, known = from_json(found), int(found["count"]), found.get("sha256")
+        return Evaluation(count, measured, known in (None, sha256_of(checkpoint))) if measured and count else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -20,8 +20,8 @@ from threading import Event
 import torch
 from torch import Tensor
 
-from pgan_core.checkpoints.native import write_atomically
 from pgan_core.discriminator import Discriminator
+from pgan_core.files import write_atomically
 from pgan_core.generator import Generator
 from pgan_core.growth import Moment, Schedule
 

@@ -12,10 +12,8 @@ import torch
 
 from pgan_core.checkpoints import load_checkpoint
 from pgan_core.checkpoints.native import read_config
-from pgan_core.discriminator import Discriminator, DiscriminatorConfig
-from pgan_core.discriminator import layer_specs as discriminator_specs
-from pgan_core.generator import Generator, GeneratorConfig
-from pgan_core.generator import layer_specs as generator_specs
+from pgan_core.discriminator import Discriminator, DiscriminatorConfig, discriminator_layers
+from pgan_core.generator import Generator, GeneratorConfig, generator_layers
 from pgan_core.layers import LayerWeights
 from pgan_core.network import initial_weights
 
@@ -98,7 +96,8 @@ def open_start(
     known = average or raw
     if known is None:
         raise TrainingError(f"{files[0]} holds no generator to go on from.")
-    if known.config.label_dim or (discriminator and (discriminator.config.outputs > 1 or discriminator.embedding)):
+    judge = discriminator.config if discriminator else DiscriminatorConfig()
+    if known.config.label_dim or judge.outputs > 1 or judge.projection:
         raise TrainingError(f"{files[0]} is conditional on labels, and training here is without.")
     had, alpha = known.moment()
     target = max(grow_to or had, had)
@@ -135,22 +134,22 @@ def _widths(network: Generator | Discriminator, resolution: int, asked: Sequence
 
 def resized(network: N, resolution: int, widths: Sequence[int], seed: int = 0, alpha: float = 1.0) -> N:
     """A network of another size that shares the weights of the layers it keeps; added layers are fresh."""
-    config, below = network.config, network.config.rgb_resolutions
-    if below is not None:
-        added = (r for r in (4 * 2**i for i in range(len(widths))) if r > network.resolution)
-        below = tuple(sorted({r for r in below if r <= resolution} | set(added)))
+    pictures_at = network.config.rgb_resolutions
+    if pictures_at is not None:
+        added = {4 * 2**i for i in range(len(widths)) if 4 * 2**i > network.resolution}
+        pictures_at = tuple(sorted({r for r in pictures_at if r <= resolution} | added))
     config = replace(
-        config,
+        network.config,
         resolution=resolution,
         channels=tuple(widths),
-        rgb_resolutions=below,
+        rgb_resolutions=pictures_at,
         stored_resolution=None,
         stored_alpha=alpha,
     )
-    specs = generator_specs(config) if isinstance(network, Generator) else discriminator_specs(config)
-    kept = {spec.name: network.layers[spec.name].stored() for spec in specs if spec.name in network.layers}
-    missing = [spec for spec in specs if spec.name not in kept]
-    return type(network)(config, {**kept, **initial_weights(missing, seed)})
+    layers = generator_layers(config) if isinstance(config, GeneratorConfig) else discriminator_layers(config)
+    kept = {spec.name: network.layers[spec.name].stored() for spec in layers if spec.name in network.layers}
+    fresh_ones = initial_weights([spec for spec in layers if spec.name not in kept], seed)
+    return type(network)(config, {**kept, **fresh_ones})
 
 
 def grown_to(network: N, resolution: int, alpha: float) -> N:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pgan_core.checkpoints.native import write_atomically
 from pgan_core.costs import cumulative_cost, image_cost
 from pgan_core.discriminator import Discriminator
+from pgan_core.files import write_atomically
 from pgan_core.generator import Generator
 from pgan_core.growth import Moment, Schedule
 from pgan_core.pictures import contact_sheet, encode, enlarge, to_uint8

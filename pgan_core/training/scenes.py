@@ -22,6 +22,7 @@ from torch.nn.functional import avg_pool2d
 from .data import DataError, RealImages
 from .streams import Draws
 
+SMALLEST = 16  # pixels that a scene is drawn at; smaller ones are averages of these
 CHUNK = 64  # scenes that a process draws at a time
 FIRST_SCENES = 1024  # before the first step, where scenes are shown more than once
 BUILT_IN = {"town": "dissection.world.scenes:scene"}  # by name, so that nothing here depends on it
@@ -75,11 +76,11 @@ class FreshScenes(RealImages):
         self, source: Source, resolution: int, *, mirror: bool = True, device: torch.device | str = "cpu", seen: int = 0
     ):
         """seen: images that the run has seen already; the ring is filled again as it was then."""
-        self.source, self.resolution = source, resolution
+        self.source, self.resolution = source, max(resolution, SMALLEST)
         self.mirror, self.device = mirror, torch.device(device)
         self._levels = {
             2**k: torch.zeros(source.keep, 3, 2**k, 2**k, dtype=torch.uint8, device=self.device)
-            for k in range(2, resolution.bit_length())
+            for k in range(2, self.resolution.bit_length())
         }
         self.filled = torch.zeros((), device=self.device)
         self.next = torch.zeros((), dtype=torch.int64, device=self.device)  # the place of the step's first scene

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 from pgan_core.discriminator import DiscriminatorConfig
 from pgan_core.generator import GeneratorConfig
@@ -137,23 +138,26 @@ class Settings:
 
     @classmethod
     def from_dict(cls, plain: Mapping) -> Settings:
-        values = {field.name: plain[field.name] for field in fields(cls) if field.name in plain}
+        values: dict[str, Any] = {f.name: _tupled(plain[f.name]) for f in fields(cls) if f.name in plain}
         values["schedule"] = Schedule(tuple(Stage(**stage) for stage in plain["schedule"]))
-        return cls(**{name: _tupled(value) for name, value in values.items()})
+        return cls(**values)
 
 
-def _listed(value):
+def _listed(value: Any) -> Any:
     return [_listed(part) for part in value] if isinstance(value, tuple) else value
 
 
-def _tupled(value):
+def _tupled(value: Any) -> Any:
     return tuple(_tupled(part) for part in value) if isinstance(value, list) else value
 
 
 def course_at(course: Course, resolution: int, default: tuple[float, float]) -> tuple[float, float]:
     """The two values at a resolution: those of the largest one named that is not above it."""
     begun = [values for values in course if values[0] <= resolution]
-    return max(begun)[1:] if begun else default
+    if not begun:
+        return default
+    _, first, last = max(begun)
+    return first, last
 
 
 def check_minibatches(schedule: Schedule, processes: int = 1) -> None:

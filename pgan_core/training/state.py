@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from pgan_core.checkpoints.native import save_checkpoint, write_atomically
+from pgan_core.checkpoints.native import save_checkpoint
+from pgan_core.files import write_atomically
 from pgan_core.growth import Moment
 
 from .networks import Networks, grown_to

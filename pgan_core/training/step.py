@@ -115,9 +115,10 @@ def training_step(
     real_scores, fake_scores = judge_both(where.judge, reals, shown, None if apart else networks.discriminator)
     discriminator_loss = losses(real_scores, fake_scores)[0].mean()
     total, penalty = discriminator_loss, None
-    if kind.penalty == "between":
+    if batch.mixing is not None:
         between = gradient_penalty(where.judge, reals, fakes, batch.mixing, weight=settings.gradient_weight)
-        total, penalty = discriminator_loss + between.mean(), between.mean()
+        penalty = between.mean()
+        total = discriminator_loss + penalty
     elif regularize:
         of_both = kind.penalty == "reals and fakes"
         scores, images = (real_scores + fake_scores, (reals, shown)) if of_both else (real_scores, (reals,))
@@ -200,9 +201,9 @@ def apply(optimizer: torch.optim.Optimizer, found: Gradients) -> None:
 def update_average(networks: Networks, weight: float | Tensor) -> None:
     """average + weight * (current - average), for every parameter."""
     mean, current = list(networks.average.parameters()), list(networks.generator.parameters())
-    difference = torch._foreach_sub(current, mean)
-    torch._foreach_mul_(difference, weight)
-    torch._foreach_add_(mean, difference)
+    difference = torch._foreach_sub(current, mean)  # pyright: ignore
+    torch._foreach_mul_(difference, weight)  # pyright: ignore
+    torch._foreach_add_(mean, difference)  # pyright: ignore
 
 
 def make_optimizers(

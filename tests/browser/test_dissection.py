@@ -42,7 +42,7 @@ def test_from_the_wall_to_a_unit_and_its_level(visit, dissected):
     page.locator('[class*="st-key-dissection_open_"] button').first.click()
     before = strips(page, "dissection-highest")
     live = page.get_by_test_id("dissection-live")
-    assert "on the half that scores are counted on" in live.inner_text()
+    assert "on the half of the sample that is scored" in live.inner_text()
     page.get_by_role("button", name="1% lit").click()
     live.get_by_text("levels are chosen from").wait_for()
     changed(page, "dissection-highest", before)

@@ -108,7 +108,7 @@ def test_said_options_and_download(opened, tmp_path):
     opened.wait_for_timeout(500)  # a list that is open closes when the page scrolls
     output.click()
     opened.get_by_role("option", name="tanh").click()
-    opened.get_by_role("button", name="Read it again so").click()
+    opened.get_by_role("button", name="Apply").click()
     opened.get_by_text("Agrees with the published code").wait_for()
     assert "read=output" in opened.url
     rest(opened)
@@ -126,7 +126,7 @@ def test_unload_and_remove(opened):
     upload(opened, [FIXTURES / "ganzoo_fade/checkpoint.pth"])
     card(opened, "pytorch-gan-zoo")
     opened.get_by_role("button", name="Unload").click()
-    opened.get_by_text("of weights given back").wait_for()
+    opened.get_by_text("of weights are free").wait_for()
     opened.get_by_role("spinbutton", name="Seed").fill("5")
     opened.get_by_role("spinbutton", name="Seed").press("Enter")
     card(opened, "pytorch-gan-zoo")

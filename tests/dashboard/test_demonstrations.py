@@ -10,9 +10,9 @@ from dashboard import session
 from dashboard.pages.interventions import pictures
 from dashboard.pages.interventions.choice import Choice, proposal
 from dashboard.shared import dissections
+from dissection.effects.causal_results import FILE, CausalResults
 from dissection.effects.context import GRID, balanced, majority, threshold
-from dissection.effects.measured_causes import FILE, Causes
-from dissection.effects.measurement import GONE, Plan
+from dissection.effects.measure_concepts import GONE, Plan
 from dissection.effects.proposals import ADD, REMOVE
 from dissection.interventions import Edit
 
@@ -23,7 +23,7 @@ PLACES = 30  # of each kind
 
 @pytest.fixture(scope="module")
 def causes():
-    return Causes.load(ASSETS / "interventions" / FILE)
+    return CausalResults.load(ASSETS / "interventions" / FILE)
 
 
 class Hand:

@@ -62,3 +62,18 @@ def test_weights_before_averaging_come_after_the_models(model_folder, tmp_path, 
     monkeypatch.setenv("PGGAN_LAB_MODELS", str(tmp_path))
     assert list(library.models()) == ["final", "raw"]
     assert library.stages(tmp_path / "raw.safetensors") == [tmp_path / "raw.safetensors"]
+
+
+def test_a_folder_is_listed_anew_only_when_an_entry_came_or_went(tmp_path, monkeypatch):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "first.pth").write_bytes(b"")
+    long_ago = 10**18
+    for folder in (inner, tmp_path):
+        os.utime(folder, ns=(long_ago, long_ago))
+    assert {path.name for path in library.below(tmp_path)} == {"first.pth"}
+    walk, walked = os.walk, []
+    monkeypatch.setattr(os, "walk", lambda folder: walked.append(folder) or walk(folder))
+    assert {path.name for path in library.below(tmp_path)} == {"first.pth"} and not walked
+    (inner / "second.pth").write_bytes(b"")  # changes the folder's time
+    assert {path.name for path in library.below(tmp_path)} == {"first.pth", "second.pth"} and walked == [str(inner)]

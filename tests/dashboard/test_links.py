@@ -38,7 +38,7 @@ VIEWS = [
     *(("activations", {"activations_view": view}) for view in ("All layers", "One layer", "Feature maps", "Weights")),
     ("initialization", {}),
     *(("dissection", {"dissection_view": view}) for view in ("Concepts", "Units", "One unit", "One concept", "New")),
-    ("dissection", {"dissection_view": "New", "dissection_by": "Clusters", "dissection_rule": "a fraction"}),
+    ("dissection", {"dissection_view": "New", "dissection_by": "Clusters", "dissection_rule": "fixed fraction"}),
     ("dissection", {"dissection_view": "Training", "dissection_layer": "4x4/conv", "dissection_stages_now": "true"}),
     ("interventions", {}),
     ("interventions", {"interventions_concept": "units by hand"}),
@@ -153,7 +153,7 @@ def test_an_address_restores_every_control(open_page, page, view):
 
 
 def said(app) -> str:
-    return " ".join(w.value for w in app.warning if "The link asks" in w.value).replace("\\", "")
+    return " ".join(w.value for w in app.warning if "This link asks" in w.value).replace("\\", "")
 
 
 def test_what_a_link_asks_in_vain_is_one_sentence(open_page):

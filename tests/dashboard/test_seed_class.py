@@ -19,7 +19,7 @@ from dashboard.pages.models import check as model_check
 from dashboard.pages.quality import sources
 from dashboard.pages.quality.stddev import batch_of
 from dissection.dissect import dissect
-from dissection.effects.causal_effects import Stage
+from dissection.effects.trial import Trial
 from dissection.interventions import insert, to_json
 from dissection.interventions_cli import run_edit
 from dissection.output.overlays import make_material
@@ -86,7 +86,7 @@ def test_a_seed_is_the_same_picture_on_every_page(model, monkeypatch):
     shown["interventions"] = interventions.pictures(model, [3, SEED], {})[1]
     nothing = {generator.layer_names[-1]: [insert([0], 0.0, strength=0.0)]}
     shown["interventions, edited"] = interventions.pictures(model, [3, SEED], nothing)[1]
-    shown["causes"] = to_uint8(Stage(generator, generator.layer_names[0], None, [3, SEED], label=model.label).images())[
+    shown["causes"] = to_uint8(Trial(generator, generator.layer_names[0], None, [3, SEED], label=model.label).images())[
         1
     ]
     found = dissect(generator, generator.layer_names[0], Bright(), 8, seed=3, label=model.label)

@@ -47,7 +47,7 @@ def test_the_first_visitor_finds_the_pictures_made(model_folder, monkeypatch, op
     session.unload()
     growth_runs.prepare()
     monkeypatch.setattr(growth_runs, "growth_frames", None)  # would fail if it were called again
-    app = open_app()
+    app = open_app(seed=None)
     assert not app.exception and not app.error
 
 
@@ -75,3 +75,13 @@ def test_two_browsers_share_one_model_and_one_computation(open_app, monkeypatch)
     assert (len(made), len(opened)) == (1, 1)
     assert not open_app(seed="78").exception
     assert (len(made), len(opened)) == (2, 1)
+
+
+def test_what_is_imported_before_a_class_comes_is_never_collected_again():
+    code = "import gc; from dashboard import startup; startup.prepare()"
+    found = subprocess.run(
+        [sys.executable, "-c", f"{code}; print(gc.get_freeze_count(), len(gc.get_objects()))"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    frozen, walked = map(int, found.stdout.split())
+    assert frozen > 100_000 > 10 * walked

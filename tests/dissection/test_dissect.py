@@ -169,6 +169,16 @@ def test_work_of_another_run_is_not_continued(generator, tmp_path):
         dissect(generator, LAYERS[:1], Brightness(), 4, seed=1, work=tmp_path)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
+def test_many_batches_need_few_open_files(generator, tmp_path):
+    """Systems often allow a process 1,024 files; large pictures come in batches of one."""
+    count = lambda *_: counts.append(len(os.listdir("/proc/self/fd")))  # noqa: E731
+    counts = []
+    count()
+    dissect(generator, LAYERS[:1], Brightness(), 80, batch=1, work=tmp_path, progress=count)
+    assert max(counts) < counts[0] + 20
+
+
 def test_progress_counts_every_phase_to_its_end(generator):
     reports = []
     dissect(generator, LAYERS, Brightness(), 20, batch=5, progress=reports.append)

@@ -197,13 +197,13 @@ def test_a_bad_file_of_edits_gets_one_sentence(text):
 
 
 def test_bad_edits_are_refused():
-    with pytest.raises(EditError, match="units 0 to 4, there is no unit 9"):
+    with pytest.raises(EditError, match="no unit 9; the layer has units 0 to 4"):
         ablate([9])(torch.zeros(1, 5, 2, 2))
     with pytest.raises(EditError, match="0 to 1"):
         ablate([0], torch.full((4, 4), 1.5))
-    with pytest.raises(EditError, match="cannot be written"):
+    with pytest.raises(EditError, match="can't be written"):
         to_json({LAYER: [insert([0, 1], torch.zeros(3, 2, 2, 2))]})
     with pytest.raises(EditError, match="2 units take as many maps, not 3"):
         insert([0, 1], torch.zeros(3, 2, 2))
-    with pytest.raises(EditError, match="maps of 1 x 2 x 2 cannot take the place of 1 x 4 x 4"):
+    with pytest.raises(EditError, match="maps of 1 x 2 x 2 cannot replace maps of 1 x 4 x 4"):
         copy([1], torch.zeros(3, 2, 2))(torch.zeros(1, 3, 4, 4))

@@ -9,7 +9,7 @@ from dissection.world.town import town
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.metrics import nearest_files
-from pgan_core.metrics.picture_stream import PictureStream
+from pgan_core.picture_data import StoredPictures
 
 
 def scenes(count: int, start: int, seed: int = 4) -> np.ndarray:
@@ -30,14 +30,14 @@ def test_what_names_no_scenes_is_said(tmp_path):
     for text, sentence in (
         ("town:5", "town:SEED:FIRST-LAST"),
         ("town:0:5-x", "town:SEED:FIRST-LAST"),
-        ("town:0:9-5", "9 to 5 are none"),
+        ("town:0:9-5", "no scenes 9 to 5"),
     ):
         with pytest.raises(ValueError, match=sentence):
             open_training(text, 16)
     with pytest.raises(ValueError, match="size is one of"):
         open_training("town:0:0-9", 20)
     np.savez(tmp_path / "a.npz", images=scenes(3, 0))
-    assert isinstance(open_training(str(tmp_path / "a.npz"), 16), PictureStream)
+    assert isinstance(open_training(str(tmp_path / "a.npz"), 16), StoredPictures)
 
 
 def test_the_command_compares_with_scenes(tmp_path, capsys):

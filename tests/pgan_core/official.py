@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from pgan_core import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
-from pgan_core.discriminator import layer_specs as discriminator_specs
-from pgan_core.generator import layer_specs
+from pgan_core.discriminator import discriminator_layers
+from pgan_core.generator import generator_layers
 from pgan_core.layers import LayerWeights
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/numeric/pggan"
@@ -39,7 +39,7 @@ def official_networks() -> tuple[Generator, Discriminator, dict]:
         data = {name: file[name] for name in file.files}
     generator_config = GeneratorConfig(latent_dim=32, **CONFIG)
     discriminator_config = DiscriminatorConfig(fused_down=True, **CONFIG)
-    specs = {"G": layer_specs(generator_config), "D": discriminator_specs(discriminator_config)}
+    specs = {"G": generator_layers(generator_config), "D": discriminator_layers(discriminator_config)}
     weights = {"G": {}, "D": {}}
     for name in data:
         if not name.startswith("var/") or not name.endswith("/weight"):

@@ -102,5 +102,5 @@ def test_moving_and_orthogonalizing():
     assert torch.allclose(upright, torch.tensor([[2, 0, 0], [0, 2**0.5, 0], [0, 0, 3]]), atol=1e-6)
     assert directions.only(1).vectors.tolist() == [[1, 1, 0]]
     for wrong in ([1, 2, 3, 4], [float("nan")]):
-        with pytest.raises(ValueError, match="up to 3 finite numbers"):
+        with pytest.raises(ValueError, match="at most 3 finite numbers"):
             directions.move(torch.ones(1, 3), wrong)

@@ -13,8 +13,9 @@ from pgan_core import Generator, GeneratorConfig
 from pgan_core.__main__ import main
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.latents import latents_from_seeds
-from pgan_core.metrics import sources, swd_with_floor
+from pgan_core.metrics import picture_sets, swd_with_floor
 from pgan_core.metrics.stored import beside, read_stored
+from pgan_core.picture_data import StoredPictures
 from pgan_core.pictures import to_uint8
 
 
@@ -28,7 +29,7 @@ def folder(tmp_path_factory, generator):
     """A checkpoint, its own pictures as data (twice as large), and pictures of noise."""
     path = tmp_path_factory.mktemp("evaluate")
     save_checkpoint(path / "model.safetensors", generator)
-    own = sources.generated_pictures(generator, 60, seed=1000)
+    own = picture_sets.generated_pictures(generator, 60, seed=1000)
     np.savez(path / "own.npz", images=own.repeat(2, 2).repeat(2, 3))
     noise = np.random.default_rng(0).integers(0, 256, (60, 3, 16, 16), dtype=np.uint8)
     (path / "noise").mkdir()
@@ -86,15 +87,15 @@ def test_bad_input_is_one_sentence(folder, capsys, checkpoint, real, sentence):
 
 
 def test_generated_pictures_are_those_of_their_seeds(generator):
-    many = sources.generated_pictures(generator, 70, seed=5)
-    alone = sources.generated_pictures(generator, 1, seed=70)
+    many = picture_sets.generated_pictures(generator, 70, seed=5)
+    alone = picture_sets.generated_pictures(generator, 1, seed=70)
     assert many.shape == (70, 3, 16, 16) and np.abs(many[65].astype(int) - alone[0]).max() <= 1
 
 
 def test_conditional_generators_show_their_classes_in_turn():
     config = GeneratorConfig(resolution=8, channels=(4, 4), latent_dim=6, label_dim=3)
     network = Generator(config, seed=0).eval()
-    found = sources.generated_pictures(network, 4)
+    found = picture_sets.generated_pictures(network, 4)
     z = latents_from_seeds(range(4), 6)
     labels = torch.tensor([0, 1, 2, 0])
     assert (found == to_uint8(network(z, labels=labels).detach()).transpose(0, 3, 1, 2)).all()
@@ -103,21 +104,21 @@ def test_conditional_generators_show_their_classes_in_turn():
 def test_real_pictures_are_shuffled_and_reduced(tmp_path):
     images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 3, 8, 8), np.uint8)
     np.savez(tmp_path / "data.npz", images=images)
-    found = sources.real_pictures(tmp_path / "data.npz", 4, at_most=30)
+    found = picture_sets.some_pictures(StoredPictures(tmp_path / "data.npz", 4), 30)
     assert found.shape == (30, 3, 4, 4) and len(np.unique(found)) == 30
     assert (np.diff(found[:, 0, 0, 0].astype(int)) < 0).any()
 
 
 def test_large_sets_lie_in_a_file(monkeypatch):
-    monkeypatch.setattr(sources, "_IN_MEMORY", 1000)
-    pictures = sources.new_picture_set(6, 16)
+    monkeypatch.setattr(picture_sets, "_IN_MEMORY", 1000)
+    pictures = picture_sets.new_picture_set(6, 16)
     assert isinstance(pictures, np.memmap)
     pictures[:] = np.random.default_rng(0).integers(0, 256, pictures.shape)
     found = swd_with_floor(pictures[:2], pictures[2:4], pictures[4:], patches_per_image=4, directions=8)
     assert found["distance"]["average"] > 0
 
 
-def test_several_checkpoints_and_their_measures_beside_them(folder, capsys):
+def test_several_checkpoints_and_their_metrics_beside_them(folder, capsys, generator):
     model, copy = folder / "model.safetensors", folder / "copy.safetensors"
     copy.write_bytes(model.read_bytes())
     code, printed = _evaluate(
@@ -126,11 +127,17 @@ def test_several_checkpoints_and_their_measures_beside_them(folder, capsys):
     results = json.loads(printed.out)
     assert code == 1 and [Path(found["checkpoint"]) for found in results] == [model, copy]
     kept = read_stored(copy)
-    assert kept["swd_x1e3"] == {16: results[1]["swd_x1e3"]["16"], "average": results[1]["swd_x1e3"]["average"]}
-    assert kept["count"] == 4 and read_stored(folder / "own.npz") is None
+    assert kept.measured["swd_x1e3"].generated == {
+        16: results[1]["swd_x1e3"]["16"],
+        "average": results[1]["swd_x1e3"]["average"],
+    }
+    assert kept.measured["ms_ssim"].real == results[1]["ms_ssim"]["real"]
+    assert kept.count == 4 and kept.is_current and read_stored(folder / "own.npz") is None
+    save_checkpoint(copy, generator, metadata={"kimg": 1.0})
+    assert not read_stored(copy).is_current
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"swd_x1e3": 1}', '{"swd_x1e3": {"x": 1}, "swd_x1e3_floor": {}}'])
-def test_broken_measures_count_as_none(tmp_path, text):
+def test_broken_metrics_count_as_none(tmp_path, text):
     beside(tmp_path / "a.safetensors").write_text(text)
     assert read_stored(tmp_path / "a.safetensors") is None

@@ -1,4 +1,4 @@
-"""The layer table is the paper's, and streamed statistics are those of the whole tensor."""
+"""Streamed statistics are those of the whole tensor."""
 
 import numpy as np
 import pytest
@@ -10,100 +10,12 @@ from pgan_core.histograms import Bins
 from pgan_core.inspection import (
     discriminator_statistics,
     generator_statistics,
-    layer_table,
     minibatch_stddev_numbers,
     weight_statistics,
 )
 from pgan_core.layers import StddevConfig
-from pgan_core.tables import short_count
 
 BINS = Bins(-3, 3, 40)
-
-# table 2 of Karras et al. 2018: what, activation, output shape, parameters as printed there
-GENERATOR = """
-Latent vector    | -      | 512 1 1      | -
-Conv 4×4         | LReLU  | 512 4 4      | 4.2M
-Conv 3×3         | LReLU  | 512 4 4      | 2.4M
-Upsample         | -      | 512 8 8      | -
-Conv 3×3         | LReLU  | 512 8 8      | 2.4M
-Conv 3×3         | LReLU  | 512 8 8      | 2.4M
-Upsample         | -      | 512 16 16    | -
-Conv 3×3         | LReLU  | 512 16 16    | 2.4M
-Conv 3×3         | LReLU  | 512 16 16    | 2.4M
-Upsample         | -      | 512 32 32    | -
-Conv 3×3         | LReLU  | 512 32 32    | 2.4M
-Conv 3×3         | LReLU  | 512 32 32    | 2.4M
-Upsample         | -      | 512 64 64    | -
-Conv 3×3         | LReLU  | 256 64 64    | 1.2M
-Conv 3×3         | LReLU  | 256 64 64    | 590k
-Upsample         | -      | 256 128 128  | -
-Conv 3×3         | LReLU  | 128 128 128  | 295k
-Conv 3×3         | LReLU  | 128 128 128  | 148k
-Upsample         | -      | 128 256 256  | -
-Conv 3×3         | LReLU  | 64 256 256   | 74k
-Conv 3×3         | LReLU  | 64 256 256   | 37k
-Upsample         | -      | 64 512 512   | -
-Conv 3×3         | LReLU  | 32 512 512   | 18k
-Conv 3×3         | LReLU  | 32 512 512   | 9.2k
-Upsample         | -      | 32 1024 1024 | -
-Conv 3×3         | LReLU  | 16 1024 1024 | 4.6k
-Conv 3×3         | LReLU  | 16 1024 1024 | 2.3k
-Conv 1×1         | linear | 3 1024 1024  | 51
-"""
-DISCRIMINATOR = """
-Input image      | -      | 3 1024 1024  | -
-Conv 1×1         | LReLU  | 16 1024 1024 | 64
-Conv 3×3         | LReLU  | 16 1024 1024 | 2.3k
-Conv 3×3         | LReLU  | 32 1024 1024 | 4.6k
-Downsample       | -      | 32 512 512   | -
-Conv 3×3         | LReLU  | 32 512 512   | 9.2k
-Conv 3×3         | LReLU  | 64 512 512   | 18k
-Downsample       | -      | 64 256 256   | -
-Conv 3×3         | LReLU  | 64 256 256   | 37k
-Conv 3×3         | LReLU  | 128 256 256  | 74k
-Downsample       | -      | 128 128 128  | -
-Conv 3×3         | LReLU  | 128 128 128  | 148k
-Conv 3×3         | LReLU  | 256 128 128  | 295k
-Downsample       | -      | 256 64 64    | -
-Conv 3×3         | LReLU  | 256 64 64    | 590k
-Conv 3×3         | LReLU  | 512 64 64    | 1.2M
-Downsample       | -      | 512 32 32    | -
-Conv 3×3         | LReLU  | 512 32 32    | 2.4M
-Conv 3×3         | LReLU  | 512 32 32    | 2.4M
-Downsample       | -      | 512 16 16    | -
-Conv 3×3         | LReLU  | 512 16 16    | 2.4M
-Conv 3×3         | LReLU  | 512 16 16    | 2.4M
-Downsample       | -      | 512 8 8      | -
-Conv 3×3         | LReLU  | 512 8 8      | 2.4M
-Conv 3×3         | LReLU  | 512 8 8      | 2.4M
-Downsample       | -      | 512 4 4      | -
-Minibatch stddev | -      | 513 4 4      | -
-Conv 3×3         | LReLU  | 512 4 4      | 2.4M
-Conv 4×4         | LReLU  | 512 1 1      | 4.2M
-Fully-connected  | linear | 1 1 1        | 513
-"""
-
-
-def _official(kind):
-    with torch.device("meta"):  # shapes only: the full networks take no memory
-        return Generator(GeneratorConfig()) if kind == "G" else Discriminator(DiscriminatorConfig())
-
-
-@pytest.mark.parametrize("kind, printed", [("G", GENERATOR), ("D", DISCRIMINATOR)])
-def test_the_official_network_is_table_2_row_by_row(kind, printed):
-    expected = [[cell.strip() for cell in line.split("|")] for line in printed.strip().splitlines()]
-    rows = layer_table(_official(kind))
-    found = [
-        [
-            row.operation,
-            row.activation or "-",
-            " ".join(map(str, row.output_shape)),
-            short_count(row.parameters) if row.parameters else "-",
-        ]
-        for row in rows
-    ]
-    assert found == expected
-    assert short_count(sum(row.parameters for row in rows)) == "23.1M"
 
 
 def _small_generator(**options):
@@ -116,23 +28,6 @@ def _small_discriminator(**options):
 
 def _noise(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def test_table_at_a_smaller_size_and_during_a_fade():
-    rows = layer_table(_small_generator(), resolution=8, fading=True)
-    assert [r.name for r in rows if r.kind == "rgb"] == ["4x4/rgb", "8x8/rgb"]
-    assert rows[-1].output_shape == (3, 8, 8)
-    by_name = {row.name: row for row in rows}
-    assert by_name["8x8/conv0"].multiply_adds == 8 * 12 * 9 * 64
-    assert by_name["4x4/dense"].multiply_adds == 10 * 12 * 16
-    assert by_name["4x4/dense"].parameters == 10 * 12 * 16 + 12
-    with pytest.raises(ValueError, match="not 32"):
-        layer_table(_small_generator(), resolution=32)
-
-
-def test_parameters_of_the_table_at_full_size_and_all_ways_out_are_the_networks():
-    generator = _small_generator(rgb_resolutions=(16,))
-    assert sum(r.parameters for r in layer_table(generator)) == sum(p.numel() for p in generator.parameters())
 
 
 @pytest.mark.parametrize("pixel_norm", ["after", "before"])

@@ -47,9 +47,9 @@ def test_numbers_come_back_to_the_bit(values):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [*((text, "no point") for text in ("", "a", "1.5", "3+", "3 4", "~1")),
+    [*((text, "not a point") for text in ("", "a", "1.5", "3+", "3 4", "~1")),
      ("99999999999", "seed"), ("z:abc", "cut or changed"), ("z:AAAA", "cut or changed|3 numbers|numbers each"),
-     ("z:AADAfwAAAAAAAAAA", "NaN"), ("@nan:1", "no point")],
+     ("z:AADAfwAAAAAAAAAA", "NaN"), ("@nan:1", "not a point")],
 )  # fmt: skip
 def test_other_texts_are_refused_in_one_sentence(text, words):
     with pytest.raises(ValueError, match=words) as refusal:
@@ -103,10 +103,10 @@ def bomb() -> bytes:
         (b"[" * 100_000, "neither"),
         (b'{"a": 1}', "list of lists"),
         (b"[[1, 2, 3, 4], [1, 2]]", "different lengths"),
-        (b'[["a", "b", "c", "d"]]', "no numbers"),
+        (b'[["a", "b", "c", "d"]]', "not numbers"),
         (b"[[1, 2, 3, NaN]]", "NaN"),
         (json.dumps([[1.0, 2.0]]).encode(), "4 numbers each, these have 2"),
-        (npz(latents=np.array([b"text"])), "no numbers"),
+        (npz(latents=np.array([b"text"])), "not numbers"),
         (npz(a=np.zeros((1, 4)), b=np.zeros(2)), "no array `latents`"),
         (npz(latents=np.array([{}], dtype=object)), "file"),
         (npz(latents=np.zeros((10_001, 4))), "more than 10000"),

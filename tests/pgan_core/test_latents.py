@@ -219,5 +219,5 @@ def test_an_orthogonalized_direction_is_at_right_angles_to_all_others(rows):
     rest = orthogonalize(direction, others)
     assert float((others @ rest).abs().max()) < 1e-9 and float(rest.norm()) == pytest.approx(1)
     assert float(rest @ direction) > 0
-    with pytest.raises(ValueError, match="mixture"):
+    with pytest.raises(ValueError, match="combination"):
         orthogonalize(others[0] - 2 * others[1], others)

@@ -13,10 +13,9 @@ from pgan_core import Generator, GeneratorConfig
 from pgan_core.__main__ import main
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.metrics import nearest_files
-from pgan_core.metrics.nearest import MEASURES, NearestSearch, moved, nearest
-from pgan_core.metrics.nearest_resume import UNFINISHED, search
-from pgan_core.metrics.picture_stream import PictureStream, some
-from pgan_core.metrics.sources import generated_pictures
+from pgan_core.metrics.nearest import MEASURES, UNFINISHED, NearestSearch, moved, nearest, search
+from pgan_core.metrics.picture_sets import generated_pictures, some_pictures
+from pgan_core.picture_data import StoredPictures
 
 
 def _noise(count, size=16, seed=0):
@@ -104,36 +103,35 @@ def test_what_cannot_be_searched_is_said():
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_a_stream_reads_a_file_in_its_order(tmp_path, save):
+def test_a_file_is_read_in_its_order(tmp_path, save):
     images = _noise(23, 16)
     save(tmp_path / "data.npz", labels=np.zeros(3), images=images)
-    stream = PictureStream(tmp_path / "data.npz", 16)
+    stored = StoredPictures(tmp_path / "data.npz", 16)
     shares = []
-    batches = list(stream.batches(10, progress=shares.append))
+    batches = list(stored.batches(10, progress=shares.append))
     assert [len(batch) for batch in batches] == [10, 10, 3] and shares[-1] == 1
-    assert (np.concatenate(batches) == images).all() and len(stream) == 23
-    assert (np.concatenate(list(stream.batches(10, start=7))) == images[7:]).all()
-    assert (stream.at([22, 3, 3]) == images[[22, 3, 3]]).all()
-    assert len(np.unique(some(stream, 40), axis=0)) == 23
-    halves = PictureStream(tmp_path / "data.npz", 8).at([0])
+    assert (np.concatenate(batches) == images).all() and len(stored) == 23
+    assert (np.concatenate(list(stored.batches(10, start=7))) == images[7:]).all()
+    assert (stored.at([22, 3, 3]) == images[[22, 3, 3]]).all()
+    assert len(np.unique(some_pictures(stored, 40), axis=0)) == 23
+    halves = StoredPictures(tmp_path / "data.npz", 8).at([0])
     assert np.abs(halves - images[:1].reshape(1, 3, 8, 2, 8, 2).mean((3, 5))).max() <= 0.5
 
 
-def test_a_stream_reads_a_folder_by_name(tmp_path):
+def test_a_folder_is_read_by_name(tmp_path):
     images = _noise(5, 8)
     for i, pixels in enumerate(images):
         Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / f"{i}.png")
-    assert (np.concatenate(list(PictureStream(tmp_path, 8).batches(2))) == images).all()
+    assert (np.concatenate(list(StoredPictures(tmp_path, 8).batches(2))) == images).all()
 
 
 def test_broken_sets_are_one_sentence(tmp_path):
     def fails(name, sentence):
         with pytest.raises(ValueError, match=sentence):
-            list(PictureStream(tmp_path / name, 16).batches())
+            list(StoredPictures(tmp_path / name, 16).batches())
 
     np.savez(tmp_path / "other.npz", pictures=_noise(2))
     np.savez(tmp_path / "floats.npz", images=np.zeros((2, 3, 16, 16)))
-    np.savez(tmp_path / "turned.npz", images=np.asfortranarray(_noise(2)))
     np.savez(tmp_path / "good.npz", images=_noise(200))
     data = bytearray((tmp_path / "good.npz").read_bytes())
     data[5000] ^= 255
@@ -143,8 +141,7 @@ def test_broken_sets_are_one_sentence(tmp_path):
     fails("text.npz", "not a readable .npz")
     fails("other.npz", "no array `images`")
     fails("floats.npz", "must be uint8, .* found float64, 2 x 3 x 16 x 16")
-    fails("turned.npz", "column by column")
-    fails("flipped.npz", "is broken")
+    fails("flipped.npz", "not a readable .npz file .*CRC")
 
 
 class CutOff:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pgan_core import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
-from pgan_core.generator import layer_specs
+from pgan_core.generator import generator_layers
 from pgan_core.layers import upsample
 from tests.pgan_core.official import canonical_name, official_networks
 
@@ -38,7 +38,7 @@ def test_the_official_networks_have_23_1_million_parameters():
 
 
 def test_the_constants_are_the_official_ones():
-    ours = {s.name: s.constant for s in layer_specs(GeneratorConfig())}
+    ours = {s.name: s.constant for s in generator_layers(GeneratorConfig())}
     theirs = {}
     with open(FIXTURES / "wscale_and_shapes.csv") as file:
         for row in csv.DictReader(file):
@@ -196,7 +196,7 @@ def test_labels_are_one_hot_indices_or_appended():
     for wrong in (None, torch.tensor([3, 0]), torch.tensor([1]).repeat(2, 2)):
         with pytest.raises(ValueError, match="class indices"):
             generator(z, labels=wrong)
-    with pytest.raises(ValueError, match="2 latents need as many labels, not 3"):
+    with pytest.raises(ValueError, match="2 latents need 2 labels, not 3"):
         generator(z, labels=torch.tensor([0, 1, 2]))
 
 

@@ -14,7 +14,7 @@ from pgan_core.__main__ import main
 from pgan_core.directions import principal_directions
 from pgan_core.latent_points import latent_text, points_classes, points_latents
 from pgan_core.latents import classes_from_seeds, following_seeds, inputs_from_seeds, latents_from_seeds
-from pgan_core.metrics.sources import generated_pictures
+from pgan_core.metrics.picture_sets import generated_pictures
 from pgan_core.pictures import to_uint8
 from pgan_core.walk_recipe import WalkRecipe
 from pgan_core.walks import layer_film

@@ -8,8 +8,9 @@ import pytest
 
 import dissection.__main__
 import pgan_core.__main__
-from pgan_core import shell
-from pgan_core.shell import check_file, check_folder, model_file, model_names
+from pgan_core.models import model_file, model_names
+from pgan_core.paths import ASSETS
+from pgan_core.shell import check_file, check_folder
 from tests.small_run import write_run
 
 
@@ -39,7 +40,7 @@ def test_a_wrong_name_is_told_what_is_offered(models):
 def test_the_shipped_models_have_names(monkeypatch):
     monkeypatch.delenv("PGGAN_LAB_MODELS", raising=False)
     assert {"toytown128", "toytown64", "toytown128/32x32-end"} <= {*model_names()}
-    assert model_file("toytown64") == shell.ASSETS / "toytown64" / "final.safetensors"
+    assert model_file("toytown64") == ASSETS / "toytown64" / "final.safetensors"
 
 
 def test_places_are_checked(tmp_path):

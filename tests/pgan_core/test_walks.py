@@ -63,8 +63,8 @@ def test_a_class_is_given_to_every_frame():
     ("frames", "resolution", "words"),
     [
         (0, 64, "one frame"),
-        (100_000, 64, r"100,000 frames \(1\.2 GB\) is too long: up to 3,600"),
-        (400, 1024, "up to 341"),
+        (100_000, 64, r"100,000 frames \(1\.2 GB\) is too long: the limit is 3,600"),
+        (400, 1024, "limit at this size is 341"),
     ],
 )
 def test_empty_and_endless_walks_are_refused(frames, resolution, words):
@@ -140,7 +140,7 @@ def test_a_recipe_makes_the_walk_that_it_says():
     assert torch.allclose(ring.norm(dim=1), z[0].norm(), rtol=1e-5)
     assert WalkRecipe.from_settings(json.loads(json.dumps(recipe.settings()))) == recipe
     for settings in ({}, {"walk": 3}, {"walk": {"frames": "x"}}, {"walk": {**recipe.settings()["walk"], "more": 1}}):
-        with pytest.raises(ValueError, match="describe no walk"):
+        with pytest.raises(ValueError, match="do not describe a walk"):
             WalkRecipe.from_settings(settings)
     for wrong in ({"kind": "zigzag"}, {"frames": 0}, {"method": "cubic"}):
         with pytest.raises(ValueError):

@@ -8,6 +8,7 @@ from dashboard.pages.activations import figures_feature_maps as figures
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.layer_runs import Setting
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BOUND
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import open_page
 from dashboard.shared.picture_grid import picture_grid
@@ -17,7 +18,7 @@ from pgan_core.unit_inspection import UnitMaps
 
 COLUMNS = 8
 SHOWN = [48, 96, 192, 512]
-SCALES = {"common": False, "each its own": True}
+SCALES = {"common": False, "per unit": True}
 
 
 @st.fragment
@@ -33,7 +34,7 @@ def feature_browser(model: session.Model, setting: Setting, statistics: dict[str
         unit = _choose_unit(len(units.maps), int(ordered[0]))
     with wall:
         _wall(units, ordered, limits, unit)
-        text = f"full colour at each unit's own largest magnitude, {units.largest[unit]:.3g} for unit {unit}"
+        text = f"full colour at each unit's largest magnitude, {units.largest[unit]:.3g} for unit {unit}"
         if not per_unit:
             text = f"full colour at ±{limits[0]:.3g} in all maps"
         size = " × ".join(map(str, units.shape))
@@ -43,25 +44,24 @@ def feature_browser(model: session.Model, setting: Setting, statistics: dict[str
 
 
 def _controls(setting: Setting, points: list[str]) -> tuple[str, int, str, bool, int]:
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         default = next((p for p in points if p.startswith("16x16/conv") and ":" not in p), points[0])
         point = st.selectbox(
-            "Layer", points, points.index(default), key=f"activations_point_{setting.part}", width=190, **bound
+            "Layer", points, points.index(default), key=f"activations_point_{setting.part}", width=190, **BOUND
         )
-        picture = st.number_input("Picture", 1, setting.count, 1, key="activations_picture", width=125, **bound)
+        picture = st.number_input("Picture", 1, setting.count, 1, key="activations_picture", width=125, **BOUND)
         order = st.segmented_control(
-            "Sorted by", figures.ORDERS, default="variance", required=True, key="activations_order", **bound
+            "Sorted by", figures.ORDERS, default="variance", required=True, key="activations_order", **BOUND
         )
         scale = st.segmented_control(
-            "Colour scale", list(SCALES), default=next(iter(SCALES)), required=True, key="activations_scale", **bound
+            "Colour scale", list(SCALES), default=next(iter(SCALES)), required=True, key="activations_scale", **BOUND
         )
-        shown = st.selectbox("Shown", SHOWN, 0, key="activations_shown", width=85, **bound)
+        shown = st.selectbox("Shown", SHOWN, 0, key="activations_shown", width=85, **BOUND)
     return point, int(picture) - 1, order, SCALES[scale], shown
 
 
 def _choose_unit(count: int, first: int) -> int:
-    """The unit: clicked on the wall in the run before, kept, or the first of the wall."""
+    """The unit: just clicked on the wall, or chosen before, or the first of the wall."""
     key = "activations_unit"
     if "activations_clicked" in st.session_state:
         st.session_state[key] = st.session_state.pop("activations_clicked")
@@ -103,7 +103,7 @@ def _unit(model, setting: Setting, statistics: PointStatistics, units: UnitMaps,
         layer_runs.thumbnails(model, setting.untouched)[best], key="activations-highest", columns=4,
         captions=[f"#{i + 1}: {found.peaks[i, unit]:.2g}" for i in best],
     )  # fmt: skip
-    st.caption(f"Above: this unit's highest pictures among the {setting.count} of the sample.")
+    st.caption(f"Above: the pictures in which this unit peaks highest, of the {setting.count} in the sample.")
     if setting.part == "generator":
         _dissection_button(statistics.point.partition(":")[0], unit)
 

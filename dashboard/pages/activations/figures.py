@@ -7,14 +7,15 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.shared.ridgelines import COLORS, log_axis
+from dashboard.shared.figure_style import COLORS
+from dashboard.shared.ridgelines import log_axis
 from pgan_core.inspection import PointStatistics
 
 CHARTS = {"Standard deviation": "std", "Largest magnitude": "largest"}
 
 
 def magnitudes(networks: Mapping[str, Mapping[str, PointStatistics]], height: int = 300) -> go.Figure:
-    """Spread and largest magnitude by layer on log axes: network title -> {layer: statistics}, one line a network."""
+    """Spread and largest magnitude by layer on log axes: network title -> {layer: statistics}, one line per network."""
     chart = make_subplots(1, 2, subplot_titles=list(CHARTS), horizontal_spacing=0.07)
     for i, (name, layers) in enumerate(networks.items()):
         for column, field in enumerate(CHARTS.values(), 1):
@@ -37,7 +38,7 @@ def magnitudes(networks: Mapping[str, Mapping[str, PointStatistics]], height: in
 
 
 def statistics_table(networks: Mapping[str, Mapping[str, PointStatistics]]) -> pd.DataFrame:
-    """One line a network and layer: mean, standard deviation, dead units in percent, largest magnitude, shape."""
+    """One row per network and layer: mean, standard deviation, dead units in percent, largest magnitude, shape."""
     rows = [
         {
             "network": name,

@@ -32,7 +32,7 @@ def unit_order(units: UnitMaps, order: str) -> np.ndarray:
 
 
 def scale_limits(units: UnitMaps, per_unit: bool) -> np.ndarray:
-    """The magnitude shown at full colour, C: each unit's own largest, or one for all, which a tenth of them exceed."""
+    """The magnitude shown at full colour, C: each unit's largest, or one for all, which a tenth of them exceed."""
     return units.largest if per_unit else np.full(len(units.maps), np.quantile(units.largest, 0.9))
 
 

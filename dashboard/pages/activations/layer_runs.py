@@ -58,9 +58,17 @@ class Setting:
 
 def network(model: session.Model, setting: Setting) -> Generator | Discriminator:
     """The network as the setting changes it, sharing the model's weights."""
-    if setting.part == "discriminator":
-        return model.discriminator.variant(equalized=setting.equalized)
+    return (discriminator if setting.part == "discriminator" else generator)(model, setting)
+
+
+def generator(model: session.Model, setting: Setting) -> Generator:
+    """The generator as the setting changes it."""
     return model.generator.variant(pixel_norm=setting.norm, equalized=setting.equalized)
+
+
+def discriminator(model: session.Model, setting: Setting) -> Discriminator:
+    """The discriminator as the setting changes it."""
+    return model.discriminator.variant(equalized=setting.equalized)
 
 
 def sample(model: session.Model, setting: Setting) -> tuple[Tensor, Tensor | None]:
@@ -74,8 +82,8 @@ def pictures(model: session.Model, setting: Setting) -> Tensor:
     size = max(1, CHUNK_BYTES // (4 * max(c * r * r for r, c in model.generator.config.width.items())))
     parts = [None] * -(-len(z) // size) if labels is None else labels.split(size)
     chunks = zip(z.split(size), parts, strict=True)
-    generator = session.prepared(model)
-    return torch.cat([generator(a, b) for a, b in chunks])
+    fast = session.prepared(model)
+    return torch.cat([fast(a, b) for a, b in chunks])
 
 
 def statistics(model: session.Model, setting: Setting, bins: Bins) -> dict[str, PointStatistics]:
@@ -85,22 +93,23 @@ def statistics(model: session.Model, setting: Setting, bins: Bins) -> dict[str, 
         with torch.inference_mode():
             if setting.part == "discriminator":
                 images = pictures(model, setting)
-                return discriminator_statistics(network(model, setting), images, bins, progress=progress)
+                return discriminator_statistics(discriminator(model, setting), images, bins, progress=progress)
             z, labels = sample(model, setting)
-            return generator_statistics(network(model, setting), z, bins, labels=labels, progress=progress)
+            return generator_statistics(generator(model, setting), z, bins, labels=labels, progress=progress)
 
     key = ("statistics", model.identity, setting, bins)
-    return with_progress(key, work, f"Walking through the {setting.part}'s layers: {setting.title.lower()}")
+    return with_progress(key, work, f"Running the {setting.part} layer by layer: {setting.title.lower()}")
 
 
 def activations(model: session.Model, setting: Setting, point: str, only: int | None = None) -> Iterator[Tensor]:
     """A point's activations n x C x ... of the sample in chunks (of picture `only`: one chunk of one)."""
-    walker = network(model, setting)
-    if setting.part == "discriminator":  # pictures of a batch are compared, so it is never cut
-        full = max(walker.resolutions)
-        found = walker.run(pictures(model, setting), resolution=full, alpha=1.0, stop=point).activations[point]
+    if setting.part == "discriminator":  # it compares the pictures of a batch, so the batch is never cut
+        judge = discriminator(model, setting)
+        full = max(judge.resolutions)
+        found = judge.run(pictures(model, setting), resolution=full, alpha=1.0, stop=point).activations[point]
         yield found if only is None else found[only : only + 1]
         return
+    walker = generator(model, setting)
     z, labels = sample(model, setting)
     if setting.norm == "batch":  # its statistics are the batch's
         found = walker.run(z, labels=labels, resolution=max(walker.resolutions), alpha=1.0, stop=point)
@@ -140,7 +149,7 @@ def units(model: session.Model, setting: Setting, point: str, limit: float) -> U
         with torch.inference_mode():
             return unit_sample(counted(), Bins(-limit, limit, 60))
 
-    return with_progress(("units", model.identity, setting, point, limit), work, "Units over the sample")
+    return with_progress(("units", model.identity, setting, point, limit), work, "Measuring every unit")
 
 
 @session.cached(max_entries=8)
@@ -156,7 +165,7 @@ def thumbnails(model: session.Model, setting: Setting, size: int = 128) -> np.nd
 def stddev_numbers(model: session.Model, setting: Setting) -> np.ndarray | None:
     """The minibatch-stddev number of each generated picture, or None where the discriminator has no such layer."""
     with torch.inference_mode():
-        return minibatch_stddev_numbers(network(model, setting), pictures(model, setting))
+        return minibatch_stddev_numbers(discriminator(model, setting), pictures(model, setting))
 
 
 def activations_file(model: session.Model, setting: Setting, points: list[str]) -> bytes:
@@ -164,5 +173,5 @@ def activations_file(model: session.Model, setting: Setting, points: list[str]) 
     with torch.inference_mode():
         arrays = {point: torch.cat(list(activations(model, setting, point))).cpu().numpy() for point in points}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

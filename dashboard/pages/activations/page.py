@@ -8,6 +8,7 @@ from dashboard.pages.activations.feature_browser import feature_browser
 from dashboard.pages.activations.figures import magnitudes, statistics_table
 from dashboard.pages.activations.layer_runs import NORM_NAMES, Setting
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars, ridgelines
@@ -27,31 +28,28 @@ Statistics = dict[str, PointStatistics]
 
 def controls(model: session.Model) -> tuple[str, Setting]:
     """What is looked at, and the network and sample that it is looked at in."""
-    bound = {"bind": "query-params", "required": True}
-    parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
+    parts = list(model.networks)
     few = model.generator.resolution > 256
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = st.segmented_control(
-            "Show", VIEWS, default=VIEWS[0], key="activations_view", label_visibility="collapsed", **bound
-        )
+        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], key="activations_view", required=True, **BARE)
         part = st.segmented_control(
             "Network", parts, default=parts[0], key="activations_network", format_func=str.capitalize,
-            label_visibility="collapsed", **bound,
+            required=True, **BARE,
         )  # fmt: skip
         st.markdown("Latents", width="content")
         count = st.segmented_control(
-            "Latents", [1, 4, 16, 64], default=1 if few else 4, key="activations_count", label_visibility="collapsed",
-            **bound,
+            "Latents", [1, 4, 16, 64], default=1 if few else 4, key="activations_count", required=True,
+            **BARE,
         )  # fmt: skip
     if view == "Weights":
         return view, Setting(part, session.seed(), count)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         norm = "on"
         if part == "generator":
-            st.markdown("Pixel norm", width="content", help="Off, or another normalisation in its place")
+            st.markdown("Pixel norm", width="content", help="Switch it off, or put another normalisation in its place")
             norm = st.segmented_control(
-                "Pixel norm", list(NORM_NAMES), default="on", key="activations_norm", format_func=NORM_NAMES.get,
-                label_visibility="collapsed", **bound,
+                "Pixel norm", list(NORM_NAMES), default="on", key="activations_norm", required=True,
+                format_func=NORM_NAMES.__getitem__, **BARE,
             )  # fmt: skip
         equalized = st.toggle("Equalized scale", True, key="activations_equalized", bind="query-params")
         setting = Setting(part, session.seed(), count, norm, equalized)
@@ -59,7 +57,7 @@ def controls(model: session.Model) -> tuple[str, Setting]:
 
 
 def choose_bins(setting: Setting) -> Bins:
-    """The axis of all histograms: what escalates needs a logarithmic one, both sides of a comparison the same."""
+    """The axis of all histograms: logarithmic where values may escalate, the same for both sides of a comparison."""
     name = st.session_state.get("activations_axis", AXES[0])
     if name == "linear" or (name == "automatic" and not setting.changed):
         return LINEAR
@@ -68,13 +66,12 @@ def choose_bins(setting: Setting) -> Bins:
 
 
 def display_controls() -> None:
-    """The charts' axis (read by `choose_bins`) and the kind of file that their buttons save."""
-    bound = {"bind": "query-params", "required": True}
+    """The charts' axis (read by `choose_bins`) and the format in which they are saved."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.segmented_control("Histogram axis", AXES, default=AXES[0], key="activations_axis", **bound)
+        st.segmented_control("Histogram axis", AXES, default=AXES[0], key="activations_axis", required=True, **BOUND)
         st.segmented_control(
-            "Charts are saved as", ["png", "svg"], default="png", key="activations_file", format_func=str.upper,
-            help="By the button at a chart's upper right corner", **bound,
+            "Save charts as", ["png", "svg"], default="png", key="activations_file", format_func=str.upper,
+            help="With the button in a chart's upper right corner", required=True, **BOUND,
         )  # fmt: skip
 
 
@@ -113,20 +110,20 @@ def all_layers(networks: dict[str, Statistics], file: str) -> None:
         ),
         key="activations_ridges", download=file,
     )  # fmt: skip
-    st.caption("All layers on the same bins, each ridge as high as its fullest bin. σ is the standard deviation.")
+    st.caption("All layers share one axis; each ridge is scaled to its fullest bin. σ is the standard deviation.")
     if len(networks) > 1 and st.session_state.get("activations_norm") in ("lrn", "batch"):
-        st.caption("The replacement stands where pixel norm stood; it was not there in training.")
+        st.caption("The replacement takes the place of pixel norm; the network was not trained with it.")
     chart(magnitudes(columns), key="activations_magnitudes", download=file)
     table = statistics_table(columns).rename(columns={"network": "network" if len(networks) > 1 else "point"})
     numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in ("mean", "std", "largest")}
     shares = {n: st.column_config.NumberColumn(format="%.2f") for n in ("dead units %", "outside the axis %")}
     st.dataframe(table, hide_index=True, column_config=numbers | shares, key="activations_table")
-    st.caption("A unit is dead when it is above 0 at no place of any picture of the sample.")
+    st.caption("A unit is dead if it is never above 0, anywhere in any picture of the sample.")
     export_bar({"activations.csv": lambda: table.to_csv(index=False).encode()}, key="activations_table_file")
 
 
 def one_layer(networks: dict[str, Statistics], file: str) -> None:
-    """The histograms of one layer at its points, the networks over each other."""
+    """The histograms of one layer at its points, those of both networks in one panel."""
     points = available_points(next(iter(networks.values())))
     layers = list(at(next(iter(networks.values())), ":pre"))
     layer = st.select_slider("Layer", layers, layers[len(layers) // 2], key="activations_layer", bind="query-params")
@@ -147,37 +144,37 @@ def one_layer(networks: dict[str, Statistics], file: str) -> None:
 
 @session.cached(max_entries=8)
 def all_weights(model: session.Model, part: str) -> list[WeightStatistics]:
-    """Every layer's weights; stored ones on one axis, used ones on another."""
-    network = getattr(model, part)
+    """Every layer's weights; stored ones on one axis, effective ones on another."""
+    network = model.networks[part]
     limit = 4 * max(layer.c for layer in network.layers.values())
-    stored, used = Bins(-4, 4, 80), Bins(-limit, limit, 80)
-    return [weight_statistics(network, name, stored, used) for name in network.layers]
+    stored, effective = Bins(-4, 4, 80), Bins(-limit, limit, 80)
+    return [weight_statistics(network, name, stored, effective) for name in network.layers]
 
 
 def weights(model: session.Model, part: str, file: str) -> None:
-    """Ridgelines of the weights as stored and as used."""
+    """Ridgelines of the stored and the effective weights."""
     found = all_weights(model, part)
-    stored, used = "Stored, w", "Used, w · c"
+    stored, effective = "Stored, w", "Effective, w · c"
     figure = ridgelines(
-        {stored: {w.name: w.stored for w in found}, used: {w.name: w.effective for w in found}},
+        {stored: {w.name: w.stored for w in found}, effective: {w.name: w.effective for w in found}},
         notes={
             stored: [f"σ {w.stored_std:.3g}" for w in found],
-            used: [f"c {w.constant:.3g} · σ {w.effective_std:.3g}" for w in found],
+            effective: [f"c {w.constant:.3g} · σ {w.effective_std:.3g}" for w in found],
         },
     )
     chart(figure, key="activations_weights", download=file)
-    st.caption("Each column has its own axis, common to all layers. With equalized learning rate the file holds w.")
+    st.caption("Each column has its own axis, shared by all layers. With equalized learning rate, the file holds w.")
 
 
 def downloads(model: session.Model, setting: Setting, statistics: Statistics) -> None:
-    """The activations of chosen points as npz."""
+    """A download of the activations at chosen points, as npz."""
     default = [point for point in statistics if point.startswith("8x8/conv1") and ":" not in point]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key, bound = f"activations_keep_{setting.part}", {"bind": "query-params"}
-        kept = st.multiselect("Activations to save", list(statistics), default, key=key, **bound)
+        key = f"activations_keep_{setting.part}"
+        kept = st.multiselect("Activations to save", list(statistics), default, key=key, **BOUND)
         size = sum(4 * setting.count * _numbers(statistics[point]) for point in kept)
         if not kept or size > LARGEST_FILE:
-            st.caption(f"{size / 2**20:.0f} MiB: choose fewer than {LARGEST_FILE >> 20} MiB." if kept else "")
+            st.caption(f"{size / 2**20:.0f} MiB: choose less than {LARGEST_FILE >> 20} MiB." if kept else "")
         else:
             files = {"activations.npz": lambda: layer_runs.activations_file(model, setting, kept)}
             export_bar(files, key="activations_npz")
@@ -192,7 +189,7 @@ def _numbers(statistics: PointStatistics) -> int:
 
 
 def stddev_metric(model: session.Model, setting: Setting) -> None:
-    """The minibatch-stddev map of this batch: one number a group."""
+    """The minibatch-stddev map of this batch: one number per group."""
     numbers = layer_runs.stddev_numbers(model, setting)
     if numbers is None:
         st.caption("This discriminator has no minibatch-stddev layer.")
@@ -202,8 +199,8 @@ def stddev_metric(model: session.Model, setting: Setting) -> None:
     shown = ", ".join(f"{v:.4g}" for v in values[:8])
     st.markdown(
         f"**Minibatch stddev** of this batch of {setting.count}: {shown} ({groups}). "
-        "It fills the extra map; pictures that are all alike give a number near 0, which the discriminator can hold "
-        "against them (section 3)."
+        "It fills the extra map. If all pictures are alike, it is near 0, and the discriminator can tell that they are "
+        "generated (section 3)."
     )
 
 
@@ -231,8 +228,8 @@ else:
 display_controls()
 formula_box(
     r"b_{x,y} = \frac{a_{x,y}}{\sqrt{\frac{1}{N}\sum_{j=0}^{N-1}\left(a_{x,y}^{j}\right)^2 + \epsilon}}",
-    "**Pixel norm** scales each pixel's feature vector to mean square 1 after every convolution of the generator: no "
-    "layer can hand on larger and larger signals, however generator and discriminator compete. Switch it off, or the "
-    "equalized scale, and watch the magnitudes escalate from layer to layer.",
+    "**Pixel norm** scales each pixel's feature vector to mean square 1 after every convolution of the generator. So "
+    "signals cannot escalate while generator and discriminator compete. Switch it or the equalized scale off, and "
+    "watch magnitudes grow from layer to layer.",
     "Karras et al. 2018, section 4.2, ε = 1e−8",
 )

@@ -1,10 +1,10 @@
-"""A network as blocks in order: what they are and where they stand; drawn by `architecture_paper` and, here, by plotly.
+"""A network as blocks in order: what they are and where they stand. Drawn by plotly here, and in `figures_paper`.
 
     from dashboard.pages.architecture.figures import network_drawing
     from dashboard.pages.architecture.figures_paper import draw
     draw(network_drawing(generator, fading=True), title="Generator").savefig("generator.pdf")
 
-A network that a visitor wrote down: see `your_network`.
+For a network that a visitor writes, see `your_network`.
 """
 
 import math
@@ -15,9 +15,9 @@ import plotly.graph_objects as go
 
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
-from pgan_core.inspection import LayerRow, layer_table
+from pgan_core.layer_table import LayerRow, layer_table
 
-# kind -> (what the legend says, fill, edge); light fills, so that dark print stands on them in both themes
+# kind -> (legend, fill, edge); light fills, so that dark text can be read on them in both themes
 KINDS = {
     "latent": ("Latent, image", "#e4e8ec", "#6b7785"),
     "image": ("Latent, image", "#e4e8ec", "#6b7785"),
@@ -30,7 +30,7 @@ KINDS = {
     "from_rgb": ("From RGB", "#ecc9e6", "#93397f"),
     "minibatch_stddev": ("Minibatch stddev", "#e9dfb4", "#75662a"),
     "blend": ("Blend", "#ffffff", "#333333"),
-    # the kinds of convolution differ in lightness, too (L* 96, 87, 79, 70, 61): in grey print and to every eye
+    # kinds of convolution differ in lightness, too (L* 96, 87, 79, 70, 61), for grey print and the colour-blind
     "plain_conv": ("Convolution", "#eef5fc", "#4a7fb5"),
     "gated_conv": ("Gated", "#e8c12c", "#7a6200"),
     "dilated_conv": ("Dilated", "#6ab7c0", "#125a64"),
@@ -46,7 +46,7 @@ WIDTHS = {"pixel_norm": 0.5, "upsample": 0.65, "downsample": 0.65, "latent": 0.6
 BAND = 0.42  # height of a further kind's band at a block's foot
 GAP, GROUP_GAP, BLEND_GAP = 0.16, 0.42, 1.1
 BRANCH_RISE = 1.0
-LARGE_TEXT = 30  # up to so many blocks there is room for letters that the back of a room can read
+LARGE_TEXT = 30  # up to this many blocks there is room for text that the back of a room can read
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ def network_drawing(network: Generator | Discriminator, resolution: int | None =
 
 
 def chain_drawing(blocks: Sequence[Block], width: float = math.inf, room: float = 0) -> Drawing:
-    """Blocks from left to right with arrows between, continued in a further row below where ``width`` is reached.
+    """Blocks from left to right with arrows between; a row longer than ``width`` continues in another one below.
 
-    width: of a block of usual width and the gap after it, each 1 and `GAP`.  room: free height above each row.
+    width: in units of a usual block, each followed by `GAP`.  room: free height above each row.
     """
     drawing, y = Drawing(), 0.0
     tallest = max((_height(block) for block in blocks), default=0)
@@ -204,7 +204,7 @@ def _size_text(shape: Sequence[int]) -> str:
 
 
 def _generator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> None:
-    """From the end of the block before: to-RGB, up-sampling, weight 1 − α; it meets the new branch at the sum."""
+    """The old branch: to-RGB and up-sampling from the block before, weighted by 1 − α, added to the new branch."""
     leave = drawing.find(f"{resolution}x{resolution}/upsample")
     y = drawing.extent[3] + BRANCH_RISE
     x = leave.x - GROUP_GAP / 2
@@ -223,19 +223,20 @@ def _branch_width(drawing: Drawing, x: float) -> float:
 
 
 def _discriminator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> None:
-    """From the picture: down-sampling, the coarser from-RGB, weight 1 − α; it joins after the newest block."""
+    """The old branch: down-sampling of the picture and from-RGB, weighted by 1 − α, added after the newest block."""
     image = drawing.find("image")
     y = drawing.extent[3] + BRANCH_RISE
     x = image.x + image.width / 2
     wide = _branch_width(drawing, image.right)
-    shape = (image.block.shape[0], resolution // 2, resolution // 2)
+    channels, *_ = image.block.shape or (3,)
+    shape = (channels, resolution // 2, resolution // 2)
     down = Placed(Block("old/downsample", "downsample", "Down 2×", shape), image.right + 0.4, y, wide, 1.1)
     rgb = Placed(Block(old.name, "from_rgb", "From RGB", old.output_shape), down.right + 0.35, y, wide, 1.1)
     _join(drawing, [(x, image.height / 2), (x, y)], down, rgb)
 
 
 def _join(drawing: Drawing, way: list[tuple[float, float]], first: Placed, second: Placed) -> None:
-    """The old branch's two blocks, its arrows from where it leaves to the sum, and the weights of both branches."""
+    """The old branch's two blocks, its arrows as far as the sum, and the weights of both branches."""
     total, y = drawing.find("blend"), first.y
     middle = total.x + total.width / 2
     drawing.placed += [first, second]
@@ -250,7 +251,7 @@ def _join(drawing: Drawing, way: list[tuple[float, float]], first: Placed, secon
 
 
 def kinds_in(drawing: Drawing) -> list[str]:
-    """The kinds that occur, in the order of KINDS, one for each line of the legend."""
+    """The kinds that occur, in the order of KINDS, one per line of the legend."""
     present, lines = {kind for p in drawing.placed for kind in (p.block.kind, *p.block.also)}, {}
     for kind, (line, _, _) in KINDS.items():
         if kind in present and kind != "blend":
@@ -302,7 +303,7 @@ def _bars(kind: str, bars: list[Placed], selected: str | None, flat: bool, first
 
 
 def _hover(block: Block) -> str:
-    size = "" if block.shape is None else f"<br>leaves {_size_text(block.shape)}"
+    size = "" if block.shape is None else f"<br>output {_size_text(block.shape)}"
     return f"<b>{block.name}</b><br>{block.label}{size}" + (f"<br>{block.detail}" if block.detail else "")
 
 

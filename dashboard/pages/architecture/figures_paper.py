@@ -1,14 +1,16 @@
 """The drawing of a network for a paper: matplotlib, as SVG or PDF with text that stays text."""
 
 import io
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
+from matplotlib.typing import RcKeyType
 
 from dashboard.pages.architecture.figures import BAND, KINDS, Drawing, kinds_in
 
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
@@ -23,7 +25,7 @@ def draw(drawing: Drawing, title: str = "", width: float = 7.2) -> Figure:
     left, right, bottom, top = drawing.extent
     left, right, top = left - 0.7, right + 0.9, top + (1.5 if title else 0.6)
     unit = min(width / (right - left), MAX_UNIT)
-    size = max(3.5, min(7.0, unit * 72 * 0.38))  # points: what stands in a block one unit wide
+    size = max(3.5, min(7.0, unit * 72 * 0.38))  # points: text in a block one unit wide
     bottom -= 0.4 + 0.65 * size / 72 / unit * max((len(text) for _, _, text in drawing.sizes), default=0)
     width = max(unit * (right - left), 3.4)
     kinds = kinds_in(drawing)

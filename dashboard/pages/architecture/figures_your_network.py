@@ -1,6 +1,6 @@
-"""A network that a visitor wrote down: its blocks, its drawing with skip connections, and that drawing as SVG.
+"""A network that a visitor wrote: its blocks, its drawing with skip connections, and that drawing as SVG.
 
-The SVG is for the page, where it is drawn anew as people type; what is saved comes from `architecture_paper`.
+The SVG is for the page, which is redrawn as people type; saved files come from `figures_paper`.
 """
 
 import html
@@ -23,7 +23,7 @@ SIMPLE_KINDS = {
 
 
 def block(layer: Layer) -> Block:
-    """A layer as a block of the drawing, named by its line."""
+    """A layer as a block of the drawing, named after its line."""
     op = layer.operation
     kinds = kinds_of(layer)
     detail = f"{layer.parameters:,} parameters, {layer.multiply_adds:,} multiply-adds" if layer.parameters else ""
@@ -125,8 +125,8 @@ def _block(p: Placed, at) -> str:
         f'<text transform="translate({tx} {ty}) rotate(-90)" text-anchor="middle" dy=".35em" fill="#16202c" '
         f'font-size="{letters}">{label}</text>'
     )
-    shape = "×".join(map(str, p.block.shape))
-    title = f"Line {p.block.name}: {label}\nleaves {shape}" + (f"\n{p.block.detail}" if p.block.detail else "")
+    shape = "×".join(map(str, p.block.shape or ()))
+    title = f"Line {p.block.name}: {label}\noutput {shape}" + (f"\n{p.block.detail}" if p.block.detail else "")
     return f'<g data-line="{p.block.name}"><title>{title}</title>{"".join(parts)}</g>'
 
 

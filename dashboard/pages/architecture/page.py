@@ -10,30 +10,40 @@ from dashboard.pages.architecture import figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.view import your_network
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars
 from pgan_core.histograms import Bins, histogram
-from pgan_core.inspection import LayerRow, WeightStatistics, layer_table, weight_statistics
-from pgan_core.tables import COLUMNS, short_count, table_cells, table_csv, table_latex, table_markdown
+from pgan_core.inspection import WeightStatistics, weight_statistics
+from pgan_core.layer_table import (
+    COLUMNS,
+    LayerRow,
+    layer_table,
+    short_count,
+    table_cells,
+    table_csv,
+    table_latex,
+    table_markdown,
+)
 
 LAYER = "architecture_layer"
 YOURS = "your network"
 WORDS = {  # what a block without weights does
-    "latent": "The input: n numbers from N(0, 1), normalised before they enter to a point on the sphere of radius √n.",
-    "image": "The input: a generated or a real picture, values from −1 to 1.",
-    "upsample": "Nearest neighbour: every pixel is repeated 2×2 times. It has no weights.",
-    "downsample": "Average pooling: every 2×2 pixels become one. It has no weights.",
+    "latent": "The input: n numbers from N(0, 1), normalised first to a point on the sphere of radius √n.",
+    "image": "The input: a generated or real picture with values from −1 to 1.",
+    "upsample": "Nearest neighbour: every pixel becomes 2×2 equal ones. No weights.",
+    "downsample": "Average pooling: every 2×2 pixels become their mean. No weights.",
     "pixel_norm": "Each pixel's feature vector is scaled to mean square 1: b = a / √(mean(a²) + 1e−8). No weights.",
-    "minibatch_stddev": "One extra map: the standard deviation over a group of pictures, averaged over all.",
-    "blend": "The fade: (1 − α) times the old branch plus α times the new one. α grows from 0 to 1 in training.",
+    "minibatch_stddev": "One extra map: the standard deviation over a group of pictures, averaged over all values.",
+    "blend": "The fade: (1 − α) times the old branch plus α times the new one. α rises from 0 to 1 during training.",
 }
 
 
 @session.cached(max_entries=64)
 def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
-    """Stored and effective weights of a layer on one axis."""
-    network = getattr(model, part)
+    """A layer's stored and effective weights on one axis."""
+    network = model.networks[part]
     limit = float(network.layers[name].weight.abs().max()) * max(1.0, network.layers[name].c)
     return weight_statistics(network, name, Bins(-limit, limit, 81), Bins(-limit, limit, 81))
 
@@ -41,24 +51,25 @@ def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
 @session.cached(max_entries=32)
 def paper_figure(model: session.Model, part: str, resolution: int, fading: bool, kind: str) -> bytes:
     """The figure as a file."""
-    drawing = figures.network_drawing(getattr(model, part), resolution, fading)
+    drawing = figures.network_drawing(model.networks[part], resolution, fading)
     return save(draw(drawing, part.capitalize()), kind)
 
 
 def controls(model: session.Model) -> tuple[str, int, bool]:
-    """Which network, grown to which size, with the fade's two branches or not; the last two only for the model's."""
-    parts = [part for part in ("generator", "discriminator") if getattr(model, part) is not None]
-    bound = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
+    """Which network, its resolution, and whether to draw both branches of the fade; the last two not for YOURS."""
+    parts = list(model.networks)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         part = st.segmented_control(
             "Network", [*parts, YOURS], default=parts[0], key="architecture_network", format_func=str.capitalize,
-            **bound,
+            required=True, **BARE,
         )  # fmt: skip
         if part == YOURS:
             return part, 0, False
-        sizes = getattr(model, part).resolutions
+        sizes = model.networks[part].resolutions
         st.markdown("grown to", width="content")
-        resolution = st.segmented_control("Grown to", sizes, default=sizes[-1], key="architecture_resolution", **bound)
+        resolution = st.segmented_control(
+            "Grown to", sizes, default=sizes[-1], key="architecture_resolution", required=True, **BARE
+        )
         can_fade = resolution // 2 in sizes
         fading = st.toggle("while fading in", True, key="architecture_fade", bind="query-params", disabled=not can_fade)
     return part, resolution, fading and can_fade
@@ -85,19 +96,19 @@ def choose_layer(drawing: figures.Drawing, place) -> str:
 
 
 def layer_detail(model: session.Model, part: str, row: LayerRow) -> None:
-    """A layer's weights as stored and as used, its constant, its bias."""
+    """A layer's stored and effective weights, its constant, its bias."""
     found = weights(model, part, row.name)
     st.markdown(
         f"Weights **{' × '.join(map(str, found.shape))}**, {short_count(row.parameters)} parameters with the bias, "
-        f"{short_count(row.multiply_adds)} multiply-adds a picture. Run-time constant **c = {found.constant:.4g}**; "
-        f"std. dev. stored **{found.stored_std:.3g}**, used **{found.effective_std:.3g}**."
+        f"{short_count(row.multiply_adds)} multiply-adds per picture. Run-time constant **c = {found.constant:.4g}**; "
+        f"standard deviation **{found.stored_std:.3g}** stored, **{found.effective_std:.3g}** effective."
     )
-    panels = {"Stored, w": {"w": found.stored}, "Used, w · c": {"w · c": found.effective}}
+    panels = {"Stored, w": {"w": found.stored}, "Effective, w · c": {"w · c": found.effective}}
     if found.bias is not None:
         limit = max(float(np.abs(found.bias).max()), 1e-3)
         panels["Bias"] = {"bias": histogram(torch.from_numpy(found.bias), Bins(-limit, limit, 41))}
     chart(histogram_bars(panels, height=230), key="architecture_weights")
-    st.caption("Stored and used weights are drawn on one axis, so that the constant can be seen at work.")
+    st.caption("Stored and effective weights share one axis, so you can see what the constant does.")
 
 
 def files(model: session.Model, part: str, resolution: int, fading: bool, rows: list[LayerRow]) -> dict:
@@ -112,22 +123,22 @@ def files(model: session.Model, part: str, resolution: int, fading: bool, rows: 
 
 
 def table(rows: list[LayerRow], part: str) -> None:
-    """The paper's table 2 for this network."""
+    """The paper's table 2, for this network."""
     total = short_count(sum(row.parameters for row in rows))
     work = short_count(sum(row.multiply_adds for row in rows))
     st.subheader("Layer by layer")
-    st.markdown(f"As table 2 of the paper: **{total}** trainable parameters, **{work}** multiply-adds a picture.")
+    st.markdown(f"As in the paper's table 2: **{total}** trainable parameters, **{work}** multiply-adds per picture.")
     cells = pd.DataFrame(table_cells(rows), columns=list(COLUMNS))
     st.dataframe(cells, hide_index=True, height=36 * min(len(rows) + 1, 14), key="architecture_table")
 
 
-model = session.model("none")
+model = session.model(needs_generator=False)
 header("What is inside a Progressive GAN?", "PGGAN, table 2 and figure 2")
 part, resolution, fading = controls(model)
 if part == YOURS:
     your_network()
     st.stop()
-network = getattr(model, part)
+network = model.networks[part]
 rows = layer_table(network, resolution, fading)
 drawing = figures.network_drawing(network, resolution, fading)
 figure_place = st.container()
@@ -146,8 +157,8 @@ else:
 formula_box(
     r"\begin{gathered} \hat w = w \cdot c, \quad w \sim \mathcal{N}(0, 1) \\ c = \sqrt{2 / n_{in}} \end{gathered}",
     "**Equalized learning rate.** The file holds w, drawn from N(0, 1) at the start; the network computes with w · c, "
-    "where c is He's constant for the layer's fan-in. All layers store numbers of one scale, so Adam moves them all at "
-    "one speed. Stored weights show what training did to N(0, 1), used ones what the layer does.",
+    "where c is He's constant for the layer's fan-in. All layers store numbers of the same scale, so Adam changes them "
+    "all at the same speed. Stored weights show what training made of N(0, 1), effective ones what the layer does.",
     "Karras et al. 2018, section 4.1",
 )
 table(rows, part)

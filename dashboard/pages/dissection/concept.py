@@ -1,20 +1,18 @@
 """One concept: the units that share it, over layers, and what they reach together."""
 
-from collections.abc import Callable
-
 import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.pages.dissection.unit_pictures import strip, strip_html, unit_title
+from dashboard.pages.dissection.unit_pictures import PICTURES, unit_card
 from dashboard.shared import dissections
 from dashboard.shared.dissections import Found
 from dissection.output.overlays import resize_nearest
 
-UNION_PICTURES, STRIPS, PICTURES = 128, 4, 3
+UNION_PICTURES, STRIPS = 128, 4
 
 
-def concept_view(model: session.Model, item: Found, layer: str, open_unit: Callable[[str, int], None]) -> None:
+def concept_view(model: session.Model, item: Found, layer: str) -> None:
     """The units whose best concept this is, in one layer or all, and their union's IoU."""
     read = item.dissection
     layers = list(read.layers) if layer == "all layers" else [layer]
@@ -38,7 +36,8 @@ def concept_view(model: session.Model, item: Found, layer: str, open_unit: Calla
         best = max(layers, key=lambda name: read.layers[name].scores.iou[:, concept].max())
         iou = read.layers[best].scores.iou[:, concept]
         st.info(
-            f"No unit stands for {read.concepts[concept]}; closest is unit {iou.argmax()} of {best}, {iou.max():.3f}."
+            f"No unit stands for {read.concepts[concept]}. The closest is unit {iou.argmax()} of {best}, with IoU "
+            f"{iou.max():.3f}."
         )
         return
     ranked = sorted(owners[concept], key=lambda pair: -read.layers[pair[0]].scores.iou[pair[1], concept])
@@ -47,7 +46,9 @@ def concept_view(model: session.Model, item: Found, layer: str, open_unit: Calla
     for start in range(0, min(STRIPS, len(ranked)), 2):
         for column, (name, unit) in zip(st.columns(2, gap="medium"), ranked[start : start + 2], strict=False):
             with column:
-                unit_strip(model, item, name, unit, concept, open_unit)
+                images = read.layers[name].scores.top_images[unit, :PICTURES]
+                material = dissections.material(item, model, name, images) if item.own else None
+                unit_card(item, name, unit, material, place=name)
     if len(ranked) > STRIPS:
         table(item, concept, ranked)
 
@@ -76,16 +77,18 @@ def facts(item: Found, concept: int, owners: list[tuple[str, int]]) -> None:
     scores = next(iter(read.layers.values())).scores
     share = scores.label_pixels[concept] / max(scores.pixels[concept], 1)
     own = read.info.get("segmenter_iou", {}).get(read.concepts[concept])
-    segmenter = "" if own is None else f" The segmenter's own IoU on it is {own:.2f}: no unit's is surer than that."
+    segmenter = (
+        "" if own is None else f" The segmenter itself has IoU {own:.2f}, so unit scores are no surer than that."
+    )
     st.markdown(
         f"**{read.concepts[concept]}** covers {100 * share:.2g}% of the pixels; {len(owners)} units stand for it. "
-        f"A mask of 1% of the pixels could reach IoU {min(0.01 / share, share / 0.01) if share else 0:.3f} at most."
+        f"A mask of 1% of the pixels reaches IoU {min(0.01 / share, share / 0.01) if share else 0:.3f} at most."
         + segmenter
     )
 
 
 def union(model: session.Model, item: Found, concept: int, ranked: list[tuple[str, int]]) -> None:
-    """IoU of the union of one layer's owners, on pictures made now; the layer is the one that has most of them."""
+    """IoU of the union of one layer's owners, on pictures made now; the layer with most owners is taken."""
     name = max({n for n, _ in ranked}, key=lambda n: sum(n == other for other, _ in ranked))
     units = [unit for n, unit in ranked if n == name]
     if len(units) < 2:
@@ -103,27 +106,8 @@ def union(model: session.Model, item: Found, concept: int, ranked: list[tuple[st
         mask = mask | (material.values(unit, list(range(len(images))), size) > levels[unit])
         steps.append((mask & present).sum() / max((mask | present).sum(), 1))
     most = int(np.argmax(steps))
-    together = f"the first {most + 1} together {steps[most]:.3f}" if most else "more units only add false alarms"
+    together = f"the best {most + 1} together {steps[most]:.3f}" if most else "and more units only add false positives"
     st.markdown(
-        f"The union of the {len(units)} units of {name} has IoU **{steps[-1]:.3f}** on {len(images)} pictures; the "
-        f"best alone has {steps[0]:.3f}, {together}."
+        f"The union of the {len(units)} units of {name} has IoU **{steps[-1]:.3f}** on {len(images)} pictures. The "
+        f"best unit alone has {steps[0]:.3f}, {together}."
     )
-
-
-def unit_strip(model: session.Model, item: Found, name: str, unit: int, concept: int, open_unit) -> None:
-    """One owner: title, lit top pictures, the way to its view."""
-    read, layer = item.dissection, item.dissection.layers[name]
-    content = unit_title(layer, unit, read.concepts, name)
-    if item.own:
-        images = layer.scores.top_images[unit, :PICTURES]
-        material = dissections.material(item, model, name, images)
-        picture = strip(
-            material, layer, unit, images, "Lit region", level=layer.scores.thresholds[unit], concept=concept,
-            palette=None, size=read.info["label_size"],
-        )  # fmt: skip
-        content += strip_html(picture, f"top pictures of unit {unit}")
-    st.html(content)
-    st.button(
-        f"Unit {unit}", key=f"dissection_concept_{name}_{unit}", type="tertiary", icon=":material/open_in_full:",
-        on_click=open_unit, args=(name, unit),
-    )  # fmt: skip

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-BAR, CHOSEN, CEILING, QUIET = "#2f7dd1", "#e07b1a", "#8b95a1", "#a9b6c4"
-TEXT_SIZE = 15
-MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
+from dashboard.shared.figure_style import BAR, CHOSEN, GREY, finish
+
+QUIET = "#a9b6c4"
 
 
 def concept_colours(palette: np.ndarray) -> list[str]:
-    """CSS colours of a palette C x 3, dark and pale ones brought to where they show on white and on black."""
+    """CSS colours of a palette C x 3, shifted so that all can be seen on white and on black."""
     lifted = 40 + np.asarray(palette, float) * 0.75
     return [f"rgb({r:.0f},{g:.0f},{b:.0f})" for r, g, b in lifted]
 
@@ -31,7 +31,7 @@ def units_by_concept(counts: np.ndarray, concepts: Sequence[str], colours: Seque
         )
     )
     figure.update_yaxes(title="interpretable units", rangemode="tozero")
-    return _finish(figure, 300)
+    return finish(figure, 300)
 
 
 def units_by_place(
@@ -49,11 +49,11 @@ def units_by_place(
     figure.add_scatter(
         x=names, y=totals, text=totals, mode="text", textposition="top center", showlegend=False, hoverinfo="skip"
     )
-    figure.update_layout(barmode="stack", legend={"traceorder": "normal", "font": {"size": TEXT_SIZE - 1}})
-    broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # upright beside each other
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
+    broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # short enough to stand upright
     figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken, tickangle=0)
     figure.update_yaxes(title="interpretable units", range=[0, max(1, totals.max()) * 1.12])
-    return _finish(figure, 360)
+    return finish(figure, 360)
 
 
 def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> go.Figure:
@@ -66,21 +66,21 @@ def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> g
     figure.data[0].hovertemplate = "%{x:.3g}: %{y:.3g}%<extra></extra>"
     figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=f"level {level:.3g}")
     figure.update_annotations(yshift=14)
-    figure.update_xaxes(title="value of the enlarged map (outer bins hold everything beyond)")
+    figure.update_xaxes(title="value of the upsampled map (outer bins hold everything beyond)")
     figure.update_yaxes(title="pixels", type="log", ticksuffix="%", dtick=1)
     figure.update_layout(bargap=0)
-    return _finish(figure, 270)
+    return finish(figure, 270)
 
 
 def unit_ious(
     iou: np.ndarray, ceiling: np.ndarray, concepts: Sequence[str], interval: tuple[float, float] | None, best: int
 ) -> go.Figure:
     """A unit's IoU with every concept (C each, index 0 left out) below the ceiling that its lit share sets."""
-    order = [c for c in np.argsort(-iou, kind="stable") if c > 0]
+    order = [int(c) for c in np.argsort(-iou, kind="stable") if c > 0]
     names = [concepts[c] for c in order]
     figure = go.Figure()
     figure.add_bar(
-        x=names, y=ceiling[order], marker_color=CEILING, opacity=0.3, name="ceiling: lit and concept's share"
+        x=names, y=ceiling[order], marker_color=GREY, opacity=0.3, name="ceiling at this share of lit pixels"
     )
     figure.add_bar(
         x=names,
@@ -100,7 +100,7 @@ def unit_ious(
     figure.update_traces(hovertemplate="%{x}: %{y:.3f}<extra></extra>")
     figure.update_layout(barmode="overlay", legend={"orientation": "h", "y": 1.14, "x": 0})
     figure.update_yaxes(title="IoU", range=[0, 1.05])
-    return _finish(figure, 300)
+    return finish(figure, 300)
 
 
 def level_curves(
@@ -121,7 +121,7 @@ def level_curves(
         line = {"color": colours[c], "width": 4 if rank == 0 else 2}
         figure.add_scatter(x=100 * shares, y=iou[:, c], mode="lines", name=concepts[c], line=line)
     if len(shown):
-        line = {"color": CEILING, "width": 2, "dash": "dot"}
+        line = {"color": GREY, "width": 2, "dash": "dot"}
         figure.add_scatter(x=100 * shares, y=ceiling[:, shown[0]], name=f"ceiling for {concepts[shown[0]]}", line=line)
     figure.update_traces(hovertemplate="%{x:.3g}% lit: %{y:.3f}")
     for place, (name, share) in enumerate(marks.items()):
@@ -133,8 +133,7 @@ def level_curves(
             )
     figure.update_xaxes(title="pixels lit", type="log", ticksuffix="%", dtick=1, range=[-1.02, 2.02])
     figure.update_yaxes(title="IoU", range=[0, 1.05])
-    figure.update_layout(legend={"font": {"size": TEXT_SIZE - 1}})
-    return _finish(figure, 300)
+    return finish(figure, 300)
 
 
 def unit_scatter(
@@ -142,7 +141,7 @@ def unit_scatter(
 ) -> go.Figure:
     """All units of a layer by IoU and IQR of their best concept, with the borders of what counts as interpretable."""
     figure = go.Figure()
-    for mask, colour, name in ((interpretable, BAR, "interpretable"), (~interpretable, QUIET, "not")):
+    for mask, colour, name in ((interpretable, BAR, "interpretable"), (~interpretable, QUIET, "not interpretable")):
         where = np.flatnonzero(mask)
         figure.add_scatter(
             x=iou[where],
@@ -150,18 +149,12 @@ def unit_scatter(
             mode="markers",
             name=name,
             marker={"color": colour, "size": 8},
-            text=[f"unit {u}: {names[u]}" for u in where],
+            text=[f"unit {u}: {names[u]}" for u in where.tolist()],
             hovertemplate="%{text}<br>IoU %{x:.3f}, IQR %{y:.3f}<extra></extra>",
         )
-    figure.add_vline(x=limits[0], line={"color": CEILING, "dash": "dot"})
-    figure.add_hline(y=max(limits[1], 0), line={"color": CEILING, "dash": "dot"})
+    figure.add_vline(x=limits[0], line={"color": GREY, "dash": "dot"})
+    figure.add_hline(y=max(limits[1], 0), line={"color": GREY, "dash": "dot"})
     figure.update_xaxes(title="IoU", rangemode="tozero")
     figure.update_yaxes(title="IQR", rangemode="tozero")
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0})
-    return _finish(figure, 300)
-
-
-def _finish(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_xaxes(tickfont_size=TEXT_SIZE, title_font_size=TEXT_SIZE)
-    figure.update_yaxes(tickfont_size=TEXT_SIZE - 1, title_font_size=TEXT_SIZE)
-    return figure.update_layout(height=height, margin=MARGIN, font_size=TEXT_SIZE)
+    return finish(figure, 300)

@@ -1,29 +1,31 @@
-"""A new dissection: computed here, or brought as the two files of one made elsewhere; regions that get names."""
+"""A new dissection: computed here, or uploaded as the two files of one made elsewhere; and names for its regions."""
 
 import streamlit as st
 
 from dashboard import session
 from dashboard.shared import dissections
+from dashboard.shared.controls import BOUND
 from dashboard.shared.dissections import Found
 from dissection import DissectionError
 
 SEGMENTERS = {"Toy Town": "toytown", "Clusters": "clusters"}
-RULES = {"maximal IQR": "iqr", "a fraction": "fraction", "gandissect": "gandissect", "dissect": "dissect"}
+RULES = {"maximal IQR": "iqr", "fixed fraction": "fraction", "gandissect": "gandissect", "dissect": "dissect"}
 SAMPLES = [100, 300, 1000, 3000, 10000]
 
 
 def new_view(model: session.Model) -> None:
-    """Choose and compute, or bring files."""
+    """Choose settings and compute, or upload files."""
     st.subheader("Dissect this model")
     layers, segmenter, samples, threshold = settings(model)
     with st.container(horizontal=True, gap="small"):
         st.button("Dissect", type="primary", key="dissection_start", on_click=start, disabled=not layers)
-        st.button("Stop", key="dissection_stop", on_click=stop, help="What is done is kept; Dissect goes on from there")
+        st.button("Stop", key="dissection_stop", on_click=stop, help="Finished work is kept; Dissect resumes it")
     if st.session_state.get("dissection_running") and layers:
         run(model, layers, segmenter, samples, threshold)
     st.caption(
-        "Your own Python segmenter, Hugging Face models and samples of any size: `python -m dissection run CHECKPOINT "
-        "--segmenter hf:FOLDER --out assets/NAME`; the page then finds it."
+        "With your own Python segmenter, a Hugging Face model or a sample of any size: `pggan-lab dissect CHECKPOINT "
+        "--all-layers --segmenter hf:FOLDER --out YOUR_FOLDER`. Then open its two files below. Dissections in a folder "
+        "that the environment variable `PGGAN_LAB_MODELS` names, or in its subfolders, are listed without that."
     )
     st.subheader("Open a dissection made elsewhere")
     files = st.file_uploader(
@@ -43,23 +45,23 @@ def settings(model: session.Model) -> tuple[tuple[str, ...], str, int, str | flo
     """Layers, segmenter, sample and threshold."""
     names = list(model.generator.layer_names)
     default = [name for name in names if name.endswith("conv1")][:2] or names[-1:]
-    key, bound = f"dissection_layers_{model.name}", {"bind": "query-params"}
-    layers = st.multiselect("Layers", names, default, key=key, placeholder="Layers", **bound)
+    key = f"dissection_layers_{model.name}"
+    layers = st.multiselect("Layers", names, default, key=key, placeholder="Layers", **BOUND)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button("All layers", on_click=st.session_state.__setitem__, args=(key, names))
         samples = st.segmented_control(
-            "Pictures", SAMPLES, default=300, required=True, key="dissection_samples", **bound
+            "Pictures", SAMPLES, default=300, required=True, key="dissection_samples", **BOUND
         )
         kind = st.segmented_control(
-            "Segmenter", list(SEGMENTERS), default="Toy Town", required=True, key="dissection_by", **bound
+            "Segmenter", list(SEGMENTERS), default="Toy Town", required=True, key="dissection_by", **BOUND
         )
         spec = SEGMENTERS[kind]
         if spec == "clusters":
-            spec = f"clusters:{st.number_input('Regions', 2, 64, 8, key='dissection_regions', width=110, **bound)}"
-        rule = RULES[st.selectbox("Threshold", list(RULES), key="dissection_rule", width=160, **bound)]
+            spec = f"clusters:{st.number_input('Regions', 2, 64, 8, key='dissection_regions', width=110, **BOUND)}"
+        rule = RULES[st.selectbox("Threshold", list(RULES), key="dissection_rule", width=160, **BOUND)]
         if rule == "fraction":
             rule = st.number_input(
-                "Fraction", 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130, **bound
+                "Fraction", 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130, **BOUND
             )
     return tuple(layers), spec, samples, rule
 

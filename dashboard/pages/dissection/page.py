@@ -9,9 +9,10 @@ from dashboard.pages.dissection.concept import concept_view
 from dashboard.pages.dissection.new import new_view, rename_regions
 from dashboard.pages.dissection.stages import stages_view
 from dashboard.pages.dissection.unit import unit_view
-from dashboard.pages.dissection.unit_pictures import OVERLAYS, legend, strip, strip_html, unit_title
+from dashboard.pages.dissection.unit_pictures import OVERLAYS, PICTURES, legend, unit_card
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.dissections import Found
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
@@ -20,15 +21,16 @@ from dissection.result import Dissection
 
 VIEWS = ["Concepts", "Units", "One unit", "One concept", "Training", "New"]
 ORDERS = ["IoU", "IQR", "concept", "unit"]
-PER_PAGE, PICTURES = 12, 3
+PER_PAGE = 12
 EQUATION = (
     r"\begin{gathered} M_u(x) = A_u^{\uparrow}(x) > t_u \\[.6em] "
     r"\mathrm{IoU}_{u,c} = \frac{\sum_x |M_u(x) \cap L_c(x)|}{\sum_x |M_u(x) \cup L_c(x)|} \end{gathered}"
 )
 WORDS = (
-    "A unit's map $A_u$ is enlarged to the picture's size and cut at a level $t_u$. Over the whole sample, the pixels "
-    "that are lit and labelled $c$ are divided by those that are either. The level is the one of maximal **IQR** "
-    "(mutual information over joint entropy of lit and labelled) on the first half; scores come from the second."
+    "A unit's map $A_u$ is upsampled to the picture's size and thresholded at a level $t_u$. **IoU** divides the "
+    "pixels of the whole sample that are lit and labelled $c$ by those that are either. The level maximises **IQR** "
+    "(mutual information over joint entropy of lit and labelled) on the first half of the sample; scores come from the "
+    "second."
 )
 WHERE = "Bau et al. 2019, section 3.1"
 
@@ -36,18 +38,17 @@ WHERE = "Bau et al. 2019, section 3.1"
 # ---- what is looked at -------------------------------------------------------------------------------------------
 
 
-def choose_view(items: list[Found]) -> tuple[str, Found | None, str | None]:
-    """The view, the dissection and the layer, from one row of controls; None where there is no dissection."""
-    bound = {"bind": "query-params", "label_visibility": "collapsed"}
+def choose_view(items: list[Found]) -> tuple[str, Found | None, str]:
+    """The view, the dissection (None where there is none) and the layer, from one row of controls."""
     if "dissection_next" in st.session_state:  # one that was just computed or brought
         st.session_state["dissection_name"] = st.session_state.pop("dissection_next")
         st.session_state["dissection_view"] = VIEWS[0]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], required=True, key="dissection_view", **bound)
+        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], required=True, key="dissection_view", **BARE)
         if not items or view == "New":
-            return "New", (items[0] if items else None), None
+            return "New", (items[0] if items else None), ""
         names = [item.name for item in items]
-        name = st.selectbox("Dissection", names, key="dissection_name", width=230, **bound) if len(names) > 1 else None
+        name = st.selectbox("Dissection", names, key="dissection_name", width=230, **BARE) if len(names) > 1 else None
         item = items[names.index(name)] if name else items[0]
         layers = list(item.dissection.layers)
         if view in ("Concepts", "One concept", "Training") and len(layers) > 1:
@@ -58,7 +59,7 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str | None]:
             if asked != "all layers":
                 st.toast(f"This dissection does not have the layer {asked}.", icon=":material/info:")
             st.session_state["dissection_layer"] = first
-        layer = st.selectbox("Layer", layers, layers.index(first), key="dissection_layer", width=160, **bound)
+        layer = st.selectbox("Layer", layers, layers.index(first), key="dissection_layer", width=160, **BARE)
     return view, item, layer
 
 
@@ -68,10 +69,11 @@ def richest(dissection: Dissection) -> str:
 
 
 def describe(item: Found) -> None:
-    """What was measured, in a line."""
+    """One line about what was measured."""
     info = item.dissection.info
-    level = {"iqr": "levels of maximal IQR"}.get(info.get("rule"), f"levels that {info.get('fraction')} exceed")
-    made = "" if item.own else " **It was made of another network, so there are no pictures.**"
+    by_share = f"levels that a share of {info.get('fraction')} exceeds"
+    level = "levels of maximal IQR" if info.get("rule") == "iqr" else by_share
+    made = "" if item.own else " **It was made from another network, so there are no pictures.**"
     st.caption(
         f"{info.get('samples', 0):,} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}, {level}."
         + made
@@ -109,7 +111,7 @@ def concepts_view(item: Found, layer: str) -> None:
             points = figures.unit_scatter(scores.best_iou, scores.best_iqr, names, limits, scores.interpretable)
             chart(points, key="dissection_scatter")
     shown = counts if layer == "all layers" else {layer: counts[layer]}
-    missing = sum(shown.values()) == 0
+    missing = np.sum(list(shown.values()), axis=0) == 0
     nobody = [name for name, none in zip(read.concepts[1:], missing[1:], strict=True) if none]
     if nobody:
         st.caption(f"No unit stands for: {', '.join(nobody)}.")
@@ -123,14 +125,10 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
     read, layer = item.dissection, item.dissection.layers[name]
     order, mode = wall_controls(read, name)
     if not len(order):
-        st.info("No unit fits this choice.")
+        st.info("No unit matches these filters.")
         return
     pages = -(-len(order) // PER_PAGE)
-    number = (
-        st.pagination(pages, key="dissection_page", bind="query-params")
-        if hasattr(st, "pagination") and pages > 1
-        else 1
-    )
+    number = st.pagination(pages, key="dissection_page", bind="query-params") if pages > 1 else 1
     units = order[(number - 1) * PER_PAGE : number * PER_PAGE]
     shown = layer.scores.top_images[units, :PICTURES]
     palette = dissections.colours(read.concepts)
@@ -141,46 +139,19 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
     for start in range(0, len(units), 2):
         for column, unit in zip(st.columns(2, gap="medium"), units[start : start + 2], strict=False):
             with column:
-                card(item, name, int(unit), material, mode, palette)
-
-
-def card(item: Found, name: str, unit: int, material, mode: str, palette: np.ndarray) -> None:
-    """One unit of the wall: its title, its strip, and the way to its own view."""
-    read, layer = item.dissection, item.dissection.layers[name]
-    content = unit_title(layer, unit, read.concepts)
-    if material is not None:
-        images = layer.scores.top_images[unit, :PICTURES]
-        level, concept = layer.scores.thresholds[unit], layer.scores.best_concept[unit]
-        picture = strip(
-            material, layer, unit, images, mode, level=level, concept=concept, palette=palette,
-            size=read.info["label_size"],
-        )  # fmt: skip
-        content += strip_html(picture, f"top pictures of unit {unit}")
-    st.html(content)
-    st.button(
-        f"Unit {unit}", key=f"dissection_open_{name}_{unit}", type="tertiary", icon=":material/open_in_full:",
-        on_click=open_unit, args=(name, unit),
-    )  # fmt: skip
-
-
-def open_unit(layer: str, unit: int) -> None:
-    """Go to one unit's view."""
-    st.session_state["dissection_view"] = "One unit"
-    st.session_state["dissection_layer"] = layer
-    st.session_state["dissection_unit"] = unit
+                unit_card(item, name, int(unit), material, mode, palette)
 
 
 def wall_controls(read: Dissection, name: str) -> tuple[np.ndarray, str]:
     """Units in the chosen order, after the filter, and the overlay."""
     scores = read.layers[name].scores
     present = [read.concepts[c] for c in np.unique(scores.best_concept) if c]
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=140, **bound)
-        order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=110, **bound)
-        least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=150, **bound)
+        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=140, **BOUND)
+        order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=110, **BOUND)
+        least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=150, **BOUND)
         mode = st.segmented_control(
-            "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", **bound
+            "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", **BOUND
         )
     keep = scores.best_iou >= least
     if concept != "any":
@@ -208,7 +179,7 @@ def downloads(model: session.Model, item: Found) -> None:
         "dissection.html": lambda: to_html(read, model.generator if item.own else None).encode(),
     }
     export_bar(files, key="dissection")
-    st.caption("The HTML report carries its pictures and needs no server; with all layers it takes a while to make.")
+    st.caption("The HTML report contains its pictures and needs no server. With all layers it takes a while to make.")
 
 
 def main() -> None:
@@ -230,7 +201,7 @@ def main() -> None:
     elif view == "One unit":
         unit_view(model, item, layer)
     else:
-        concept_view(model, item, layer, open_unit)
+        concept_view(model, item, layer)
     rename_regions(item)
     formula_box(EQUATION, WORDS, f"{WHERE}. Interpretable: {rule_of(item)}.")
     downloads(model, item)

@@ -5,22 +5,22 @@ import streamlit as st
 
 from dashboard import library, session
 from dashboard.pages.dissection import figures
-from dashboard.pages.dissection.unit_pictures import strip, strip_html, unit_title
+from dashboard.pages.dissection.unit_pictures import PICTURES, strip, strip_html, unit_title
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dissection import Dissection
 from dissection.result import LayerDissection
 from dissection.scoring.job import fingerprint
-from pgan_core import Generator, load_checkpoint
+from pgan_core import Generator
 
-SAMPLES, PICTURES = 300, 3
+SAMPLES = 300
 
 
 def stages_view(model: session.Model, layer: str) -> None:
     """Interpretable units by concept at every stored stage of the model's run, in one layer or all."""
     paths = library.stages(model.path)
     if len(paths) < 2:
-        st.info("This model comes without the stages of its training.")
+        st.info("This model comes without snapshots of its training.")
         return
     generators = {stage_name(path): stage_generator(str(path), path.stat().st_mtime_ns, model.device) for path in paths}
     read = stage_dissections(generators, layer)
@@ -44,7 +44,7 @@ def count(dissection: Dissection, layer: str) -> np.ndarray:
 
 
 def first_units(counts: dict[str, np.ndarray], concepts) -> str:
-    """In which stage each concept's first unit appears, in a sentence for each stage."""
+    """In which stage each concept's first unit appears: one line per stage."""
     seen, lines = set(), []
     for stage, found in counts.items():
         new = [concepts[c] for c in np.flatnonzero(found) if c not in seen]
@@ -60,7 +60,7 @@ def stage_name(path) -> str:
 
 
 def stage_dissections(generators: dict[str, tuple[Generator, str]], layer: str) -> dict[str, Dissection]:
-    """The stored dissections of the stages; those that are missing are made here when the viewer says so."""
+    """The stored dissections of the stages; missing ones are made here if the viewer says so."""
     stored = {read.info.get("weights_sha256"): read for _, read, _ in dissections.stored()}
     wanted = {
         name: tuple(generator.layer_names) if layer == "all layers" else (layer,)
@@ -89,7 +89,7 @@ def make_them(number: int) -> bool:
 @st.cache_resource(max_entries=24, show_spinner="Reading the stages")
 def stage_generator(path: str, changed: int, device: str) -> tuple[Generator, str]:
     """A stage's generator and its fingerprint."""
-    generator = load_checkpoint(path, device=device).generator
+    generator = library.snapshot(path, device)
     return generator, fingerprint(generator)
 
 

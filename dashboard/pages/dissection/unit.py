@@ -1,4 +1,4 @@
-"""One unit: the level that can be moved, its histogram, its IoU with every concept, its pictures."""
+"""One unit: its level, which can be moved, its histogram, its IoU with every concept, its pictures."""
 
 import numpy as np
 import streamlit as st
@@ -19,7 +19,7 @@ TOP, RANDOM, CURVES = 8, 8, 4
 
 
 def unit_view(model: session.Model, item: Found, name: str) -> None:
-    """Everything about one unit of one layer."""
+    """Everything about one unit of a layer."""
     layer = item.dissection.layers[name]
     units, best = len(layer.mean), int(layer.scores.best_iou.argmax())
     if not 0 <= st.session_state.get("dissection_unit", best) < units:
@@ -45,9 +45,9 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
         chart(curves(item, layer, unit, place), key="dissection_curves")
     chart(against_all(item, layer, unit, place), key="dissection_ious", download="png")
     st.caption(
-        "A mask that lights another share of the pixels than the concept covers cannot reach IoU 1; the grey bars and "
-        f"the dotted line are that ceiling. The curves are counted on the {layer.level_pixels:,} pixels that levels "
-        "are chosen from, the score at the chosen level on the other half."
+        "A mask that lights more or fewer pixels than the concept covers cannot reach IoU 1; the grey bars and the "
+        f"dotted line show this ceiling. The curves are counted on the {layer.level_pixels:,} pixels that levels are "
+        "chosen from, the score at the chosen level on the other half."
     )
 
 
@@ -67,13 +67,13 @@ def facts(item: Found, layer: LayerDissection, unit: int) -> None:
     scores, read = layer.scores, item.dissection
     best = int(scores.best_concept[unit])
     own = read.info.get("segmenter_iou", {}).get(read.concepts[best])
-    segmenter = "" if own is None else f" The segmenter's own IoU on {read.concepts[best]} is {own:.2f}."
+    segmenter = "" if own is None else f" The segmenter itself has IoU {own:.2f} on {read.concepts[best]}."
     st.markdown(
         f"**{read.concepts[best]}**{'' if scores.interpretable[unit] else ' (not interpretable)'}: IoU "
-        f"**{scores.best_iou[unit]:.3f}**, 95% {layer.iou_low[unit]:.3f} to {layer.iou_high[unit]:.3f} over images; "
-        f"IQR {scores.best_iqr[unit]:.3f}.{segmenter}  \n"
+        f"**{scores.best_iou[unit]:.3f}** (95% interval over images: {layer.iou_low[unit]:.3f} to "
+        f"{layer.iou_high[unit]:.3f}), IQR {scores.best_iqr[unit]:.3f}.{segmenter}  \n"
         f":small[mean {layer.mean[unit]:.3g} · σ {layer.std[unit]:.3g} · "
-        f"{100 * layer.off[unit]:.0f}% of its values not positive]"
+        f"{100 * layer.off[unit]:.0f}% of its values are 0 or less]"
     )
 
 
@@ -100,7 +100,7 @@ def numbers(item: Found, layer: LayerDissection, unit: int, place: int | None) -
     if place is None:
         best = scores.best_concept[unit]
         lit = scores.active[unit, best] / max(scores.pixels[best], 1)
-        value, where = scores.best_iou[unit], "on the half that scores are counted on"
+        value, where = scores.best_iou[unit], "on the half of the sample that is scored"
     else:
         iou = layer.unit_level_iou(unit)[place]
         best, value = int(iou.argmax()), iou.max()
@@ -126,7 +126,7 @@ def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str,
         strips[title] = strip(material, layer, unit, chosen, mode, **shared)
         st.html(strip_html(strips[title], f"{title} pictures of unit {unit}", f"dissection-{title}"))
         seeds = ", ".join(str(read.info["seed"] + int(image)) for image in chosen)
-        st.caption(f"{title}: seeds {seeds}")
+        st.caption(f"{title.capitalize()}: seeds {seeds}")
     sheet = np.concatenate(list(strips.values()))
     export_bar({f"unit-{unit}.png": lambda: encode(sheet)}, key="dissection_unit_file")
 

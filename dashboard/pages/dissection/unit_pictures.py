@@ -1,16 +1,16 @@
-"""Strips of pictures with what a unit does in them, and the wall of units made of such strips."""
+"""Strips of pictures that show where a unit is active, and the wall of units made of them."""
 
 import html
 
 import numpy as np
 import streamlit as st
 
+from dashboard.shared.dissections import Found
 from dashboard.shared.images import data_uri, whole
 from dissection.output.overlays import (
     AGREEMENT,
     Material,
     agreement,
-    colourize,
     heat,
     lit_region,
     resize_nearest,
@@ -20,6 +20,7 @@ from dissection.result import LayerDissection
 from pgan_core.pictures import contact_sheet
 
 OVERLAYS = ["Lit region", "Picture", "Unit", "Segmentation", "Agreement"]
+PICTURES = 3  # of a unit in a wall
 SIDE = 128  # pixels of a picture in a strip
 GAP = 3
 
@@ -53,7 +54,7 @@ def strip(
     elif mode in ("Segmentation", "Agreement") and material.labels is not None:
         labels = resize_nearest(material.labels[rows], SIDE)
         if mode == "Segmentation":
-            pictures = colourize(labels[:, 0], palette)
+            pictures = palette[labels[:, 0]]
         else:
             pictures = agreement(pictures, masks, (labels == concept).any(axis=1))
     return contact_sheet(pictures, len(pictures), gap=GAP, background=128)
@@ -66,7 +67,7 @@ def strip_html(picture: np.ndarray, alt: str, testid: str = "unit-strip") -> str
 
 
 def unit_title(layer: LayerDissection, unit: int, concepts, place: str = "") -> str:
-    """Unit, concept and IoU with its interval, as HTML; `place` is the layer's name where it is not clear."""
+    """Unit, concept and IoU with its interval, as HTML; `place` is the layer's name where it is not obvious."""
     scores = layer.scores
     name = html.escape(concepts[scores.best_concept[unit]])
     faint = "" if scores.interpretable[unit] else "opacity:.65"
@@ -76,6 +77,34 @@ def unit_title(layer: LayerDissection, unit: int, concepts, place: str = "") -> 
         f"<span><b>{name}</b> · {html.escape(place)} unit {unit}</span>"
         f"<span>IoU {scores.best_iou[unit]:.2f} <small>({interval})</small></span></div>"
     )
+
+
+def unit_card(
+    item: Found, name: str, unit: int, material: Material | None, mode: str = OVERLAYS[0], palette=None, place: str = ""
+) -> None:
+    """One unit: its title, its top pictures if there is material, and a button to its own view."""
+    read, layer = item.dissection, item.dissection.layers[name]
+    content = unit_title(layer, unit, read.concepts, place)
+    if material is not None:
+        images = layer.scores.top_images[unit, :PICTURES]
+        level, concept = layer.scores.thresholds[unit], layer.scores.best_concept[unit]
+        picture = strip(
+            material, layer, unit, images, mode, level=level, concept=concept, palette=palette,
+            size=read.info["label_size"],
+        )  # fmt: skip
+        content += strip_html(picture, f"top pictures of unit {unit}")
+    st.html(content)
+    st.button(
+        f"Unit {unit}", key=f"dissection_open_{name}_{unit}", type="tertiary", icon=":material/open_in_full:",
+        on_click=open_unit, args=(name, unit),
+    )  # fmt: skip
+
+
+def open_unit(layer: str, unit: int) -> None:
+    """Go to one unit's view."""
+    st.session_state["dissection_view"] = "One unit"
+    st.session_state["dissection_layer"] = layer
+    st.session_state["dissection_unit"] = unit
 
 
 def legend(mode: str, concepts, palette, shown) -> None:

@@ -1,4 +1,4 @@
-// Hands the sheet of the last moment to the wall that stands on the page; all other moments follow with its own data.
+// Hands the last moment's sheet to the wall on the page; the other moments follow with the wall's own data.
 
 export default function ({data}) {
   document.dispatchEvent(new CustomEvent("lab-early", {detail: data}));

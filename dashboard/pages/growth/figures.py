@@ -5,16 +5,14 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboard.shared.figure_style import BAR, GREEN, GREY, TEXT_SIZE
 from pgan_core.costs import Cost
 from pgan_core.growth import Schedule
-
-BAR, GROWN, FULL = "#3f83cf", "#2a9d6f", "#8b95a1"
-TEXT_SIZE = 15
 
 
 def picture_costs(costs: Mapping[int, Cost]) -> go.Figure:
     """Multiply-adds and activation memory of one picture by its size, on logarithmic scales."""
-    titles = ("Multiply-adds a picture", "Activation memory a picture")
+    titles = ("Multiply-adds per picture", "Activation memory per picture")
     figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.1)
     quantities = ([c.multiply_adds for c in costs.values()], [c.activation_bytes for c in costs.values()])
     for column, (heights, unit) in enumerate(zip(quantities, ("", "B"), strict=True), start=1):
@@ -30,21 +28,21 @@ def picture_costs(costs: Mapping[int, Cost]) -> go.Figure:
 
 
 def run_cost(schedule: Schedule, corners: Sequence[tuple[float, float]], full_size: float) -> go.Figure:
-    """Cost over kimg of the growing run and of full size all the way, as shares of the latter's whole cost.
+    """Cost over kimg of a growing run and of one at full size from the start, as shares of the latter's whole cost.
 
-    `corners` are (kimg, multiply-adds) from `cumulative_cost`; `full_size` the multiply-adds of full size all the way.
+    `corners` are (kimg, multiply-adds) from `cumulative_cost`; `full_size` the multiply-adds of a run at full size.
     """
     figure = go.Figure()
     kimg, grown = [k for k, _ in corners], [100 * cost / full_size for _, cost in corners]
-    figure.add_scatter(x=[0, kimg[-1]], y=[0, 100], mode="lines", line={"color": FULL, "width": 3, "dash": "dash"})
-    figure.add_scatter(x=kimg, y=grown, mode="lines+markers", line={"color": GROWN, "width": 4}, marker_size=8)
+    figure.add_scatter(x=[0, kimg[-1]], y=[0, 100], mode="lines", line={"color": GREY, "width": 3, "dash": "dash"})
+    figure.add_scatter(x=kimg, y=grown, mode="lines+markers", line={"color": GREEN, "width": 4}, marker_size=8)
     end = {"x": kimg[-1], "xanchor": "left", "xshift": 12, "showarrow": False, "font_size": TEXT_SIZE + 1}
-    figure.add_annotation(y=100, text="full size all the way: 100%", **end)
-    figure.add_annotation(y=grown[-1], text=f"grown: <b>{grown[-1]:.0f}%</b>", **end)
-    figure.data[0].hovertemplate = "%{x:.0f} kimg: %{y:.0f}%<extra>full size all the way</extra>"
-    figure.data[1].hovertemplate = "%{x:.0f} kimg: %{y:.1f}%<extra>grown</extra>"
+    figure.add_annotation(y=100, text="full size from the start: 100%", **end)
+    figure.add_annotation(y=grown[-1], text=f"grown progressively: <b>{grown[-1]:.0f}%</b>", **end)
+    figure.data[0].hovertemplate = "%{x:.0f} kimg: %{y:.0f}%<extra>full size from the start</extra>"
+    figure.data[1].hovertemplate = "%{x:.0f} kimg: %{y:.1f}%<extra>grown progressively</extra>"
     figure.update_xaxes(
         title=f"kimg (to {schedule.resolution}×{schedule.resolution})", title_font_size=TEXT_SIZE, range=[0, kimg[-1]]
     )
     figure.update_yaxes(title="multiply-adds spent", ticksuffix="%", range=[0, 114], title_font_size=TEXT_SIZE)
-    return figure.update_layout(height=310, margin={"l": 10, "r": 220, "t": 10, "b": 10}, showlegend=False)
+    return figure.update_layout(height=310, margin={"l": 10, "r": 245, "t": 10, "b": 10}, showlegend=False)

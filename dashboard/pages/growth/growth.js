@@ -30,7 +30,7 @@ class GrowthView {
     document.removeEventListener("lab-early", this.onEarly);
   }
 
-  // Another seed's last moment is there before its other ones: whoever looks at the last moment sees it at once.
+  // Another seed's last moment comes before its other ones, for a viewer who looks at the last moment.
   async early({sheet, columns}) {
     const before = this.data, image = Object.assign(new Image(), {src: sheet});
     await image.decode();
@@ -72,7 +72,7 @@ class GrowthView {
     return name ? `${what}<small>${name}</small>` : what;
   }
 
-  // The chosen picture out of a sheet (or out of the wall as it is drawn) as a picture address; sheets are cut once.
+  // The chosen picture of a sheet (or of the wall as it is drawn) as a data: address; sheets are cut once.
   crop(sheet) {
     const key = `${sheet}/${this.chosen}`;
     if (sheet !== null && this.cuts[key]) return this.cuts[key];

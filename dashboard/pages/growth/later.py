@@ -1,15 +1,11 @@
-"""What can wait: charts below the first screen are sent once the browser shows the picture above them.
+"""Charts below the first screen can wait: they are sent once the browser shows the picture above them.
 
-Plotly's JavaScript takes the browser a second; sent along with the picture it would hold the picture up.
+Plotly's JavaScript takes the browser a second, and would delay the picture.
 """
 
-import streamlit as st
+from dashboard.shared.browser import component
 
-from dashboard.shared.browser import load
-
-_later = st.components.v2.component(
-    "lab_later", html="<span></span>", js=load("pages/growth/later.js"), isolate_styles=False
-)
+_later = component("lab_later", "pages/growth/later.js", html="<span></span>")
 
 
 def shown(selector: str, key: str) -> bool:

@@ -17,6 +17,7 @@ from dashboard.pages.growth.runs import (
 from dashboard.pages.growth.track import Track
 from dashboard.pages.growth.view import early_view, growth_view, schedules_view
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from pgan_core import CheckpointError
@@ -29,19 +30,19 @@ OFFICIAL = "the official 1024×1024 run"
 WALL = '[data-testid="growth-wall"] canvas[data-ready]'
 GPU_MEMORY = 16 * 10**9  # of the cards of 2018
 ABOUT_FINAL = (
-    "The weights of the loaded file at every moment. A coarse to-RGB layer learns no more once its fade is over while "
-    "the layers below it go on, so its colours drift: compare the snapshots."
+    "Every moment is drawn with the weights of the loaded file. A coarse to-RGB layer stops learning when its fade "
+    "ends while the layers below it keep changing, so its colours drift. Snapshots from training do not drift."
 )
 ABOUT_SNAPSHOTS = (
-    "The averaged weights as they were after so many thousand pictures, at the moment of growth of that time."
+    "The averaged weights saved during training. Each snapshot is drawn at the moment of growth that it was saved at."
 )
 EQUATION = r"x = (1-\alpha)\;\mathrm{up}_{2\times}\!\left(x_{r/2}\right) + \alpha\;x_r"
 WORDS = (
-    "Training starts at 4×4 and doubles the size step by step. New layers are **faded in**: the picture is a blend of "
-    "the old branch, enlarged, and the new one, whose weight α rises from 0 to 1, so that trained layers get no sudden "
-    "shock. The discriminator grows along, and real pictures are blended the same way."
+    "Training starts at 4×4 and doubles the resolution step by step. New layers are **faded in**: the picture blends "
+    "the old branch, enlarged, with the new one, whose weight α rises from 0 to 1. This spares the trained layers a "
+    "sudden shock. The discriminator grows in step, and real images are blended in the same way."
 )
-WHERE = "Karras et al. 2018, section 2, figure 2. α is the weight of the new branch; some codes mean the old one by it."
+WHERE = "Karras et al. 2018, section 2, figure 2. α is the new branch's weight; in some code it is the old one's."
 
 
 # ---- what is shown -----------------------------------------------------------------------------------------------
@@ -52,18 +53,17 @@ def thousands(number: float) -> str:
 
 
 def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
-    """The way of showing growth, and the columns of the wall; large pictures take long, so there are fewer of them."""
+    """How growth is shown, and the wall's columns; large pictures take long, so there are fewer of them."""
     counts = picture_counts(resolution)
     if st.session_state.get("growth_pictures", counts[0]) not in counts:
         del st.session_state["growth_pictures"]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         ways = [FINAL, SNAPSHOTS] if has_stages else [FINAL]
-        shared = {"bind": "query-params", "label_visibility": "collapsed", "required": True}
-        way = st.segmented_control("Shown as", ways, default=FINAL, key="growth_way", **shared)
+        way = st.segmented_control("Shown as", ways, default=FINAL, key="growth_way", required=True, **BARE)
         st.space("small")
         st.markdown("Pictures", width="content")
         default = default_count(resolution)
-        count = st.segmented_control("Pictures", counts, default=default, key="growth_pictures", **shared)
+        count = st.segmented_control("Pictures", counts, default=default, key="growth_pictures", required=True, **BARE)
     return way, round(count**0.5)
 
 
@@ -90,7 +90,7 @@ def show(track: Track, addresses: list[str], columns: int, identity: str) -> Non
 
 
 def film(track: Track) -> list:
-    """The walls from the first moment to the last; snapshots and finished resolutions stand for a while."""
+    """The walls from the first moment to the last; snapshots and finished resolutions are held for six frames."""
     sheets = [track.wall(number) for number in range(len(track.sheets))]
     return [sheets[point.sheet] for point in track.points for _ in range(1 if point.alpha < 1 and track.smooth else 6)]
 
@@ -113,30 +113,30 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
         return  # two files that share no size
     chart(figures.picture_costs(costs), key="growth_picture_costs")
     small, large = min(costs), max(costs)
-    both = run == OFFICIAL or model.discriminator
+    both = run == OFFICIAL or "discriminator" in model.networks
     networks = "both networks together" if both else "the generator (the file holds no discriminator)"
     held = {size: thousands(pictures_that_fit([costs[size]], GPU_MEMORY)) for size in (small, large)}
     st.markdown(
-        f"The layer outputs of one {large}×{large} picture take **{costs[large].activation_bytes / 1e6:.1f} MB** in "
-        f"{networks}, and training keeps a multiple of that. A GPU of 16 GB holds **{held[large]}** of "
-        f"these and {held[small]} of {small}×{small}: this is why full size forces small minibatches."
+        f"The layer outputs for one {large}×{large} picture take **{costs[large].activation_bytes / 1e6:.1f} MB** in "
+        f"{networks}; training needs several times that. A 16 GB GPU holds the outputs of **{held[large]}** such "
+        f"pictures, but of {held[small]} at {small}×{small}. This is why full size forces small minibatches."
     )
     schedule = own if own and run != OFFICIAL else official_schedule(resolution=large)
     if set(costs) >= {stage.resolution for stage in schedule.stages}:
         run_section(schedule, {size: cost.multiply_adds for size, cost in costs.items()})
     else:
-        st.markdown("What the whole run saves is shown for a network that holds every size of its schedule.")
+        st.markdown("The saving over a whole run is shown for networks that hold every resolution of the schedule.")
 
 
 def run_section(schedule: Schedule, multiply_adds: dict[int, int]) -> None:
-    """What the run costs against full size all the way."""
+    """What the run costs against one at full size from the start."""
     full_size = 1000 * schedule.total_kimg * multiply_adds[schedule.resolution]
     corners = cumulative_cost(schedule, multiply_adds)
     chart(figures.run_cost(schedule, corners, full_size), key="growth_run_cost")
     st.markdown(
-        f"The discriminator sees {thousands(schedule.total_kimg)} thousand pictures. Grown, the run spends "
-        f"**{saving(schedule, multiply_adds):.1f} times less** than at full size all the way. The paper reports "
-        "comparable quality 2 to 6 times faster, depending on the final size (section 2)."
+        f"Over {thousands(schedule.total_kimg)} thousand pictures, growing progressively costs "
+        f"**{saving(schedule, multiply_adds):.1f} times less** than training at full size from the start. The paper "
+        "reports comparable quality 2 to 6 times faster, depending on the final size (section 2)."
     )
 
 
@@ -163,7 +163,7 @@ except (CheckpointError, ValueError) as error:
 show(track, addresses, columns, f"{model.identity}/{way}/{seed}/{columns}")
 own = run_schedule(model)
 st.subheader("The training schedule")
-schedules = ({"Our run": own} if own else {}) | {"Official code, 1 GPU": official_schedule()}
+schedules = ({"This run": own} if own else {}) | {"Official code, 1 GPU": official_schedule()}
 schedules_view(schedules, track.phases, start=session.recall("growth_at", track.end), key="growth_schedules")
 if own and (note := changing_rates(model)):
     st.caption(note)

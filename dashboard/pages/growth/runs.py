@@ -3,14 +3,15 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 
 from dashboard import library, session
 from dashboard.pages.growth.track import Track, final_track, sheet_address, snapshot_track, tile_size
 from dashboard.shared.progress import with_progress
-from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, load_checkpoint
+from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from pgan_core.costs import Cost, image_cost
-from pgan_core.fade_frames import growth_frames, stored_frame
 from pgan_core.growth import Schedule, Stage
+from pgan_core.growth_frames import GrowthFrame, growth_frames, stored_frame
 from pgan_core.pictures import contact_sheet
 
 WALLS = 6  # grown walls in memory, all browsers together
@@ -22,7 +23,7 @@ def picture_counts(resolution: int) -> list[int]:
 
 
 def default_count(resolution: int) -> int:
-    """Of sizes from 64 on as many as stand beside figure 2 in their own size or a whole multiple."""
+    """From size 64 on, as many as fit beside figure 2 at their own size or a whole multiple of it."""
     return picture_counts(resolution)[: 3 if resolution < 64 else 2][-1]
 
 
@@ -31,14 +32,18 @@ def final_growth(
 ) -> tuple[Track, list[str]]:
     """The loaded network at every moment of its growth: the track, and its sheets as addresses.
 
-    `first` gets the sheet of the last moment before the others are made, unless they are there already.
+    `first` gets the last moment's sheet before the others are made, unless they are in memory.
     """
 
     def work(progress: Callable[[float], None]) -> tuple[Track, list[str]]:
         z, labels = session.inputs(model, seed, columns**2)
         size = tile_size(model.generator.resolution, columns)
-        early = None if first is None else lambda frame: first(sheet_address(contact_sheet(frame.pictures, columns)))
-        frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True, first=early))
+
+        def early(frame: GrowthFrame) -> None:
+            if first is not None:
+                first(sheet_address(contact_sheet(frame.pictures, columns)))
+
+        frames = list(growth_frames(session.prepared(model), z, labels, size=size, native=True, first=first and early))
         progress(0.5)
         track = final_track(frames, model.generator.moment(), columns)
         return track, track.addresses()
@@ -53,10 +58,9 @@ def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int
     frames, kimg = [], []
     z, labels = session.inputs(model, seed, columns**2)
     for path, _ in stages:
-        stage = load_checkpoint(path, device=model.device)
         size = tile_size(model.generator.resolution, columns)
-        frames.append(stored_frame(stage.generator.prepared(), z, labels, size=size, native=True))
-        kimg.append(stage.info["metadata"]["kimg"])
+        frames.append(stored_frame(library.snapshot(path, model.device).prepared(), z, labels, size=size, native=True))
+        kimg.append(library.kimg(Path(path)))
     track = snapshot_track(frames, kimg, columns, run_schedule(model))
     return track, track.addresses()
 
@@ -67,12 +71,12 @@ def run_schedule(model: session.Model) -> Schedule | None:
     names = [field.name for field in fields(Stage)]
     try:
         return Schedule(tuple(Stage(**{name: stage[name] for name in names}) for stage in stages)) if stages else None
-    except (KeyError, TypeError, ValueError):  # somebody else's words for it
+    except (KeyError, TypeError, ValueError):  # somebody else's format
         return None
 
 
 def changing_rates(model: session.Model) -> str:
-    """A sentence for a run whose learning rate fell inside its stages, which the schedule's chart does not show."""
+    """A sentence about a learning rate that fell within the stages, which the schedule's chart does not show."""
     phases = model.info.get("metadata", {}).get("phases") or []
     try:
         falls = [phase["lr"] for phase in phases if phase["cool"] > 0 and phase["lr"][1] < phase["lr"][0]]
@@ -81,25 +85,25 @@ def changing_rates(model: session.Model) -> str:
         return ""
     if lowest is None:
         return ""
-    return f"Towards the end of each stage this run let its learning rate fall, to {lowest:.2g} in the last one."
+    return f"This run lowered its learning rate towards the end of each stage, to {lowest:.2g} in the last one."
 
 
 @session.cached(max_entries=8)
 def picture_costs(model: session.Model | None) -> dict[int, Cost]:
-    """What a picture costs generator and discriminator together, by size; without a model, the official networks."""
+    """What a picture costs generator and discriminator together, by size; for the official networks without a model."""
     if model is None:
         networks = [Generator(GeneratorConfig()), Discriminator(DiscriminatorConfig())]
     else:
-        networks = [network for network in (model.generator, model.discriminator) if network is not None]
+        networks = list(model.networks.values())
     sizes = set.intersection(*(set(network.resolutions) for network in networks))
     return {size: sum((image_cost(network, size) for network in networks), Cost(0, 0)) for size in sorted(sizes)}
 
 
 def prepare() -> None:
-    """Read the model that the first visitor will see and draw what the page opens with."""
+    """Read the model that the first visitor will see, and make the pictures that the page opens with."""
     with contextlib.suppress(CheckpointError, ValueError, OSError, StopIteration):  # the page says what is wrong
         name, path = next(iter(library.models().items()))
         model = session.open_model(name, path, session.devices()[-1])
-        if model.generator is not None:
-            final_growth(model, 0, round(default_count(model.generator.resolution) ** 0.5))
+        if "generator" in model.networks:
+            final_growth(model, session.DEFAULT_SEED, round(default_count(model.generator.resolution) ** 0.5))
             picture_costs(model)

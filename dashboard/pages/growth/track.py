@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.shared.images import EXACT, data_uri
-from pgan_core.fade_frames import FadeFrame
 from pgan_core.growth import Schedule
+from pgan_core.growth_frames import GrowthFrame
 from pgan_core.pictures import contact_sheet, enlarge
 
 LOSSY_FROM, LOSSY = 160, {"quality": 90, "method": 0}  # pixels of a sheet
@@ -66,7 +66,7 @@ class Track:
 
 
 def sheet_address(sheet: np.ndarray) -> str:
-    """A sheet as a data: address; small ones without loss, for lossy colours would blur their large pixels."""
+    """A sheet as a data: address; small ones without loss, because lossy colours would blur their large pixels."""
     return data_uri(sheet, "WEBP", **(EXACT if len(sheet) < LOSSY_FROM else LOSSY))
 
 
@@ -90,7 +90,7 @@ def phases(resolutions: Sequence[int], alpha: float = 1.0) -> list[Phase]:
     return found
 
 
-def place(found: Sequence[Phase], moment: FadeFrame, schedule: Schedule | None = None, kimg: float = 0.0) -> float:
+def place(found: Sequence[Phase], moment: GrowthFrame, schedule: Schedule | None = None, kimg: float = 0.0) -> float:
     """Where a snapshot stands on the scrubber: inside its fade, or after it by its kimg (without them at the end)."""
     fading = moment.alpha < 1
     phase = next((p for p in found if p.resolution == moment.resolution and p.fading == fading), found[-1])
@@ -103,7 +103,7 @@ def place(found: Sequence[Phase], moment: FadeFrame, schedule: Schedule | None =
     return phase.t0 + min(max(share, 0.0), 1.0) * (phase.t1 - phase.t0)
 
 
-def final_track(frames: Sequence[FadeFrame], stored: tuple[int, float], columns: int) -> Track:
+def final_track(frames: Sequence[GrowthFrame], stored: tuple[int, float], columns: int) -> Track:
     """A network read at its lower resolutions (from `growth_frames`) up to the moment that it is stored at."""
     sheet = {(frame.resolution, frame.alpha): i for i, frame in enumerate(frames)}
     resolutions = sorted({frame.resolution for frame in frames})
@@ -121,14 +121,12 @@ def final_track(frames: Sequence[FadeFrame], stored: tuple[int, float], columns:
 
 
 def snapshot_track(
-    frames: Sequence[FadeFrame], kimg: Sequence[float], columns: int, schedule: Schedule | None = None
+    frames: Sequence[GrowthFrame], kimg: Sequence[float], columns: int, schedule: Schedule | None = None
 ) -> Track:
     """Snapshots of a run (from `stored_frame`, oldest first) after so many kimg, every one at its own moment."""
     sheets: list[np.ndarray] = []
 
-    def add(pictures: np.ndarray | None) -> int | None:
-        if pictures is None:
-            return None
+    def add(pictures: np.ndarray) -> int:
         sheets.append(contact_sheet(pictures, columns))
         return len(sheets) - 1
 
@@ -140,8 +138,8 @@ def snapshot_track(
             add(frame.pictures),
             frame.resolution,
             frame.alpha,
-            add(frame.old),
-            add(frame.new),
+            None if frame.old is None else add(frame.old),
+            None if frame.new is None else add(frame.new),
             f"snapshot after {after:,.0f} kimg".replace(",", "\u202f"),
         )
         for frame, after in zip(frames, kimg, strict=True)

@@ -5,32 +5,23 @@ and the training schedules whose marker follows the scrubber.
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.pages.growth.track import Phase, Track
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 from pgan_core.growth import Schedule
 
 SECONDS_PER_RESOLUTION = 3.0
 
-_growth = st.components.v2.component(
-    "lab_growth",
-    html=load("pages/growth/growth.html"),
-    css=load("shared/player.css", "pages/growth/growth.css"),
-    js=load("shared/whole.js", "shared/player.js", "pages/growth/figure2.js", "pages/growth/growth.js"),
-    isolate_styles=False,
-)
-_early = st.components.v2.component(
-    "lab_early", html="<span></span>", js=load("pages/growth/early.js"), isolate_styles=False
-)
-_schedules = st.components.v2.component(
-    "lab_schedules",
+_growth = component(
+    "lab_growth", "pages/growth/growth.html", "shared/player.css", "pages/growth/growth.css",
+    "shared/whole.js", "shared/player.js", "pages/growth/figure2.js", "pages/growth/growth.js",
+)  # fmt: skip
+_early = component("lab_early", "pages/growth/early.js", html="<span></span>")
+_schedules = component(
+    "lab_schedules", "pages/growth/schedules.css", "pages/growth/schedules.js",
     html='<div class="lab-schedules" data-testid="schedules"></div>',
-    css=load("pages/growth/schedules.css"),
-    js=load("pages/growth/schedules.js"),
-    isolate_styles=False,
-)
+)  # fmt: skip
 
 
 def growth_view(
@@ -58,9 +49,9 @@ def growth_view(
 
 
 def early_view(address: str, columns: int, place: DeltaGenerator, *, key: str) -> None:
-    """Give the wall that is on the page its last moment's sheet, while the other moments are being made.
+    """Give the wall on the page the sheet of its last moment while the others are being made.
 
-    `place` is a container that shows something else, for one that holds only this would open a gap in the page.
+    `place` is a container that shows something else: one that held only this would leave a gap in the page.
     """
     with place:
         _early(data={"sheet": address, "columns": columns}, key=key)
@@ -77,7 +68,7 @@ def schedules_view(runs: dict[str, Schedule], phases: Sequence[Phase], *, start:
 
 
 def _curves(schedule: Schedule) -> dict:
-    """Corners of what a schedule prescribes over kimg, and the kimg at which each of its phases begins and ends."""
+    """The corners of a schedule's curves over kimg, and the kimg at which each of its phases begins and ends."""
     spans, curves = [], {"resolution": [], "alpha": [], "minibatch": [], "learning rate": []}
     for start, stage in zip(schedule.starts(), schedule.stages, strict=True):
         faded, end = start + stage.fade_kimg, start + stage.kimg

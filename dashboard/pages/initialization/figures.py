@@ -6,7 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.shared.ridgelines import COLORS, log_axis
+from dashboard.shared.figure_style import COLORS
+from dashboard.shared.ridgelines import log_axis
 from pgan_core.initialization import Propagation
 from pgan_core.learning_speed import METHODS, Step
 
@@ -16,12 +17,12 @@ MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> go.Figure:
     """Measured standard deviation by layer as markers, theory as lines; activations left, gradients right, log axes."""
     chart = make_subplots(1, 2, subplot_titles=["Activations, forward", "Gradients, backward"], horizontal_spacing=0.08)
+    layers = np.arange(1, len(next(iter(runs.values())).activation_std) + 1)
     for i, (key, run) in enumerate(runs.items()):
         # two strategies of one scale coincide: the later one is drawn larger and open around the earlier
         style = {"color": COLORS[i % len(COLORS)], "symbol": MARKERS[i % len(MARKERS)], "size": 8}
         if key == "equalized":
             style |= {"symbol": "circle-open", "size": 13, "line": {"width": 2}}
-        layers = np.arange(1, len(run.activation_std) + 1)
         curves = [
             (run.activation_std, run.theory_activation_std),
             (run.gradient_std, run.theory_gradient_std),
@@ -43,7 +44,7 @@ def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> go.
 
 
 def layer_spread(curves: Mapping[str, Sequence[float]], layers: Sequence[str], height: int = 300) -> go.Figure:
-    """Standard deviation by named layer, one line a network, on a log axis; zeros are left out."""
+    """Standard deviation by named layer, one line per network, on a log axis; zeros are left out."""
     chart = go.Figure()
     for i, (name, values) in enumerate(curves.items()):
         shown = np.where(np.asarray(values) > 0, values, np.nan)
@@ -58,7 +59,7 @@ def layer_spread(curves: Mapping[str, Sequence[float]], layers: Sequence[str], h
 
 
 def learning_speed(steps: Sequence[Step], fan_in: Sequence[int], total: int, height: int = 330) -> go.Figure:
-    """Relative update of each layer by step, one panel a method, and the loss of all three in a fourth panel."""
+    """Relative update of each layer by step, one panel per method, and the loss of all three in a fourth panel."""
     titles = [*METHODS.values(), "Loss"]
     chart = make_subplots(1, 4, subplot_titles=titles, horizontal_spacing=0.05)
     x = [step.index + 1 for step in steps]
@@ -80,7 +81,7 @@ def learning_speed(steps: Sequence[Step], fan_in: Sequence[int], total: int, hei
         chart.update_yaxes(type="log", range=[-4.3, -0.5], dtick=1, exponentformat="power", row=1, col=column)
         if column > 1:
             chart.update_yaxes(showticklabels=False, row=1, col=column)
-    chart.update_yaxes(title_text="change of w in a step", row=1, col=1)
+    chart.update_yaxes(title_text="change of w per step", row=1, col=1)
     chart.update_yaxes(range=[0, 0.85], row=1, col=4)
     chart.update_xaxes(range=[0, total], title_text="step", nticks=4)
     return _framed(chart, height)

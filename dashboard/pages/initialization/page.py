@@ -11,6 +11,7 @@ import torch
 from dashboard import session
 from dashboard.pages.initialization import figures
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BOUND
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.progress import with_progress
@@ -26,13 +27,14 @@ from pgan_core.initialization import (
     initialized_generator,
     strategies,
 )
-from pgan_core.inspection import generator_statistics, layer_table
+from pgan_core.inspection import generator_statistics
+from pgan_core.layer_table import layer_table
 from pgan_core.learning_speed import Step, learning_speed
 from pgan_core.pictures import to_uint8
 
 WIDTHS = [16, 64, 128, 256, 500, 1000]
 SPEED_WIDTHS = (2, 512, 16, 256, 1)  # of the small network: layers of very different fan-in
-OWN_CASE = "a scale under which all layers look alike: the spread neither fades nor grows, forward and backward."
+OWN_CASE = "a scale at which all layers look alike: the spread neither fades nor grows, forward or backward."
 QUICK = 1e9  # multiply-adds of a picture
 NORMS = {"with pixel norm": "on", "without": "off"}
 
@@ -55,7 +57,7 @@ def choose_preset(preset: Preset) -> None:
 
 
 def preset_buttons() -> Preset:
-    """One button a preset in a row; returns the chosen one."""
+    """A row of one button per preset; returns the chosen one."""
     case = session.recall("initialization_case", 0)  # a link may say anything
     chosen = PRESETS[case if 0 <= case < len(PRESETS) else 0]
     with st.container(horizontal=True, gap="small"):
@@ -68,28 +70,27 @@ def preset_buttons() -> Preset:
 
 
 def network_controls(seed: int) -> tuple[PlainNetwork, float | None, str]:
-    """Depth, width, non-linearity, a standard deviation of one's own, and what the histograms show."""
-    bound = {"bind": "query-params"}
+    """Depth, width, non-linearity, a custom standard deviation, and what the histograms show."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        layers = st.slider("Layers", 1, 30, 10, key="initialization_depth", width=130, **bound)
-        units = st.select_slider("Width", WIDTHS, 500, key="initialization_width", width=120, **bound)
+        layers = st.slider("Layers", 1, 30, 10, key="initialization_depth", width=130, **BOUND)
+        units = st.select_slider("Width", WIDTHS, 500, key="initialization_width", width=120, **BOUND)
         kind = st.segmented_control(
             "Non-linearity", list(NONLINEARITIES), default=PRESETS[0].nonlinearity, required=True,
-            format_func=lambda key: NONLINEARITIES[key].name, key="initialization_nonlinearity", **bound,
+            format_func=lambda key: NONLINEARITIES[key].name, key="initialization_nonlinearity", **BOUND,
         )  # fmt: skip
         custom = st.number_input(
             "Own std. dev.", 0.0, 100.0, value=None, step=0.01, format="%.4g", placeholder="none", width=125,
-            key="initialization_std", on_change=std_changed, **bound,
+            key="initialization_std", on_change=std_changed, **BOUND,
         )  # fmt: skip
         what = st.segmented_control(
             "Histograms of", ["activations", "gradients"], default="activations", required=True,
-            key="initialization_what", **bound,
+            key="initialization_what", **BOUND,
         )  # fmt: skip
     return PlainNetwork(layers, units, kind, seed=seed), custom or None, what
 
 
 def std_changed() -> None:
-    """The typed standard deviation counts in two sections: both have to run again."""
+    """The typed standard deviation is used in two sections, so both have to run again."""
     st.session_state["initialization_rerun"] = True
 
 
@@ -113,17 +114,17 @@ def classical_section(seed: int) -> None:
     marked = runs[case.strategy].strategy.name if fits else None
     chart(ridgelines(columns, notes=notes, highlight=marked, height=height), key="initialization_ridges")
     st.caption(
-        f"Input N(0, 1), {network.samples} samples; {what} by layer, all on the same bins, each ridge as high as its "
-        "fullest bin. All strategies scale the same noise: He and Equalized are one network at the start."
+        f"Input N(0, 1), {network.samples} samples; {what} by layer, all on one axis, each ridge scaled to its fullest "
+        "bin. All strategies scale the same noise, so He and Equalized start as the same network."
     )
     chart(figures.spread_over_depth(runs), key="initialization_spread")
-    st.caption("Markers are measured, lines are theory in the limit of infinite width.")
+    st.caption("Markers are measured. Lines are theory, in the limit of infinite width.")
     formula_box(
         r"\begin{gathered} v_{l+1} = n\,\sigma_w^2\;\mathbb{E}\left[\phi(u)^2\right],\; u \sim \mathcal{N}(0, v_l) \\"
         r"\hat w = w \cdot c,\quad c=\sqrt{2/n} \end{gathered}",
-        "v is the variance of what enters a layer's non-linearity φ. Each layer multiplies it by n σ² and by what φ "
-        "leaves of it; ten layers do it ten times over. Xavier makes the product 1 for the linear case, He for ReLU, "
-        "which cuts one half away. PGGAN stores w ~ N(0, 1) and multiplies by He's constant c at run time.",
+        "v is the variance of what enters a layer's non-linearity φ. Each layer multiplies it by n σ² and by the share "
+        "that φ lets through; ten layers do so ten times. Xavier makes the product 1 for linear layers, He for ReLU, "
+        "which cuts off one half. PGGAN stores w ~ N(0, 1) and multiplies by He's constant c at run time.",
         "Karras et al. 2018, section 4.1; Glorot & Bengio 2010; He et al. 2015",
     )
 
@@ -131,8 +132,8 @@ def classical_section(seed: int) -> None:
 # ---- the real generator ------------------------------------------------------------------------------------------
 
 
-def grown_to(config: GeneratorConfig, resolution: int) -> GeneratorConfig:
-    """The loaded configuration, grown to a resolution only, as training would start it."""
+def config_at(config: GeneratorConfig, resolution: int) -> GeneratorConfig:
+    """The loaded configuration, grown only to a resolution, as training would start it."""
     count = config.sizes.index(resolution) + 1
     return replace(
         config, resolution=resolution, channels=config.channels[:count], rgb_resolutions=None, stored_resolution=None,
@@ -141,7 +142,7 @@ def grown_to(config: GeneratorConfig, resolution: int) -> GeneratorConfig:
 
 
 def quick_size(generator: Generator, sizes: list[int]) -> int:
-    """The largest size at which ten fresh generators take a second or a few."""
+    """The largest size at which ten fresh generators take only a few seconds."""
     fit = [r for r in generator.resolutions if sum(row.multiply_adds for row in layer_table(generator, r)) < QUICK]
     return max(fit, default=sizes[0])
 
@@ -166,18 +167,17 @@ def fresh_generators(config: GeneratorConfig, custom: float | None, seed: int, z
 @st.fragment
 def generator_section(model: session.Model, seed: int, custom: float | None) -> None:
     """The same strategies on the loaded configuration, freshly initialized."""
-    st.subheader("The same on PGGAN's generator")
+    st.subheader("The same experiment on PGGAN's generator")
     sizes = list(model.generator.config.sizes)
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         size = st.select_slider(
-            "Grown to", sizes, quick_size(model.generator, sizes), key="initialization_resolution", width=320, **bound
+            "Grown to", sizes, quick_size(model.generator, sizes), key="initialization_resolution", width=320, **BOUND
         )
         norm = st.segmented_control(
-            "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **bound
+            "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **BOUND
         )
     z, labels = session.inputs(model, seed, 2)
-    config = grown_to(model.generator.config, size)
+    config = config_at(model.generator.config, size)
     results = with_progress(
         ("fresh", model.identity, size, custom, seed),
         lambda progress: fresh_generators(config, custom, seed, z, labels, progress),
@@ -200,9 +200,9 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
     curves = {name: [s.std for s in stats.values()] for name, (_, _, stats) in picked.items()}
     chart(figures.layer_spread(curves, layers), key="initialization_generator_spread")
     st.caption(
-        "Activations after the non-linearity, 2 latents, and the first picture (clamped to −1 … 1). With pixel norm "
-        "every layer's input has length 1 per feature, so nothing escalates from layer to layer whatever the scale; "
-        "without it each layer multiplies the error of the one before."
+        "Activations after the non-linearity for 2 latents, and the first picture (clamped to −1 … 1). With pixel "
+        "norm, every layer's input has mean square 1, so nothing escalates, whatever the scale. Without it, each layer "
+        "multiplies the error of the one before."
     )
 
 
@@ -211,7 +211,7 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
 
 @dataclass
 class Experiment:
-    """A training under way: what it has still to do, and what is done."""
+    """A training under way: its remaining steps, and those done."""
 
     steps: Iterator[Step]
     total: int
@@ -219,7 +219,7 @@ class Experiment:
     running: bool = True
 
     def advance(self, count: int) -> None:
-        """Some steps more; stops by itself at the end."""
+        """Do some more steps; it stops by itself at the end."""
         self.done += islice(self.steps, count)
         self.running = self.running and len(self.done) < self.total
 
@@ -231,21 +231,20 @@ def start_training(seed: int) -> None:
 
 
 def stop_training() -> None:
-    """The Stop button: what was reached stays."""
+    """The Stop button: the steps done stay on view."""
     if "initialization_speed" in st.session_state:
         st.session_state["initialization_speed"].running = False
 
 
 @st.fragment
 def speed_section(seed: int) -> None:
-    """Adam on three ways of holding the same weights. A run of this part makes 25 steps, shows them, and runs again."""
+    """Adam on three ways to store the same weights. Each run of this part does 25 steps, shows them, and runs again."""
     whole_page = st.session_state.pop("initialization_whole_page", False)
-    st.subheader("Why at run time?")
-    bound = {"bind": "query-params"}
+    st.subheader("Why scale at run time?")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
-        st.select_slider("Learning rate", rates, 1e-3, key="initialization_rate", width=280, **bound)
-        st.select_slider("Steps", [100, 200, 300, 500], 200, key="initialization_count", width=220, **bound)
+        st.select_slider("Learning rate", rates, 1e-3, key="initialization_rate", width=280, **BOUND)
+        st.select_slider("Steps", [100, 200, 300, 500], 200, key="initialization_count", width=220, **BOUND)
         st.button(
             "Train", icon=":material/play_arrow:", type="primary", key="initialization_train", on_click=start_training,
             args=(seed,),
@@ -253,7 +252,7 @@ def speed_section(seed: int) -> None:
         st.button("Stop", icon=":material/stop:", key="initialization_stop", on_click=stop_training)
     experiment = st.session_state.get("initialization_speed")
     if experiment is None:
-        st.info("Press Train: three small networks learn to tell two spirals apart. It takes a few seconds.")
+        st.info("Press Train, and three small networks learn to tell two spirals apart. It takes a few seconds.")
     else:
         if experiment.running:
             experiment.advance(25)
@@ -266,18 +265,19 @@ def speed_section(seed: int) -> None:
     formula_box(
         r"\Delta w \approx \pm\,\eta \;\Rightarrow\;"
         r"\frac{\lVert\Delta \hat w\rVert}{\lVert\hat w\rVert} \approx \frac{\eta}{\sigma_{stored}}",
-        "Adam moves every stored number by about the learning rate η, whatever its scale. With He's initializer a "
-        "layer of large fan-in stores small numbers and changes by a large share of itself, one of small fan-in hardly "
-        "moves. Stored as N(0, 1) and scaled at run time all layers learn at one speed; weight normalization too.",
+        "Adam changes every stored number by about the learning rate η, whatever its scale. With He's initializer, a "
+        "layer of large fan-in stores small numbers and changes by a large share of itself; one of small fan-in hardly "
+        "changes. Stored as N(0, 1) and scaled at run time, all layers learn at the same speed. So they do with weight "
+        "normalization.",
         "Karras et al. 2018, section 4.1; Salimans & Kingma 2016",
     )
 
 
-model = session.model("none")
+model = session.model(needs_generator=False)
 header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
-if model.generator is not None:
+if "generator" in model.networks:
     generator_section(model, session.seed(), custom_std)
-st.session_state["initialization_whole_page"] = True  # a part may only rerun itself when it runs by itself
+st.session_state["initialization_whole_page"] = True  # a fragment may rerun itself only when it runs alone
 speed_section(session.seed())

@@ -1,4 +1,4 @@
-"""Artifact units: what each unit of a layer costs, which of them to switch off, and what that gives."""
+"""Artifact units: how much each unit of a layer harms the pictures, which to switch off, and what that gains."""
 
 from collections.abc import Iterable
 
@@ -12,10 +12,10 @@ from dashboard.shared.images import image_wall
 from dashboard.shared.picture_grid import picture_grid
 from dashboard.shared.progress import with_progress
 from dissection.effects.artifacts import ArtifactCosts, Comparison, artifact_costs, compare_without
-from dissection.effects.causal_effects import Stage
+from dissection.effects.trial import Trial
 from dissection.interventions import ablate
 from dissection.output.overlays import OUTLINE, outline, resize_nearest, resize_pictures
-from dissection.scoring.tally import upsample
+from dissection.scoring.tally import resize_maps
 from dissection.world.town import CONCEPTS, SIZES, town
 from pgan_core.pictures import contact_sheet, to_uint8
 
@@ -26,14 +26,14 @@ LIT = 0.01  # of a unit's values count as strong
 
 def artifacts_view(model: session.Model, choice: Choice) -> None:
     """Rank, mark, switch off, compare."""
-    if model.discriminator is None:
-        st.info("Ranking units by what they cost asks the discriminator, and this model has none.")
+    if "discriminator" not in model.networks:
+        st.info("The discriminator ranks the units, and this model has none.")
         return
     key = ("artifacts", model.identity, choice.layer)
     st.caption(
-        f"What the discriminator's mean score over {PICTURES} pictures gains when a unit of {choice.layer} is off; "
-        "below 0 the pictures need it. "
-        "Each set of the sliced Wasserstein distance is normalised by its own colours, so it does not see their shift."
+        f"How much the discriminator's mean score over {PICTURES} pictures rises when a unit of {choice.layer} is off; "
+        "below 0, the pictures need the unit. "
+        "The sliced Wasserstein distance normalises each set by its own colours, so it does not see a shift of colours."
     )
     wanted = st.session_state.setdefault("interventions_asked", set())
     if key not in wanted and st.button("Rank the units", key="interventions_rank", icon=":material/play_arrow:"):
@@ -50,7 +50,7 @@ def artifacts_view(model: session.Model, choice: Choice) -> None:
 
 
 def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str, first: str) -> tuple[int, ...]:
-    """The worst units by their strongest pictures, marked by clicks; the marked ones also stand as numbers."""
+    """The worst units with their strongest pictures; clicks mark units, which are also listed by number."""
     order = [int(unit) for unit in costs.order[:WORST]]
 
     def toggle(cell: int) -> None:
@@ -59,8 +59,8 @@ def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str, first
 
     words, numbers = st.columns([3, 2], vertical_alignment="bottom")
     words.markdown(
-        f"The {len(order)} units that cost most, each by its {BEST} strongest pictures, outlined where it is. "
-        "**Click those that look like faults.**"
+        f"The {len(order)} most harmful units, each with its {BEST} strongest pictures, outlined where it is active. "
+        "**Click those that look like artifacts.**"
     )
     units = parse_units(
         numbers.text_input("Units to switch off", first, key=key, bind="query-params"), width_of(model, layer)
@@ -75,19 +75,19 @@ def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str, first
 
 
 def listed(units: Iterable[int]) -> str:
-    """Unit numbers as the viewer would type them."""
+    """Unit numbers as text, as the viewer would type them."""
     return ", ".join(map(str, units))
 
 
 @session.cached(max_entries=8, spinner="Drawing the units")
 def unit_strips(model: session.Model, layer: str, units: tuple[int, ...]) -> np.ndarray:
-    """One picture of all units in rows of COLUMNS: of each its strongest pictures, outlined where it is strong."""
-    stage = _stage(model, layer)
-    pictures, strips = to_uint8(stage.images()), []
+    """One picture of all units in rows of COLUMNS: each one's strongest pictures, outlined where it is active."""
+    trial = _trial(model, layer)
+    pictures, strips = to_uint8(trial.images()), []
     for unit in units:
-        maps = stage.activation[:, unit].cpu()
+        maps = trial.activation[:, unit].cpu()
         best = maps.amax(dim=(1, 2)).topk(BEST).indices
-        lit = upsample(maps[best], pictures.shape[1:3]) > np.quantile(maps.numpy(), 1 - LIT)
+        lit = resize_maps(maps[best], pictures.shape[1:3]) > np.quantile(maps.numpy(), 1 - LIT)
         shown = resize_pictures(pictures[best.numpy()], SIDE)
         shown[outline(resize_nearest(lit.numpy(), SIDE))] = OUTLINE
         strips.append(contact_sheet(shown, BEST, gap=1))
@@ -103,7 +103,7 @@ def compare(model: session.Model, choice: Choice, units: tuple[int, ...]) -> Non
     numbers, wall = st.columns([2, 3], gap="medium")
     numbers.markdown(
         f"Without the {len(units)} marked units the discriminator's mean score goes from {change.score_before:.3f} to "
-        f"**{change.score_after:.3f}** (more: it looks more real)."
+        f"**{change.score_after:.3f}** (higher means more real)."
     )
     if change.floor is not None:
         numbers.markdown(
@@ -112,7 +112,7 @@ def compare(model: session.Model, choice: Choice, units: tuple[int, ...]) -> Non
         )
     with wall:
         image_wall(pictures, key="interventions-artifacts", columns=SHOWN)
-        st.caption("Before above, after below.")
+        st.caption("Above: before. Below: after.")
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -121,19 +121,19 @@ def scenes(size: int) -> torch.Tensor:
     return torch.from_numpy(np.concatenate([images for images, _ in town(2 * PICTURES, size, seed=1)]))
 
 
-def _stage(model: session.Model, layer: str) -> Stage:
-    return Stage(model.generator, layer, None, range(FIRST_SEED, FIRST_SEED + PICTURES), label=model.label, threads=2)
+def _trial(model: session.Model, layer: str) -> Trial:
+    return Trial(model.generator, layer, None, range(FIRST_SEED, FIRST_SEED + PICTURES), label=model.label, threads=2)
 
 
 def _rank(model: session.Model, layer: str, share) -> ArtifactCosts:
-    return artifact_costs(_stage(model, layer), model.discriminator, progress=lambda k, n: share(k / n))
+    return artifact_costs(_trial(model, layer), model.discriminator, progress=share)
 
 
 def _compare(model: session.Model, layer: str, units: tuple[int, ...], is_town: bool) -> tuple[np.ndarray, Comparison]:
     """The first pictures before, then after, and the numbers of the whole sample."""
-    stage, first = _stage(model, layer), slice(0, SHOWN)
-    pictures = [to_uint8(stage.images(edits, first)) for edits in ([], [ablate(units)])]
+    trial, first = _trial(model, layer), slice(0, SHOWN)
+    pictures = [to_uint8(trial.images(edits, first)) for edits in ([], [ablate(units)])]
     size, sets = pictures[0].shape[1], ()
     if is_town and size in SIZES:
         sets = scenes(size).split(PICTURES)
-    return np.concatenate(pictures), compare_without(stage, model.discriminator, units, *sets)
+    return np.concatenate(pictures), compare_without(trial, model.discriminator, units, *sets)

@@ -1,4 +1,4 @@
-"""What a concept's units cause, over many pictures: measured beforehand where it was, else now under a bar."""
+"""What a concept's units cause, over many pictures: taken from stored results, or measured now under a bar."""
 
 import numpy as np
 import streamlit as st
@@ -10,8 +10,12 @@ from dashboard.pages.interventions.choice import Choice, width_of
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dashboard.shared.progress import with_progress
-from dissection.effects.causal_effects import (
-    Stage,
+from dissection.effects.causal_results import ConceptEffect, ContextTable
+from dissection.effects.context import stood_at
+from dissection.effects.measure_concepts import where_it_grows
+from dissection.effects.proposals import Proposal, related
+from dissection.effects.trial import (
+    Trial,
     ablation_curve,
     average_causal_effect,
     bootstrap_shares,
@@ -19,10 +23,6 @@ from dissection.effects.causal_effects import (
     effect_table,
     high_levels,
 )
-from dissection.effects.context import stood_at
-from dissection.effects.measured_causes import ConceptEffect, ContextTable
-from dissection.effects.measurement import where_it_grows
-from dissection.effects.proposals import Proposal, related
 from dissection.effects.unit_search import Search, search_units
 from dissection.interventions import ablate
 
@@ -43,9 +43,9 @@ def causal_view(model: session.Model, choice: Choice) -> None:
     if view == "Artifacts":
         artifacts_view(model, choice)
     elif 2 * len(choice.units) > width_of(model, choice.layer):
-        st.info(f"These are more than half of the units of {choice.layer}: too few are left to compare them with.")
-    elif segmenter is None or choice.concept is None:
-        st.info("Choose a concept above; it takes a dissection whose segmenter is here.")
+        st.info(f"These are more than half of the units of {choice.layer}; too few are left for a random comparison.")
+    elif segmenter is None or not choice.concept:
+        st.info("Choose a concept above. It needs a dissection whose segmenter is available here.")
     else:
         draw = {
             "Effect": effect, "Curve": curve, "Each unit": each_unit, "Search": search, "Context": places,
@@ -53,21 +53,24 @@ def causal_view(model: session.Model, choice: Choice) -> None:
         draw(model, choice, segmenter)
 
 
-def measured(model: session.Model, choice: Choice) -> ConceptEffect | None:
-    """What was measured beforehand of exactly these units."""
+def measured(model: session.Model, choice: Choice) -> tuple[ConceptEffect | None, int]:
+    """The stored result for exactly these units, if there is one, and over how many pictures it was measured."""
     known = shipped.causes(model)
-    found = known and known.concepts.get(choice.concept)
-    return found if found and (found.layer, found.units) == (choice.layer, choice.units) else None
+    found = known.concepts.get(choice.concept) if known is not None else None
+    if known is None or found is None or (found.layer, found.units) != (choice.layer, choice.units):
+        return None, 0
+    first, end = known.info["evaluation"]
+    return found, end - first
 
 
-def stage_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Stage:
+def trial_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Trial:
     """The sample that effects are measured on."""
     seeds = range(FIRST_SEED, FIRST_SEED + pictures)
-    return Stage(model.generator, choice.layer, segmenter, seeds, label=model.label, threads=THREADS)
+    return Trial(model.generator, choice.layer, segmenter, seeds, label=model.label, threads=THREADS)
 
 
 def asked(name: str, model: session.Model, choice: Choice, default: int) -> tuple[tuple | None, int]:
-    """The key of a long measurement once the viewer asked for it, and on how many pictures: a row of two controls."""
+    """A row of two controls: the key of a long measurement once it was asked for, and its number of pictures."""
     wanted = st.session_state.setdefault("interventions_asked", set())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         pictures = st.select_slider(
@@ -81,15 +84,14 @@ def asked(name: str, model: session.Model, choice: Choice, default: int) -> tupl
 
 
 def effect(model: session.Model, choice: Choice, segmenter) -> None:
-    """Change of every concept's pixels when the units are off, beside random units."""
-    names, found = segmenter.concepts[1:], measured(model, choice)
+    """The change in every concept's pixels when the units are off, beside that for random units."""
+    names, concept = segmenter.concepts[1:], choice.concept
+    found, pictures = measured(model, choice)
     if found is not None:
-        info = shipped.causes(model).info
         removed, control = 1 - found.left, found.random_removed
-        pictures = info["evaluation"][1] - info["evaluation"][0]
-        change = np.array([(found.left if name == choice.concept else found.others[name]) - 1 for name in names])
+        change = np.array([(found.left if name == concept else found.others[name]) - 1 for name in names])
         low, high = np.full((2, len(names)), np.nan)
-        here = names.index(choice.concept)
+        here = names.index(concept)
         low[here], high[here] = found.low - 1, found.high - 1
         random = np.full((len(found.random), len(names)), np.nan)
         random[:, here] = np.array(found.random) - 1
@@ -102,32 +104,31 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
         )
         change, random = table[0], table[3]
         low, high = table[1], table[2]
-        here = names.index(choice.concept)
+        here = names.index(concept)
         removed, control = -change[here], -np.nanmedian(random[:, here])
-    controlled = f"{control:.0%} is gone" if control >= 0 else f"it grows by {-control:.0%}"
+    controlled = f"removes {control:.0%}" if control >= 0 else f"adds {-control:.0%}"
     st.markdown(
-        f"Without these {len(choice.units)} units of {choice.layer}, **{removed:.0%}** of the {choice.concept} is gone "
-        f"over {pictures} pictures that no choice has seen; without as many random units of equal mean {controlled}."
+        f"Switching off these {len(choice.units)} units of {choice.layer} removes **{removed:.0%}** of the "
+        f"{choice.concept}, over {pictures} pictures that were not used to choose them. Switching off as many random "
+        f"units with the same mean activation {controlled}."
     )
-    chart(figures.effects(names, change, low, high, random, choice.concept), key="interventions_effect", download="png")
+    chart(figures.effects(names, change, low, high, random, concept), key="interventions_effect", download="png")
 
 
 def _effect(model, choice: Choice, segmenter, pictures: int, share) -> tuple[np.ndarray, ...]:
     """Change, low and high ends (C each), and of random units (draws x C), column 0 left out."""
-    stage = stage_of(model, choice, segmenter, pictures)
-    done = effect_table(stage, choice.units, control=min(pictures, 50), progress=lambda k, n: share(k / n))
+    trial = trial_of(model, choice, segmenter, pictures)
+    done = effect_table(trial, choice.units, control=min(pictures, 50), progress=share)
     return tuple(array[..., 1:] - 1 for array in (done.left, done.left_low, done.left_high, done.random_left))
 
 
 def curve(model: session.Model, choice: Choice, segmenter) -> None:
-    """What is left of the concept with 0 to 30 units off, by order: measured beforehand, and others on demand."""
-    found, lines = measured(model, choice), {}
+    """How much of the concept is left with 0 to 30 units off, by order: the stored one, and others on demand."""
+    (found, _), lines = measured(model, choice), {}
     is_known = found is not None and bool(found.counts)
-    if is_known:
+    if found is not None and is_known:
         lines[f"by {found.by}"] = (found.counts, found.curve)
-        st.caption(
-            f"What is left of the {choice.concept} with more and more units off; other orders are measured here."
-        )
+        st.caption(f"How much {choice.concept} is left as more units are switched off. Measure compares other orders.")
     key, pictures = asked("curve", model, choice, 50)
     if key is not None:
         work = lambda share: _curves(model, choice, segmenter, pictures, not is_known, share)  # noqa: E731
@@ -138,31 +139,31 @@ def curve(model: session.Model, choice: Choice, segmenter) -> None:
 
 def _curves(model, choice: Choice, segmenter, pictures: int, is_chosen_too: bool, share) -> dict[str, tuple]:
     """Order -> (counts of units that are off, shares left)."""
-    stage, concept = stage_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
+    trial, concept = trial_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
     orders = {"the chosen units": np.array(choice.units)} if is_chosen_too else {}
     for by in ("IoU", "IQR"):
-        values = related(choice.item.dissection, choice.concept, choice.layer, by)
+        values = related(choice.dissection, choice.concept, choice.layer, by)
         orders[f"by {by}"] = np.argsort(-values, kind="stable")
-    orders["random"] = np.random.default_rng(0).permutation(stage.units)
+    orders["random"] = np.random.default_rng(0).permutation(trial.units)
     lines = {}
     for number, (name, order) in enumerate(orders.items()):
         counts = [k for k in COUNTS if k <= len(order)]
-        tell = lambda k, n, number=number: share((number + k / n) / len(orders))  # noqa: E731
-        left = ablation_curve(stage, [int(u) for u in order], counts, progress=tell)[:, concept]
+        tell = lambda part, number=number: share((number + part) / len(orders))  # noqa: E731
+        left = ablation_curve(trial, [int(u) for u in order], counts, progress=tell)[:, concept]
         lines[name] = (counts, left.tolist())
     return lines
 
 
 def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
     """Every unit's causal effect on every concept, clustered."""
-    st.caption("Mean change of a concept's pixels between a unit inserted everywhere at a high level, and ablated.")
-    key, pictures = asked("units", model, Choice(choice.layer, (), "", 1, None, None), 24)
+    st.caption("A concept's pixels with the unit inserted everywhere at a high level, minus those with it ablated.")
+    key, pictures = asked("units", model, Choice(choice.layer, (), "", 1, "", None), 24)
     if key is None:
         return
 
     def work(share) -> np.ndarray:
-        stage = stage_of(model, choice, segmenter, pictures)
-        return average_causal_effect(stage, high_levels(stage), progress=lambda k, n: share(k / n))
+        trial = trial_of(model, choice, segmenter, pictures)
+        return average_causal_effect(trial, high_levels(trial), progress=share)
 
     values = with_progress(key, work, "Inserting and ablating each unit")[:, 1:]
     order = clustered(values)
@@ -171,13 +172,13 @@ def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
 
 
 def search(model: session.Model, choice: Choice, segmenter) -> None:
-    """The best set of units by gradient descent, compared with the present one."""
+    """The best set of units by gradient descent, compared with the current one."""
     if not hasattr(segmenter, "probabilities"):
-        st.info("The search follows gradients; this segmenter has none.")
+        st.info("The search needs gradients, and this segmenter has none.")
         return
     st.caption(
-        f"Each unit's share α in [0, 1], by gradient descent in {EPOCHS} epochs, on other pictures than those it is "
-        "judged on."
+        f"Gradient descent finds each unit's share α in [0, 1], over {EPOCHS} epochs. It is tested on other pictures "
+        "than those it learns from."
     )
     key, pictures = asked("search", model, choice, 50)
     if key is None:
@@ -185,20 +186,20 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
 
     def work(share) -> tuple[Search, np.ndarray]:
         seeds = range(FIRST_SEED - pictures, FIRST_SEED)
-        learn = Stage(model.generator, choice.layer, segmenter, seeds, label=model.label)
-        iou = related(choice.item.dissection, choice.concept, choice.layer)
+        learn = Trial(model.generator, choice.layer, segmenter, seeds, label=model.label)
+        iou = related(choice.dissection, choice.concept, choice.layer)
         concept = segmenter.concepts.index(choice.concept)
-        found = search_units(learn, concept, iou, epochs=EPOCHS, progress=lambda k, n: share(k / n))
-        stage = stage_of(model, choice, segmenter, pictures)
-        before = stage.pixels()
-        after = [stage.pixels([ablate([int(u) for u in units])]) for units in (found.order[:20], choice.units)]
+        found = search_units(learn, concept, iou, epochs=EPOCHS, progress=share)
+        trial = trial_of(model, choice, segmenter, pictures)
+        before = trial.pixels()
+        after = [trial.pixels([ablate([int(u) for u in units])]) for units in (found.order[:20], choice.units)]
         left = [(a[:, concept].sum() / max(before[:, concept].sum(), 1), bootstrap_shares(before, a)) for a in after]
         rows = np.array([[share, low[concept], high[concept]] for share, (low, high) in left])
         return found, rows
 
     found, rows = with_progress(key, work, "Searching")
     texts = [f"{1 - left:.0%} ({1 - high:.0%} to {1 - low:.0%})" for left, low, high in rows]
-    st.markdown(f"The search's first 20 units remove **{texts[0]}**, the present {len(choice.units)} units {texts[1]}.")
+    st.markdown(f"The search's first 20 units remove **{texts[0]}**, the current {len(choice.units)} units {texts[1]}.")
     st.code(", ".join(map(str, found.order[:20])), language=None)
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -210,7 +211,7 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
 def places(model: session.Model, choice: Choice, segmenter) -> None:
     """Where the concept grows when it is inserted, by what stood there."""
     known = shipped.causes(model)
-    table = known and known.contexts.get(choice.concept)
+    table = known.contexts.get(choice.concept) if known is not None else None
     if table is not None and (table.layer, table.units) == (choice.layer, choice.units):
         show_context(table)
         return
@@ -219,22 +220,23 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
         return
 
     def work(share) -> ContextTable:
-        stage = stage_of(model, choice, segmenter, pictures)
-        tell = lambda k, n: share(k / n)  # noqa: E731
-        levels = choice.levels or high_levels(stage)[list(choice.units)].tolist()
+        trial = trial_of(model, choice, segmenter, pictures)
+        levels = choice.levels or high_levels(trial)[list(choice.units)].tolist()
         proposal = Proposal(choice.concept, choice.layer, choice.units, "", tuple(levels))
-        return where_it_grows(stage, proposal, stood_at(stage), progress=tell)
+        return where_it_grows(trial, proposal, stood_at(trial), progress=share)
 
     show_context(with_progress(key, work, "Inserting place by place"))
 
 
 def show_context(table: ContextTable) -> None:
-    """A context table as chart and words."""
+    """A context table as a chart with its caption."""
     names = list(table.places)
     st.caption(
-        f"{len(table.units)} units of {table.layer} set high at {sum(table.places.values())} places, one at a time: "
-        f"how much {table.concept} that gains, by what stood there before. Above the bars: how often it grew, by "
-        f"{table.threshold} pixels or more. Pale: fewer than {figures.FEW_PLACES} places, too few to say."
+        f"{len(table.units)} units of {table.layer} are set high at {sum(table.places.values())} places, one at a "
+        f"time. The bars show how much {table.concept} this adds, by what stood there before; above them, how often it "
+        f"grew by {table.threshold} pixels or more. Pale bars stand for fewer than {figures.FEW_PLACES} places, too "
+        "few to tell."
     )
-    values = [[column[name] for name in names] for column in (table.gain, table.places, table.grew)]
-    chart(figures.context_bars(names, *values, table.concept), key="interventions_context", download="png")
+    gain, grew = ([column[name] for name in names] for column in (table.gain, table.grew))
+    bars = figures.context_bars(names, gain, [table.places[name] for name in names], grew, table.concept)
+    chart(bars, key="interventions_context", download="png")

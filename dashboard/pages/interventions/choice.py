@@ -10,8 +10,10 @@ import torch
 from dashboard import session
 from dashboard.pages.interventions import pictures, shipped
 from dashboard.shared import dissections
+from dashboard.shared.controls import BOUND
 from dashboard.shared.progress import with_progress
-from dissection.effects.measured_causes import Causes, made_of
+from dissection import Dissection
+from dissection.effects.causal_results import CausalResults, made_of
 from dissection.effects.proposals import ADD, REMOVE, Chooser, Proposal, propose
 from dissection.interventions import Edit, EditError, ablate, copy, insert, scale
 from dissection.scoring.progress import Reporter
@@ -21,23 +23,30 @@ VERBS = ["Remove", "Add", "More", "Less", COPY]
 MORE, LESS = 2.5, 0.4  # factors at full strength
 COUNTS = ["best", 1, 2, 5, 10, 20, 30, "all"]
 SOURCE = "interventions_source"  # how many seeds further the picture is that is copied from
-GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and it is seen at once that they are gone
+GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and one sees at once that they are gone
 HAND = "units by hand"
 THREADS = 2
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a stroke does: units of a layer, a verb, a strength; the concept (None: by hand) and where it is from."""
+    """What a stroke does: units of a layer, a verb, a strength; the concept (empty: by hand) and its dissection."""
 
     layer: str
     units: tuple[int, ...]
     verb: str
     strength: float
-    concept: str | None
+    concept: str
     item: dissections.Found | None
-    source: int | None = None  # the seed of the picture that is copied from
-    levels: tuple[float, ...] = ()  # what adding sets the units to, as proposed; none: to what they seldom exceed
+    source: int = 0  # the seed of the picture that Copy takes from
+    levels: tuple[float, ...] = ()  # what Add sets the units to, as proposed; empty: what they seldom exceed
+
+    @property
+    def dissection(self) -> Dissection:
+        """The concept's dissection. ValueError for units by hand of a model without one."""
+        if self.item is None:
+            raise ValueError("this model has no dissection")
+        return self.item.dissection
 
     def edit(self, model: session.Model, region: torch.Tensor | None) -> Edit:
         """The edit in a region H x W, or everywhere."""
@@ -60,36 +69,36 @@ def choose(model: session.Model) -> Choice:
     """Draw the controls and read them."""
     found = [item for item in dissections.found(model) if item.own]
     item = found[0] if found else None
-    bound = {"bind": "query-params"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        concept = _concept(item, model, bound)
+        concept = _concept(item, model)
         verb = st.segmented_control(
-            "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **bound,
-            help="Remove: set to 0. Add: set to a high level, of where the concept stands. "
-            f"More and less: times {MORE} and {LESS}. Copy: set to what they are at the same place of another picture.",
+            "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **BOUND,
+            help="Remove sets the units to 0. Add sets them to the high level that they have where the concept stands. "
+            f"More and Less multiply them by {MORE} and {LESS}. Copy takes their values at the same place in another "
+            "picture.",
         )  # fmt: skip
-        layer, units, levels = _units(item, model, concept, verb, bound)
-        strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **bound)
+        layer, units, levels = _units(item, model, concept, verb)
+        strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **BOUND)
     if len(units) == width_of(model, layer):
-        concept = None  # all units are no concept's
+        concept = ""  # all units are no concept's
     step = min(max(session.recall(SOURCE, 1), 1), pictures.wall_size(model))
-    source = pictures.next_seeds(session.seed(), step)[-1] if verb == COPY else None
+    source = pictures.next_seeds(session.seed(), step)[-1]
     return Choice(layer, units, verb, strength, concept, item, source, levels)
 
 
-def _concept(item: dissections.Found | None, model: session.Model, bound: dict) -> str | None:
-    """The chosen concept; None for units by hand."""
+def _concept(item: dissections.Found | None, model: session.Model) -> str:
+    """The chosen concept; empty for units by hand."""
     if item is None:
-        return None
+        return ""
     known = shipped.causes(model)
     names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, known, name)), HAND]
     first = next((names.index(name) for name in GOOD_TO_START if name in names), 0)
-    chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=145, **bound)
-    return None if chosen == HAND else chosen
+    chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=145, **BOUND)
+    return "" if chosen == HAND else chosen
 
 
-def _likely(item: dissections.Found, known: Causes | None, concept: str) -> float:
-    """By what concepts are listed: how much of them goes where that was measured, else their best units' IoU."""
+def _likely(item: dissections.Found, known: CausalResults | None, concept: str) -> float:
+    """Sorts the concepts: by how much of each its units remove, if that was measured, else by its best unit's IoU."""
     if known is not None:
         return known.removed(concept)
     number = item.dissection.concepts.index(concept)
@@ -97,34 +106,34 @@ def _likely(item: dissections.Found, known: Causes | None, concept: str) -> floa
 
 
 def _units(
-    item, model: session.Model, concept: str | None, verb: str, bound: dict
+    item: dissections.Found | None, model: session.Model, concept: str, verb: str
 ) -> tuple[str, tuple[int, ...], tuple[float, ...]]:
-    """The layer, its units (proposed, or named by the viewer), and the levels that are proposed for them."""
-    if concept is None:
-        layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **bound)
-        text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **bound)
+    """The layer, its units (proposed, or typed by the viewer), and their proposed levels."""
+    if item is None or not concept:
+        layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **BOUND)
+        text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **BOUND)
         return layer, parse_units(text, width_of(model, layer)), ()
     best = proposal(item, model, concept, verb)
     layer = st.selectbox(
-        "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=185, **bound,
+        "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=185, **BOUND,
         format_func=lambda name: f"best: {best.layer}" if name == "best" else name,
     )  # fmt: skip
     count = st.selectbox(
-        "Units", COUNTS, key="interventions_count", width=105, **bound,
+        "Units", COUNTS, key="interventions_count", width=105, **BOUND,
         format_func=lambda n: f"best: {len(best.units)}" if n == "best" else str(n),
     )  # fmt: skip
     chosen = best.layer if layer == "best" else layer
     if count == "all":
         return chosen, tuple(range(width_of(model, chosen))), ()
-    wanted = len(best.units) if count == "best" else count
+    wanted = count if isinstance(count, int) else len(best.units)
     if layer == "best" and wanted <= len(best.units):
         return chosen, best.units[:wanted], best.levels[:wanted]
     return chosen, propose(item.dissection, concept, chosen, wanted).units, ()
 
 
 def proposal(item: dissections.Found, model: session.Model, concept: str, verb: str = "Remove") -> Proposal:
-    """The units for a concept and a verb: those that causes.json holds, where it is of this model and dissection; else
-    the same rule is asked now, and where nothing can be measured those that see the concept.
+    """The units for a concept and a verb: those in causes.json, if it is of this model and dissection; else chosen now
+    by the same rule; where nothing can be measured, those that detect the concept.
     """
     aim, known = REMOVE if verb in ("Remove", "Less") else ADD, shipped.causes(model)
     stored = known.proposal(concept, aim) if known is not None and known.is_of(item.dissection) else None
@@ -132,7 +141,7 @@ def proposal(item: dissections.Found, model: session.Model, concept: str, verb: 
 
 
 def _chosen(item: dissections.Found, model: session.Model, concept: str, aim: str) -> Proposal | None:
-    """What the rule chooses, a matter of seconds, kept; None where the dissection's segmenter is not here."""
+    """The rule's choice, made in seconds and kept; None where the dissection's segmenter is not available."""
     segmenter = dissections.segmenter_of(item, model)
     if segmenter is None:
         return None
@@ -154,14 +163,14 @@ def width_of(model: session.Model, layer: str) -> int:
 
 
 def parse_units(text: str, width: int, tell: bool = True) -> tuple[int, ...]:
-    """Unit numbers out of text such as "3, 17, 20-25"; what is wrong is left out, and said on the page."""
+    """Unit numbers in text such as "3, 17, 20-25"; wrong parts are left out, which the page says if `tell`."""
     units: list[int] = []
     for part in filter(None, re.split(r"[,;\s]+", text)):
         match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", part)
-        span = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+        span = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
         if not match or not len(span) or span[-1] >= width:
             if tell:
-                st.caption(f":material/error: Units are numbers from 0 to {width - 1}; “{part[:20]}” is left out.")
+                st.caption(f":material/error: Units are numbered from 0 to {width - 1}; “{part[:20]}” is left out.")
             continue
         units += span
     return tuple(int(unit) for unit in np.unique(units))

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-BAR, CHOSEN, CONTROL, VIOLET = "#2f7dd1", "#e07b1a", "#8b95a1", "#b4529b"
-FEW_PLACES = 20  # of a kind: what happened there is too few cases to say
-TEXT_SIZE = 15
-MARGIN = {"l": 10, "r": 10, "t": 34, "b": 10}
+from dashboard.shared.figure_style import BAR, CHOSEN, GREY, VIOLET, finish
+
+FEW_PLACES = 20  # too few to tell
 
 
 def effects(
@@ -28,14 +27,12 @@ def effects(
         figure.add_scatter(
             x=[names[i] for i in there], y=median, error_y=arms, mode="markers",
             name="as many random units (median, 5% to 95%)",
-            marker={"color": CONTROL, "size": 9, "symbol": "diamond"},
+            marker={"color": GREY, "size": 9, "symbol": "diamond"},
         )  # fmt: skip
     figure.update_traces(hovertemplate="%{x}: %{y:+.0%}<extra></extra>")
-    figure.update_yaxes(
-        title="change of its pixels", tickformat="+.0%", range=[-1.08, min(2, _top(change, high)) + 0.1]
-    )
+    figure.update_yaxes(title="change in pixels", tickformat="+.0%", range=[-1.08, min(2, _top(change, high)) + 0.1])
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0})
-    return _finish(figure, 320)
+    return finish(figure, 320)
 
 
 def _top(change: np.ndarray, high: np.ndarray) -> float:
@@ -46,7 +43,7 @@ def _top(change: np.ndarray, high: np.ndarray) -> float:
 def curve(lines: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> go.Figure:
     """The share of a concept's pixels that is left with the first units off: order -> (units off, shares left)."""
     figure = go.Figure()
-    styles = ((CHOSEN, "solid"), (BAR, "solid"), (VIOLET, "dot"), (CONTROL, "dash"))
+    styles = ((CHOSEN, "solid"), (BAR, "solid"), (VIOLET, "dot"), (GREY, "dash"))
     for (name, (counts, left)), (colour, dash) in zip(lines.items(), styles, strict=False):
         figure.add_scatter(
             x=list(counts), y=list(left), name=name, mode="lines+markers",
@@ -54,9 +51,9 @@ def curve(lines: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> go.Figu
         )  # fmt: skip
     figure.update_traces(hovertemplate="%{x} units off: %{y:.0%} left<extra></extra>")
     figure.update_xaxes(title="units off, in order")
-    figure.update_yaxes(title="left of its pixels", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title="pixels left", tickformat=".0%", rangemode="tozero")
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0}, showlegend=True)
-    return _finish(figure, 320)
+    return finish(figure, 320)
 
 
 def matrix(values: np.ndarray, units: Sequence[int], names: Sequence[str]) -> go.Figure:
@@ -69,15 +66,15 @@ def matrix(values: np.ndarray, units: Sequence[int], names: Sequence[str]) -> go
             hovertemplate="unit %{x}, %{y}: %{z:+.1f} pixels a picture<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_xaxes(title="unit, similar ones beside each other", type="category", nticks=24)
+    figure.update_xaxes(title="unit, similar ones side by side", type="category", nticks=24)
     figure.update_yaxes(autorange="reversed", dtick=1)
-    return _finish(figure, 420)
+    return finish(figure, 420)
 
 
 def context_bars(
     names: Sequence[str], gain: Sequence[float], places: Sequence[int], grew: Sequence[float], concept: str
 ) -> go.Figure:
-    """Mean growth of an inserted concept, in pixels, by what stood at the place before; grew: share of the places.
+    """Mean gain of an inserted concept, in pixels, by what stood at the place before; grew: share of the places.
 
     Bars over few places are pale.
     """
@@ -91,16 +88,16 @@ def context_bars(
             hovertemplate="%{customdata[0]}: %{y:+.1f} pixels, %{customdata[1]} places<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_yaxes(title=f"{concept} gained, pixels a place")
-    figure.update_xaxes(title="what stood there, and at how many places")
-    return _finish(figure, 340)
+    figure.update_yaxes(title=f"pixels of {concept} gained per place")
+    figure.update_xaxes(title="what stood there before, and number of places")
+    return finish(figure, 340)
 
 
 def alphas(values: np.ndarray, present: Sequence[int]) -> go.Figure:
-    """How strongly a search lets each unit take part, the first 30 in order; the present units in another colour."""
+    """The share α that a search gives each unit, the first 30 in order; the current units in another colour."""
     order = [int(unit) for unit in np.argsort(-np.asarray(values), kind="stable")[:30]]
     figure = go.Figure()
-    for name, colour, is_present in (("among the present units", CHOSEN, True), ("others", BAR, False)):
+    for name, colour, is_present in (("current units", CHOSEN, True), ("other units", BAR, False)):
         units = [unit for unit in order if (unit in present) is is_present]
         figure.add_bar(x=[str(unit) for unit in units], y=[float(values[unit]) for unit in units], name=name,
                        marker_color=colour, hovertemplate="unit %{x}: α = %{y:.2f}<extra></extra>")  # fmt: skip
@@ -108,27 +105,21 @@ def alphas(values: np.ndarray, present: Sequence[int]) -> go.Figure:
     figure.update_xaxes(title="unit, in the search's order", nticks=15, **ticks)
     figure.update_yaxes(title="α", range=[0, 1.02])
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, showlegend=True)
-    return _finish(figure, 260)
+    return finish(figure, 260)
 
 
 def losses(values: Sequence[float], epochs: int) -> go.Figure:
-    """The loss of a search at every step (each on other pictures and places: it jumps), and its mean in each epoch."""
+    """The loss of a search at every step (noisy: each has other pictures and places), and its mean in each epoch."""
     steps, ends = np.arange(len(values)), np.linspace(0, len(values), epochs + 1)
     parts = [part for part in np.array_split(np.asarray(values), epochs) if len(part)]
     middles = (ends[1:] + ends[:-1] - 1)[: len(parts)] / 2
     figure = go.Figure()
-    figure.add_scatter(x=steps, y=list(values), mode="lines", line={"color": CONTROL, "width": 1.5}, name="each step")
+    figure.add_scatter(x=steps, y=list(values), mode="lines", line={"color": GREY, "width": 1.5}, name="each step")
     means = [float(part.mean()) for part in parts]
     figure.add_scatter(
-        x=middles, y=means, mode="lines+markers", line={"color": BAR, "width": 3}, name="mean of an epoch"
+        x=middles, y=means, mode="lines+markers", line={"color": BAR, "width": 3}, name="mean of each epoch"
     )
     figure.update_xaxes(title="step")
     figure.update_yaxes(title="loss")
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0})
-    return _finish(figure, 260)
-
-
-def _finish(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_xaxes(tickfont_size=TEXT_SIZE, title_font_size=TEXT_SIZE)
-    figure.update_yaxes(tickfont_size=TEXT_SIZE - 1, title_font_size=TEXT_SIZE)
-    return figure.update_layout(height=height, margin=MARGIN, font_size=TEXT_SIZE, legend_font_size=TEXT_SIZE)
+    return finish(figure, 260)

@@ -18,7 +18,7 @@ GIF_EDGE, HOLD, STEPS = 256, 8, 10  # pixels; frames that stand still; frames of
 
 
 def files_view(model: session.Model, kept: History) -> None:
-    """Downloads of the edits and what they do, and a place to bring edits from a file."""
+    """Downloads of the edits and of what they do, and an upload of edits."""
     saved, opened = st.columns([3, 4], vertical_alignment="center")
     with saved:
         export_bar(
@@ -40,13 +40,13 @@ def files_view(model: session.Model, kept: History) -> None:
                 on_click=bring,
                 args=(model, kept, brought),
             )
-        st.caption("The address of this page carries the edits, too.")
+        st.caption("This page's address carries the edits, too.")
     if problem := st.session_state.pop("interventions_file_problem", None):
         st.error(plain(problem))
 
 
 def bring(model: session.Model, kept: History, brought) -> None:
-    """Apply the edits of an uploaded file instead of the present ones."""
+    """Replace the edits by those of an uploaded file."""
     try:
         if brought.size > MAX_FILE:
             raise EditError(f"{brought.name} is larger than {MAX_FILE >> 20} MiB")
@@ -56,7 +56,7 @@ def bring(model: session.Model, kept: History, brought) -> None:
 
 
 def settings_of(model: session.Model, kept: History) -> dict:
-    """What makes a picture again."""
+    """All that it takes to make a picture again."""
     return {"model": model.name, "seed": session.seed(), **json.loads(to_json(kept.edits()))}
 
 

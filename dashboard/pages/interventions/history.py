@@ -1,17 +1,14 @@
-"""The edits that a viewer made: a list with a place in it for undo and redo, kept in the session and in the link."""
+"""The edits that a viewer made: a list with a position for undo and redo, kept in the session and in the link."""
 
-import base64
-import binascii
-import zlib
 from dataclasses import dataclass, field
 
 import streamlit as st
 
 from dashboard import session
+from dashboard.shared.link_text import LinkError, pack, unpack
 from dissection.interventions import Edit, EditError, from_json, to_json
 
 STATE, LINK = "interventions_history", "interventions_edits"
-MAX_LINK = 6000  # characters of edits in a link; browsers and servers take about 8000 in all
 MAX_TEXT = 4 << 20  # bytes of a link's edits when unpacked
 MAX_STEPS = 200
 
@@ -38,7 +35,7 @@ class History:
     def add(self, layer: str, edit: Edit) -> None:
         """Apply one more edit; what was undone before is forgotten."""
         if self.at >= MAX_STEPS:
-            raise EditError(f"there are {MAX_STEPS} edits already; reset, or undo some")
+            raise EditError(f"there are {MAX_STEPS} edits already; undo some, or reset")
         self.steps = [*self.applied, (layer, edit)]
         self.at += 1
 
@@ -53,14 +50,14 @@ class History:
 
 
 def history(model: session.Model) -> History:
-    """This viewer's edits for a model; another model begins anew, or with what its link carries."""
+    """This viewer's edits for a model; another model begins with none, or with those of its link."""
     kept = st.session_state.get(STATE)
     if kept is None or kept.identity != model.file_identity:
         text = st.query_params.get(LINK) if kept is None else None
         kept = st.session_state[STATE] = History(model.file_identity)
         if text:
             try:
-                kept.replace(checked(model, unpack(text)))
+                kept.replace(checked(model, edits_in(text)))
             except EditError as error:
                 st.warning(f"The link's edits cannot be read: {error}")
     return kept
@@ -76,35 +73,28 @@ def checked(model: session.Model, edits: dict[str, list[Edit]]) -> dict[str, lis
         for edit in todo:
             count = width if edit.units is None else len(edit.units)
             if edit.value is not None and edit.value.dim() > 1 and edit.value.shape != (count, side, side):
-                raise EditError(f"what is copied into {layer} has {side} x {side} cells a unit")
+                raise EditError(f"a copy into {layer} needs {side} x {side} cells per unit")
         if any(unit >= width for edit in todo for unit in edit.units or ()):
-            raise EditError(f"{layer} has the units 0 to {width - 1} only")
+            raise EditError(f"{layer} has only the units 0 to {width - 1}")
     return edits
 
 
 def share(kept: History) -> bool:
-    """Put what is applied into the address; False where it is too long for one."""
-    text = pack(kept.edits()) if kept.at else ""
-    if text and len(text) <= MAX_LINK:
+    """Put the applied edits into the address; False where they are too long for one."""
+    text = pack(to_json(kept.edits())) if kept.at else ""
+    if text:
         st.query_params[LINK] = text
     else:
         st.query_params.pop(LINK, None)
-    return len(text) <= MAX_LINK
+    return text is not None
 
 
-def pack(edits: dict[str, list[Edit]]) -> str:
-    """Edits as text for a link."""
-    return base64.urlsafe_b64encode(zlib.compress(to_json(edits).encode(), 9)).decode().rstrip("=")
-
-
-def unpack(text: str) -> dict[str, list[Edit]]:
-    """Edits from a link's text; EditError, one sentence, for anything else."""
+def edits_in(packed: str) -> dict[str, list[Edit]]:
+    """The edits that a link carries; EditError, one clause, for anything else."""
     try:
-        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        content = zlib.decompressobj().decompress(packed, MAX_TEXT)
-    except (binascii.Error, ValueError, zlib.error) as error:
-        raise EditError("the link was cut or changed") from error
-    return from_json(content)
+        return from_json(unpack(packed, MAX_TEXT))
+    except LinkError as error:
+        raise EditError(str(error)) from error
 
 
 def words(layer: str, edit: Edit, names: dict[tuple[str, tuple[int, ...] | None], str]) -> str:

@@ -1,4 +1,4 @@
-"""Interventions: what do units cause? Draw on a picture, and units are switched there (GANPaint)."""
+"""Interventions: what do units cause? Draw on a picture to switch units there (GANPaint)."""
 
 import streamlit as st
 
@@ -15,10 +15,10 @@ EQUATION = (
     r"\delta_{U \to c} = \mathbb{E}_z[s_c(x_U \text{ on})] - \mathbb{E}_z[s_c(x_U \text{ off})] \end{gathered}"
 )
 WORDS = (
-    "Where you draw, the chosen units' maps (after the non-linearity, before pixel norm) go towards a value $v$: 0 to "
-    "remove, a high level to add, another picture's at the same place to copy. A cell of the layer is switched if the "
-    "brush touches it: its yellow squares. What the change does to the segmented pixels $s_c$, over many pictures, is "
-    "the units' **causal effect** on a concept."
+    "Where you draw, the chosen units' maps (after the non-linearity, before pixel norm) move towards a value $v$: 0 "
+    "to remove, a high level to add, another picture's value at the same place to copy. Every cell of the layer that "
+    "the brush touches is switched (the yellow squares). The mean change in the segmented pixels $s_c$ over many "
+    "pictures is the units' **causal effect** on a concept $c$."
 )
 WHERE = "Bau et al. 2019, section 3.2"
 
@@ -29,7 +29,7 @@ def main() -> None:
     kept = history(model)
     choice = choose(model)
     if choice.item is None:
-        st.info("This model has no dissection yet: choose units by their numbers, or make one on the Dissection page.")
+        st.info("This model has no dissection yet. Choose units by number, or dissect it on the Dissection page.")
     painting(model, choice, kept)
     files_view(model, kept)
     causal_view(model, choice)

@@ -9,19 +9,16 @@ import numpy as np
 import streamlit as st
 import torch
 
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 from dashboard.shared.images import data_uri
 
 MAX_SIDE = 128  # pixels a side of what is drawn
 LOSSLESS_EDGE = 128  # pictures up to this size are sent as they are
 
-_component = st.components.v2.component(
-    "lab_paint",
-    html=load("pages/interventions/paint.html"),
-    css=load("pages/interventions/paint.css"),
-    js=load("pages/interventions/paint.js"),
-    isolate_styles=False,
-)
+_component = component(
+    "lab_paint", "pages/interventions/paint.html", "pages/interventions/paint.css",
+    "pages/interventions/paint.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Canvas:
     redo: bool
     cells: tuple[int, int]  # rows and columns of the layer
     source: np.ndarray | None = None  # the picture that is copied from, shown instead of `before`
-    beside: str = "before"  # what stands there is called
+    beside: str = "before"  # the name of what is shown there
 
 
 def paint_view(canvas: Canvas, *, version: str, key: str, act: Callable[[dict], None]) -> None:

@@ -1,4 +1,4 @@
-"""The picture to draw on with the wall of other seeds below: what runs again at every stroke, and nothing else."""
+"""The picture to draw on, and the wall of other seeds below it: only this runs again at every stroke."""
 
 import hashlib
 
@@ -14,10 +14,9 @@ from dashboard.shared import dissections
 from dashboard.shared.images import data_uri
 from dashboard.shared.picture_grid import picture_grid
 from dissection.interventions import EditError
-from dissection.output.overlays import colourize
 from pgan_core.pictures import contact_sheet, enlarge
 
-CHANGES = 6  # concepts whose pixels are told
+CHANGES = 6  # concepts in the list of changes
 
 
 @st.fragment
@@ -33,12 +32,12 @@ def painting(model: session.Model, choice: Choice, kept: History) -> None:
     version = version_of(model, seed, choice, kept, after)
     paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
     if not share(kept):
-        st.caption("These edits are too many for a link: save them as a file.")
+        st.caption("There are too many edits for a link. Save them as a file.")
     wall(model, choice, kept)
 
 
 def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> None:
-    """What the viewer did to the picture, done."""
+    """Carry out what the viewer did to the picture."""
     kind = act.get("kind")
     try:
         if kind in ("undo", "redo", "reset"):
@@ -50,28 +49,29 @@ def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> Non
 
 
 def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: np.ndarray) -> Canvas:
-    """Pictures, segmentations and words of the painting."""
+    """What the painting shows: pictures, segmentations, changes and steps."""
     segmenter = choice.item and dissections.segmenter_of(choice.item, model)
-    maps = [pictures.segmented(segmenter, images) for images in (before, after)]
-    coloured, changes = [None, None], []
-    if maps[0] is not None:
-        concepts = choice.item.dissection.concepts
+    first, last = (pictures.segmented(segmenter, images) for images in (before, after))
+    coloured, changes = (None, None), []
+    if first is not None and last is not None:
+        concepts = choice.dissection.concepts
         palette = dissections.colours(concepts)
-        coloured = [colourize(labels, palette)[0] for labels in maps]
-        changes = changed_pixels(*maps, concepts, palette, choice.concept)
+        coloured = palette[first][0], palette[last][0]
+        changes = changed_pixels(first, last, concepts, palette, choice.concept)
     names = {(choice.layer, choice.units): choice.concept} if choice.concept else {}
     st.session_state.setdefault("interventions_names", {}).update(names)
     known = st.session_state["interventions_names"]
     cell = next(spec.resolution for spec in model.generator.specs if spec.name == choice.layer)
     return Canvas(
-        before[0], after[0], *coloured, changes, [words(layer, edit, known) for layer, edit in kept.applied],
+        before[0], after[0], coloured[0], coloured[1], changes,
+        [words(layer, edit, known) for layer, edit in kept.applied],
         source=pictures.before(model, (choice.source,))[0] if choice.verb == COPY else None,
         beside=f"seed {choice.source}, copied from" if choice.verb == COPY else "before",
         undo=kept.at > 0, redo=kept.at < len(kept.steps), cells=(cell, cell),
     )  # fmt: skip
 
 
-def changed_pixels(before, after, concepts, palette, concept: str | None) -> list[tuple[str, str, int, int]]:
+def changed_pixels(before, after, concepts, palette, concept: str) -> list[tuple[str, str, int, int]]:
     """The chosen concept and those whose pixels changed most: name, colour, pixels before and after."""
     counts = [np.bincount(labels.ravel(), minlength=len(concepts)) for labels in (before, after)]
     order = np.argsort(-np.abs(counts[1] - counts[0]), kind="stable")
@@ -81,13 +81,13 @@ def changed_pixels(before, after, concepts, palette, concept: str | None) -> lis
 
 
 def version_of(model, seed: int, choice: Choice, kept: History, after: np.ndarray) -> str:
-    """A text that differs whenever what the painting shows does."""
+    """A text that changes whenever the painting does."""
     content = repr((model.identity, seed, choice.layer, choice.units, choice.source, kept.at, len(kept.steps))).encode()
     return hashlib.sha256(content + after.tobytes()).hexdigest()[:16]
 
 
 def wall(model: session.Model, choice: Choice, kept: History) -> None:
-    """The same edits on the seeds that follow: before above, after below. To copy, one is clicked."""
+    """The same edits on the next seeds, before above and after below; for Copy, a click chooses the source."""
     edits, count = kept.edits(), pictures.wall_size(model)
     seeds = pictures.next_seeds(session.seed(), count)
     before = pictures.before(model, seeds)

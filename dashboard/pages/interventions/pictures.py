@@ -7,7 +7,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dissection.effects.causal_effects import Stage, high_levels
+from dissection.effects.trial import Trial, high_levels
 from dissection.interventions import Edit
 from dissection.scoring.job import latents_and_labels
 from pgan_core.latents import MAX_SEED
@@ -24,7 +24,7 @@ def wall_size(model: session.Model) -> int:
 
 
 def next_seeds(seed: int, count: int) -> tuple[int, ...]:
-    """The seeds that follow, the first of all after the last."""
+    """The next seeds; after the largest comes 0."""
     return tuple((seed + i) % (MAX_SEED + 1) for i in range(1, count + 1))
 
 
@@ -39,29 +39,35 @@ def run(model: session.Model, seeds: tuple[int, ...], edits: Mapping[str, Sequen
     generator = session.prepared(model)
     first = next((name for name in generator.layer_names if edits.get(name)), None)
     z = latents_and_labels(generator, seeds, model.label)
-    if first is None:
-        return generator.run(z).images
-    return generator.run(z, start=(first, kept_at(model.identity, first, seeds, model)), edits=edits).images
+    start = (first, kept_at(model.identity, first, seeds, model)) if first is not None else None
+    images = generator.run(z, start=start, edits=edits if start else None).images
+    assert images is not None  # only a run that stops early has none
+    return images
 
 
 def kept_at(identity: str, layer: str, seeds: tuple[int, ...], model: session.Model) -> torch.Tensor:
-    """Activations N x U x h x w of a layer, kept, unless huge, so that edits recompute only what follows."""
+    """Activations N x U x h x w of a layer, kept unless huge, so that edits recompute only what follows."""
     side, units = next((s.resolution, s.out_features) for s in model.generator.specs if s.name == layer)
     large = 4 * len(seeds) * units * side**2 > KEPT_BYTES
-    return (_activations.__wrapped__ if large else _activations)(identity, layer, seeds, model)
+    return activations(model, layer, seeds) if large else _kept(identity, layer, seeds, model)
+
+
+def activations(model: session.Model, layer: str, seeds: tuple[int, ...]) -> torch.Tensor:
+    """A layer's activations N x U x h x w."""
+    generator = session.prepared(model)
+    with torch.inference_mode():
+        return generator.run(latents_and_labels(generator, seeds, model.label), stop=layer).activations[layer]
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _activations(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Model) -> torch.Tensor:
-    generator = session.prepared(_model)
-    with torch.inference_mode():
-        return generator.run(latents_and_labels(generator, seeds, _model.label), stop=layer).activations[layer]
+def _kept(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Model) -> torch.Tensor:
+    return activations(_model, layer, seeds)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Measuring how strong units get")
 def strong_levels(identity: str, layer: str, _model: session.Model) -> np.ndarray:
     """The level that each unit exceeds in 0.5% of places, U: what `add` sets units to."""
-    return high_levels(Stage(session.prepared(_model), layer, None, LEVEL_SEEDS, label=_model.label)).numpy()
+    return high_levels(Trial(session.prepared(_model), layer, None, LEVEL_SEEDS, label=_model.label)).numpy()
 
 
 @session.cached(max_entries=64)

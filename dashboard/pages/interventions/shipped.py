@@ -4,10 +4,10 @@ import streamlit as st
 
 from dashboard import library, session
 from dashboard.shared import dissections
-from dissection.effects.measured_causes import FILE, Causes, CausesError
+from dissection.effects.causal_results import FILE, CausalResults, CausalResultsError
 
 
-def causes(model: session.Model) -> Causes | None:
+def causes(model: session.Model) -> CausalResults | None:
     """The results of this very model, or None."""
     mine = dissections.weights_of(model)
     for folder in library.folders():
@@ -19,9 +19,9 @@ def causes(model: session.Model) -> Causes | None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _read(path: str, changed: int) -> Causes | None:
+def _read(path: str, changed: int) -> CausalResults | None:
     try:
-        return Causes.load(path)
-    except CausesError as error:
+        return CausalResults.load(path)
+    except CausalResultsError as error:
         st.warning(str(error))
         return None

@@ -1,5 +1,5 @@
 // Sliders along directions. Each has its strip of precomputed pictures, so that the picture follows the hand without the
-// server; when the hand lets go, the other sliders' strips are made anew for the place that was reached.
+// server; when the hand lets go, it makes the other sliders' strips for the new place.
 //
 // data: {identity, names, notes, values, low, high, steps, sheet, columns, edge}; the sheet holds `steps` pictures for
 // each slider in order, then the picture before and the one now.

@@ -10,6 +10,7 @@ from dashboard.pages.latents.key_points import KeyPoints
 from dashboard.pages.latents.points import keep
 from dashboard.pages.latents.runs import Look, pictures
 from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box
 from dashboard.shared.progress import with_progress
@@ -27,23 +28,23 @@ CONCEPTS = ("more foliage", "night instead of day", "more road")  # at first, as
 WORDS = {
     "GANSpace": (
         r"u_k=\arg\min_u\sum_j\lVert z_j-\mu-\textstyle\sum_k u_k\,x_{jk}\rVert^2",
-        "Principal components of the layer's activations over 1,000 latents, each **pulled back to the latent** by "
-        "regression, because this network has no mapping network to move in. The percentage is its share of the "
+        "Principal components of the layer's activations over 1,000 latents, each **mapped back to the latent space** "
+        "by regression, because this network has no mapping network. The percentage is the component's share of the "
         "layer's variance; one σ is one standard deviation along it.",
         "Härkönen et al. 2020 (GANSpace), section 3.2",
     ),
     "SeFa": (
         r"A^{\mathsf T}A\,n=\lambda\,n",
-        "No samples at all: the directions that the **first layer's weight** A lengthens most, which is its "
-        "eigenvectors. The percentage is each one's share of all eigenvalues.",
+        "No samples are needed: these are the directions that the **first layer's weight** A stretches most, the "
+        "eigenvectors of AᵀA. The percentage is each one's share of the sum of the eigenvalues.",
         "Shen & Zhou 2021 (SeFa), section 3.2",
     ),
     "Concepts": (
         r"d\propto\Sigma_g^{-1}\,\bar g,\qquad g(z)=\nabla_z\,s(z)",
-        f"A segmenter says what share s of the picture is, say, foliage, and how s changes with z. Over {SAMPLES} "
-        "pictures, **Fisher's linear discriminant** of these gradients is the direction that works most dependably. "
-        "The percentage is the share of pictures that gain along it. Orthogonal: it leaves the ones above it alone.",
-        "After Shen et al. 2020 (InterFaceGAN), section 3, with a segmenter in the place of a classifier",
+        f"A segmenter measures which share s of a picture is, say, foliage; the gradient g tells how s changes with z. "
+        f"**Fisher's linear discriminant** of the gradients at {SAMPLES} latents is the direction that raises s most "
+        "reliably. The percentage is the share of pictures in which s rises along it.",
+        "After Shen et al. 2020 (InterFaceGAN), section 3, with a segmenter in place of the classifier",
     ),
 }
 
@@ -74,7 +75,7 @@ def found_concepts(model: session.Model, names: list[str], look: Look) -> dict[s
             lambda progress, name=name: learn_direction(
                 model.generator, segmenter, name, label=look.label, samples=SAMPLES, progress=progress
             ),
-            f"Learning what makes {name}",
+            f"Learning the direction of “{name}”",
         )
         for name in names
     }
@@ -87,7 +88,7 @@ def saved_concepts(model: session.Model) -> dict[str, Directions]:
 
 
 def choose_concepts(model: session.Model) -> list[str]:
-    """The names of the concepts to show directions of; saved ones cost nothing, the others are learned."""
+    """The names of the concepts whose directions to show; saved ones cost nothing, the others are learned."""
     saved = saved_concepts(model)
     start = [name for name in CONCEPTS if name in saved] or CONCEPTS[:1]
     return st.multiselect(
@@ -97,7 +98,7 @@ def choose_concepts(model: session.Model) -> list[str]:
 
 
 def dial(found: dict[str, Directions], orthogonal: bool) -> Dial:
-    """The directions together, each orthogonal to those before it if that is wanted."""
+    """The directions together; if `orthogonal`, each is made so to those before it."""
     names = list(found)
     together = Directions(
         torch.cat([found[name].vectors for name in names]), np.concatenate([found[name].shares for name in names]),
@@ -122,18 +123,20 @@ def strips(
 
 def controls(model: session.Model) -> tuple[str, str, bool]:
     """Where directions come from, at which layer, and whether they are made orthogonal."""
-    bound, plain = {"bind": "query-params"}, {"label_visibility": "collapsed"}
     source = st.segmented_control(
-        "Source", SOURCES, default=SOURCES[0], key="latents_source", required=True, **plain, **bound
+        "Source", SOURCES, default=SOURCES[0], key="latents_source", required=True, **BARE
     )  # fmt: skip
     layer = ""
     if source == "GANSpace":
         names = model.generator.layer_names
         layer = st.selectbox(
-            "Layer", names, min(3, len(names) - 1), key="latents_layer", width=140, **plain, **bound
+            "Layer", names, min(3, len(names) - 1), key="latents_layer", width=140, **BARE
         )  # fmt: skip
     orthogonal = st.toggle(
-        "Orthogonal", key="latents_orthogonal", help="Each direction keeps only what those above it lack", **bound
+        "Orthogonal",
+        key="latents_orthogonal",
+        help="Remove from each direction what it shares with those above it",
+        **BOUND,
     )
     return source, layer, orthogonal
 
@@ -153,7 +156,7 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
             return
         chosen = dial(found, orthogonal)
     except ValueError as error:
-        st.error(f"There are no directions: {error}.")
+        st.error(f"No directions were found: {error}.")
         return
     sliders(model, points, look, chosen, f"{source} {layer} {'orthogonal' * orthogonal}".strip())
     formula_box(*WORDS[source])
@@ -161,7 +164,7 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
 
 @st.fragment
 def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, source: str) -> None:
-    """The sliders and what can be done with the point that they reach; only this runs again when one is let go."""
+    """The sliders and the actions on the point that they reach; only this runs again when a slider is let go."""
     sigmas = read_sigmas(len(dial.names))
     point, which = points.points[points.chosen], f"{source}/{'/'.join(dial.names)}/{dial.notes}"
     sheet, made = strips(model, point.text, look, which, sigmas, dial)
@@ -171,10 +174,10 @@ def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, sou
     moves = [[name, sigma] for name, sigma in zip(dial.names, sigmas, strict=True)]
     settings = {**look.settings(model), "point": point.text, "directions": source, "sigmas": moves}
     with st.container(horizontal=True, gap="small"):
-        if st.button("All to 0", icon=":material/restart_alt:", key="latents_zero"):
+        if st.button("Reset to 0", icon=":material/restart_alt:", key="latents_zero"):
             keep_sigmas([])
             st.rerun(scope="fragment")
-        if st.button("Take as key point", icon=":material/add_location:", key="latents_take", disabled=not any(sigmas)):
+        if st.button("Use as key point", icon=":material/add_location:", key="latents_take", disabled=not any(sigmas)):
             keep(points.put(latent_text(z[0], class_of(model, point.text, look))))
             keep_sigmas([])
             st.rerun()
@@ -194,7 +197,7 @@ def class_of(model: session.Model, text: str, look: Look) -> int | None:
 
 
 def read_sigmas(count: int) -> tuple[float, ...]:
-    """Where the sliders stand: of this session, else of the link."""
+    """The sliders' values: this session's, else the link's."""
     text = session.recall("latents_sigmas", "")
     try:
         values = [min(max(float(part), -3.0), 3.0) for part in text.split(",") if part]

@@ -1,4 +1,4 @@
-"""Sliders along directions of the latent space: pictures follow the hand in the browser, strips from the server."""
+"""Sliders along directions of the latent space: the browser moves the picture, the server makes the strips."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,18 +9,15 @@ import torch
 from torch import Tensor
 
 from dashboard.pages.latents.sprites import Sheet
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 from pgan_core.directions import Directions
 
 REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
 
-_component = st.components.v2.component(
-    "lab_directions",
-    html=load("pages/latents/directions.html"),
-    css=load("pages/latents/directions.css"),
-    js=load("shared/whole.js", "pages/latents/directions.js"),
-    isolate_styles=False,
-)
+_component = component(
+    "lab_directions", "pages/latents/directions.html", "pages/latents/directions.css",
+    "shared/whole.js", "pages/latents/directions.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Dial:
 
 
 def strip_latents(dial: Dial, z: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """All pictures that the sliders need, in order: each slider's strip with the others where they are, before, now."""
+    """Latents of all pictures that the sliders need: each one's strip with the others in place, then before and now."""
     places = np.linspace(-REACH, REACH, STEPS)
     rows = []
     for k in range(len(dial.names)):

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-STEP, TOTAL = "#2f7dd1", "#e07b1a"
+from dashboard.shared.figure_style import BAR, CHOSEN
 
 
 def layer_distances(travel: Mapping[str, np.ndarray], perceptual: np.ndarray | None = None) -> go.Figure:
@@ -19,12 +19,12 @@ def layer_distances(travel: Mapping[str, np.ndarray], perceptual: np.ndarray | N
     heights = [1.0] if rows == 1 else [0.26, 0.74]
     figure = make_subplots(
         rows, 2, column_widths=[0.8, 0.2], row_heights=heights, horizontal_spacing=0.02, vertical_spacing=0.09,
-        shared_yaxes=False, subplot_titles=(["perceptual distance a step", ""] if rows == 2 else [])
-        + ["relative distance a step", "the whole way"],
+        shared_yaxes=False, subplot_titles=(["perceptual distance per step", ""] if rows == 2 else [])
+        + ["relative distance per step", "whole walk"],
     )  # fmt: skip
     if perceptual is not None:
         figure.add_scatter(
-            y=perceptual, mode="lines", line={"color": STEP, "width": 2.5}, row=1, col=1,
+            y=perceptual, mode="lines", line={"color": BAR, "width": 2.5}, row=1, col=1,
             hovertemplate="frame %{x}: %{y:.3g}<extra></extra>",
         )  # fmt: skip
         figure.update_yaxes(rangemode="tozero", row=1, col=1)
@@ -34,7 +34,7 @@ def layer_distances(travel: Mapping[str, np.ndarray], perceptual: np.ndarray | N
         hovertemplate="%{y}, frame %{x}: %{z:.3f}<extra></extra>",
     )  # fmt: skip
     figure.add_bar(
-        x=steps.sum(axis=1), y=names, orientation="h", marker_color=TOTAL, row=rows, col=2, texttemplate="%{x:.1f}",
+        x=steps.sum(axis=1), y=names, orientation="h", marker_color=CHOSEN, row=rows, col=2, texttemplate="%{x:.1f}",
         textposition="outside", cliponaxis=False, hovertemplate="%{y}: %{x:.2f}<extra></extra>",
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", row=rows)

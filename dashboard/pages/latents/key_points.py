@@ -7,20 +7,17 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.pages.latents.sprites import Sheet
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 from pgan_core.latent_points import NUMBERS
 from pgan_core.latents import MAX_SEED
 
 LEAST, MOST = 2, 12
 PIN = "!"
 
-_component = st.components.v2.component(
-    "lab_latent_points",
-    html=load("pages/latents/latent_points.html"),
-    css=load("pages/latents/latent_points.css"),
-    js=load("pages/latents/latent_points.js"),
-    isolate_styles=False,
-)
+_component = component(
+    "lab_latent_points", "pages/latents/latent_points.html", "pages/latents/latent_points.css",
+    "pages/latents/latent_points.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,13 @@ class KeyPoints:
         """`0,5~2!,17`: points with commas, pinned ones with an exclamation mark. ValueError for none or too many."""
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not LEAST <= len(parts) <= MOST:
-            raise ValueError(f"a walk leads through {LEAST} to {MOST} key points here, {len(parts)} were given")
+            raise ValueError(f"a walk takes {LEAST} to {MOST} key points, not {len(parts)}")
         points = tuple(KeyPoint(part.removesuffix(PIN), part.endswith(PIN)) for part in parts)
         return cls(points, min(max(chosen, 0), len(points) - 1))
 
     @classmethod
     def of_seed(cls, seed: int, count: int = 4) -> "KeyPoints":
-        """The seeds seed, seed + 1, ..., as the other pages show them."""
+        """The seeds seed, seed + 1, ..., as on the other pages."""
         return cls(tuple(KeyPoint(str((seed + i) % (MAX_SEED + 1))) for i in range(count)))
 
     @property
@@ -68,11 +65,11 @@ class KeyPoints:
         return tuple(point.text for point in self.points)
 
     def put(self, text: str) -> "KeyPoints":
-        """Another point in the place of the chosen one."""
+        """Another point in place of the chosen one."""
         return self._with(self.chosen, KeyPoint(text, self.points[self.chosen].pinned))
 
     def rolled(self, seed: int) -> "KeyPoints":
-        """The seeds seed, seed + 1, ... in the places of all points that are not pinned."""
+        """The seeds seed, seed + 1, ... in place of all points that are not pinned."""
         fresh = (p if p.pinned else KeyPoint(str((seed + i) % (MAX_SEED + 1))) for i, p in enumerate(self.points))
         return replace(self, points=tuple(fresh))
 

@@ -26,7 +26,7 @@ function pointCell(data, point, i, send) {
   cell.className = `lab-point${i === data.chosen ? " lab-chosen" : ""}`;
   cell.setAttribute("role", "listitem");
   const thumb = document.createElement("button");
-  Object.assign(thumb, {className: "lab-thumb", type: "button", title: `${point.name}: choose; drag onto another to swap`, draggable: true});
+  Object.assign(thumb, {className: "lab-thumb", type: "button", title: `${point.name}: click to choose, drag onto another to swap`, draggable: true});
   const along = (place, count) => (count > 1 ? (100 * place) / (count - 1) : 0);
   Object.assign(thumb.style, {
     backgroundImage: `url(${data.sheet})`,

@@ -18,9 +18,9 @@ EQUATION = (
     r" &{}+(1-a)\,b\,z_{01}+ab\,z_{11} \end{aligned}"
 )
 WORDS = (
-    f"At whole x and y stands the picture of seed x + {PLANE_STRIDE} y, as in NVIDIA's visualizer of StyleGAN 3. "
-    "Between them the four latents around are blended, a and b the fractions of x and y. A blend is shorter than its "
-    "corners; a network that normalises its latents does not see that."
+    f"At whole x and y lies the picture of seed x + {PLANE_STRIDE} y, as in NVIDIA's visualizer for StyleGAN3. In "
+    "between, the latents of the four seeds around are blended; a and b are the fractions of x and y. A blend is "
+    "shorter than its corners, which makes no difference to a network that normalises its latents."
 )
 
 
@@ -51,7 +51,7 @@ def plane_section(model: session.Model, points: KeyPoints, look: Look) -> None:
         return
     identity = f"{model.identity}/{look}/{corner(x, y)}"
     plane_view(sheet, x, y, identity=identity, key="latents_plane", changed=keep_place)
-    if st.button("Take as key point", icon=":material/add_location:", key="latents_take_place"):
+    if st.button("Use as key point", icon=":material/add_location:", key="latents_take_place"):
         keep(points.put(f"@{x:.3f}:{y:.3f}"))
         st.rerun()
     formula_box(EQUATION, WORDS)

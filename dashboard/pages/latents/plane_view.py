@@ -1,4 +1,4 @@
-"""The plane of seeds: a map to drag over in the browser; the server only draws another map when its edge is reached."""
+"""The plane of seeds: a map to drag over in the browser; the server draws another map only when its edge is reached."""
 
 import math
 from collections.abc import Callable
@@ -7,18 +7,15 @@ import numpy as np
 import streamlit as st
 
 from dashboard.pages.latents.sprites import Sheet
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
 
 SPAN, SIDE = 2, 13  # seeds along an edge of the map; pictures along it
 EDGE = 256  # pixels of a picture at most
 
-_component = st.components.v2.component(
-    "lab_plane",
-    html=load("pages/latents/plane.html"),
-    css=load("pages/latents/plane.css"),
-    js=load("shared/whole.js", "pages/latents/plane.js"),
-    isolate_styles=False,
-)
+_component = component(
+    "lab_plane", "pages/latents/plane.html", "pages/latents/plane.css",
+    "shared/whole.js", "pages/latents/plane.js",
+)  # fmt: skip
 
 
 def corner(x: float, y: float) -> tuple[int, int]:

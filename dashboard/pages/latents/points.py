@@ -15,12 +15,12 @@ CANDIDATES, CANDIDATE_COLUMNS = 24, 6
 
 
 def key_points(seed: int) -> KeyPoints:
-    """The list: of this session, else of the link, else the seeds from the sidebar's on."""
+    """The list: this session's, else the link's, else the seeds from the sidebar's on."""
     text = session.recall("latents_points", "")
     try:
         points = KeyPoints.read(text, session.recall("latents_chosen", 0)) if text else KeyPoints.of_seed(seed)
     except ValueError as error:
-        st.session_state["latents_error"] = f"The link's key points are left out: {error}."
+        st.session_state["latents_error"] = f"The link's key points cannot be used: {error}."
         points = KeyPoints.of_seed(seed)
     if st.session_state.setdefault("latents_seed", seed) != seed:
         points = points.rolled(seed)
@@ -44,23 +44,23 @@ def current() -> KeyPoints:
 
 
 def roll_all() -> None:
-    """Other seeds for all points that are not pinned: the sidebar's dice does the same with a seed of its own."""
+    """New seeds for all points that are not pinned; the sidebar's dice do the same and change its seed, too."""
     points = current()
     keep(points.rolled(session.roll()))
 
 
 def typed(latent_dim: int) -> None:
-    """Take over the text field; with bad text nothing changes, and one sentence is said."""
+    """Take over the text field; bad text changes nothing and gets one sentence."""
     try:
         points = KeyPoints.read(st.session_state["latents_typed"], current().chosen)
         points_latents(points.texts, latent_dim)
         keep(points)
     except ValueError as error:
-        st.session_state["latents_error"] = f"The points stay as they were: {error}."
+        st.session_state["latents_error"] = f"The points have not changed: {error}."
 
 
 def imported(latent_dim: int) -> None:
-    """Take over an uploaded file: our own walks with all settings, else its latents as key points."""
+    """Take over an uploaded file: a walk of ours with all its settings, or latents as key points."""
     upload = st.session_state["latents_import"]
     if upload is None:
         return
@@ -80,7 +80,7 @@ def imported(latent_dim: int) -> None:
 
 
 def restore(recipe: WalkRecipe, latent_dim: int) -> None:
-    """Set the page to a walk out of a file. ValueError for points that are none; nothing is changed then."""
+    """Set the page to a file's walk. ValueError for malformed points, before anything is changed."""
     points_latents(recipe.points, latent_dim)
     if recipe.kind == "circle":
         keep(current().put(recipe.points[0]))
@@ -113,7 +113,7 @@ def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
     first, chosen = (page - 1) * CANDIDATES, points.points[points.chosen]
     base = chosen.text if chosen.text.replace("~", "").isdigit() else None
     if sort == "Neighbours" and base is None:
-        st.info("Only seeds and their neighbours have numbered neighbours: choose such a point.")
+        st.info("Only seeds and their neighbours have numbered neighbours. Choose such a point.")
         return
     texts = [f"{base}~{i}" if sort == "Neighbours" else str(1000 + i) for i in range(first, first + CANDIDATES)]
     wall = candidate_wall(model, tuple(texts), look, CANDIDATE_COLUMNS)
@@ -122,7 +122,7 @@ def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
     if cell is not None:
         keep(points.put(texts[cell]))
         st.rerun()
-    st.caption(f"A click puts the picture in the place of point {points.chosen + 1} ({chosen.name}).")
+    st.caption(f"Click a picture to put it in place of point {points.chosen + 1} ({chosen.name}).")
 
 
 def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
@@ -135,11 +135,12 @@ def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
             look = picture_controls(model)
         left.button(
             "Roll", icon=":material/casino:", on_click=roll_all, key="latents_roll", width="stretch",
-            help="Other seeds for all points that are not pinned",
+            help="New seeds for all points that are not pinned",
         )  # fmt: skip
-        shut = {"on_change": "rerun", "key": "latents_pick"}  # nothing is drawn for a wall that nobody has opened
-        with left.popover("Pick", icon=":material/grid_view:", width="stretch", **shut) as pick:
-            if pick.open:
+        with left.popover(
+            "Pick", icon=":material/grid_view:", width="stretch", on_change="rerun", key="latents_pick"
+        ) as pick:
+            if pick.open:  # else nothing is drawn for it
                 candidates(model, points, look)
         with right.popover("Edit", icon=":material/edit:", width="stretch"):
             edit(points, latent_dim)
@@ -147,8 +148,8 @@ def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
     try:
         with row:
             key_points_row(points, thumbnails(model, points.texts, look), "latents_row", keep)
-    except ValueError as wrong:  # a link's points that are none, or are of another network
-        error = f"The key points are left out: {wrong}."
+    except ValueError as wrong:  # a link's points are malformed, or for another network
+        error = f"The key points cannot be used: {wrong}."
         points = KeyPoints.of_seed(session.seed())
         keep(points)
         with row:
@@ -163,8 +164,8 @@ def edit(points: KeyPoints, latent_dim: int) -> None:
     st.session_state["latents_typed"] = points.text
     st.text_input(
         "Points", key="latents_typed", on_change=typed, args=(latent_dim,),
-        help="With commas: a seed `17`, its third neighbour `17~3`, a sum `3-7+12`, a place in the plane of seeds "
-        "`@2.5:0.5`. `17#2` is seed 17 as class 2, where the model has classes. `!` pins a point.",
+        help="Separated by commas. `17` is a seed, `17~3` its third neighbour, `3-7+12` a sum, `@2.5:0.5` a place in "
+        "the plane of seeds, `17#2` seed 17 in class 2 of a model with classes. `!` at the end pins a point.",
     )  # fmt: skip
     st.file_uploader(
         "Import latents", ["npz", "npy", "json"], key="latents_import", on_change=imported, args=(latent_dim,)

@@ -46,19 +46,19 @@ class Film:
 
 
 def pictures(generator: Generator, z: Tensor, labels: Tensor | None, look: Look, progress=None) -> np.ndarray:
-    """Latents and their classes to uint8 N x r x r x 3; truncation is the latents' own matter."""
+    """Latents and their classes to uint8 N x r x r x 3; the latents are truncated already."""
     return render(generator, z, labels, resolution=look.resolution, alpha=look.alpha, progress=progress)
 
 
 def points_pictures(model: session.Model, texts: tuple[str, ...], look: Look) -> np.ndarray:
-    """The pictures of points, uint8 N x r x r x 3. ValueError for a text that is no point."""
+    """The pictures of points, uint8 N x r x r x 3. ValueError for a malformed point."""
     z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
     return pictures(session.prepared(model), z, points_classes(texts, model.info["label_dim"], look.label), look)
 
 
 @session.cached(max_entries=32)
 def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
-    """The pictures of points. ValueError for a text that is no point."""
+    """The pictures of points. ValueError for a malformed point."""
     return sprite_sheet(points_pictures(model, texts, look), THUMB)
 
 
@@ -76,7 +76,7 @@ def cost_of_100(model: session.Model, look: Look) -> tuple[float, int]:
 
 
 def walk_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
-    """The walk's pictures, from memory or under a bar. ValueError for too many frames and for points that are none."""
+    """The walk's pictures, from memory or under a bar. ValueError for too many frames and for malformed points."""
     check_frames(recipe.frames, look.resolution)
     z, labels = inputs(model, recipe, look)
 
@@ -96,8 +96,8 @@ def inputs(model: session.Model, recipe: WalkRecipe, look: Look) -> tuple[Tensor
 def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
     """The same walk on straight lines.
 
-    A network that normalises its latents sees the same pictures on both ways: each frame is the one of the walk whose
-    latent has the nearest direction, and nothing is rendered.
+    For a network that normalises its latents both ways lead through the same pictures. Nothing is rendered then: each
+    frame is the walk's frame whose latent has the nearest direction.
     """
     if not sees_directions_only(model.generator):
         return walk_film(model, on_lerp(recipe), look)
@@ -108,11 +108,11 @@ def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
         return Film(frames[nearest], sprite_sheet(frames[nearest]))
 
     key = ("lerp", model.identity, recipe, look)
-    return with_progress(key, work, "The straight way", entries=ENTRIES, patience=0.5)
+    return with_progress(key, work, "Interpolating in a straight line", entries=ENTRIES, patience=0.5)
 
 
 def sees_directions_only(generator: Generator) -> bool:
-    """Whether a latent's length is lost on the network's way in; normed jointly with labels it is not."""
+    """Whether the network ignores a latent's length; it does not where latents are normalised jointly with labels."""
     config = generator.config
     return config.latent_norm in ("latent", "both") or (config.latent_norm == "joint" and not config.label_dim)
 
@@ -150,13 +150,13 @@ def travel(model: session.Model, recipe: WalkRecipe, look: Look) -> dict[str, np
 
 def perceptual(model: session.Model, film: Film, recipe: WalkRecipe, look: Look) -> np.ndarray | None:
     """The perceptual distance from frame to frame by the model's own discriminator; None where it cannot judge."""
-    discriminator = model.discriminator
+    discriminator = model.networks.get("discriminator")
     known = discriminator is not None and look.resolution in discriminator.resolutions
     if not known or look.resolution <= 4 or recipe.frames < 2:
         return None
     return with_progress(
         ("perceptual", model.identity, recipe, look),
-        lambda progress: perceptual_steps(discriminator, film.frames, progress=progress),
+        lambda progress: perceptual_steps(model.discriminator, film.frames, progress=progress),
         "Comparing neighbouring frames",
         entries=64,
     )

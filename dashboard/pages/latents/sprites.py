@@ -1,4 +1,4 @@
-"""Many pictures as one: a sheet of frames that is sent and decoded at once, for components that move in the browser."""
+"""Many pictures as one: a sheet of frames, sent and decoded at once, for components that move in the browser."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Sheet:
 
 
 def sprite_sheet(frames: np.ndarray, max_edge: int = 512) -> Sheet:
-    """uint8 N x r x r x 3 as one WebP, frames averaged down where they are larger than `max_edge` or are very many."""
+    """uint8 N x r x r x 3 as one WebP; frames are averaged down where they are larger than `max_edge` or very many."""
     largest = min(max_edge, int((MAX_PIXELS / len(frames)) ** 0.5))
     while frames.shape[1] > largest and frames.shape[1] % 2 == 0:
         n, r, _, c = frames.shape

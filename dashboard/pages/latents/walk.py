@@ -21,13 +21,14 @@ from dashboard.pages.latents.runs import (
 )
 from dashboard.pages.latents.walk_view import FPS, Curve, Place, walk_view
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box
 from pgan_core.latents import norms_and_angles
 from pgan_core.walk_recipe import WalkRecipe, walk_file
 from pgan_core.walks import path_length
 
-LERP, NOTHING = "Lerp beside it", "Nothing beside it"
+LERP, NOTHING = "Compare with lerp", "Only the walk"
 CAPTIONS = {
     "points": "Slerp: on the shell", "random": "A smooth random walk", "circle": "A circle around the chosen point",
 }  # fmt: skip
@@ -37,34 +38,33 @@ EQUATION = (
     r" \cos\omega=\frac{a\cdot b}{\lVert a\rVert\,\lVert b\rVert} \end{gathered}"
 )
 WHY = (
-    "Almost all latents of N(0, I) have a length close to √{dim}: they lie on a shell. The straight line (lerp) cuts "
-    "through its inside, where training never was; slerp stays on it and, between points of equal length, turns by the "
-    "same angle in every frame. "
+    "Almost all latents drawn from N(0, I) have a length close to √{dim}: they lie on a shell. A straight line (lerp) "
+    "cuts through its inside, where training never was. Slerp stays on the shell and, between points of equal length, "
+    "turns by the same angle in every frame. "
 )
 NORMALISED = (
-    "**This network normalises its latents**, so it sees only their direction: both ways go through the same pictures, "
-    "lerp only faster in the middle of each leg: its film here is made of slerp's frames. Truncation towards 0 changes "
-    "nothing."
+    "**This network normalises its latents**, so it sees only their direction. Both ways lead through the same "
+    "pictures; lerp is just faster in the middle of each leg, so its film is made of slerp's frames. Truncation "
+    "towards 0 changes nothing."
 )
-NOT_NORMALISED = "This network does not normalise its latents: the length reaches the pictures."
+NOT_NORMALISED = "This network does not normalise its latents, so their length changes the pictures."
 
 
 def walk_controls(model: session.Model, points: KeyPoints, look: Look) -> tuple[WalkRecipe, str]:
     """The walk, and what is shown beside it: LERP, NOTHING or a layer's name."""
-    bound = {"bind": "query-params", "label_visibility": "collapsed"}
-    kind = st.segmented_control("Way", list(KINDS), default="Key points", key="latents_kind", required=True, **bound)
+    kind = st.segmented_control("Path", list(KINDS), default="Key points", key="latents_kind", required=True, **BARE)
     frames = st.number_input(
-        "Frames", 1, 10**6, 120, 30, key="latents_frames", width=125, icon=":material/movie:", **bound,
+        "Frames", 1, 10**6, 120, 30, key="latents_frames", width=125, icon=":material/movie:", **BARE,
     )  # fmt: skip
     closed, smooth, degrees = True, 30, 30
     if kind == "Key points":
-        closed = st.toggle("Closed", True, key="latents_loop", help="Back to the first point", bind="query-params")
+        closed = st.toggle("Closed", True, key="latents_loop", help="Back to the first point", **BOUND)
     elif kind == "Random":
-        smooth = st.slider("Smoothing", 5, 90, 30, 5, format="%d frames", key="latents_smooth", width=120, **bound)
+        smooth = st.slider("Smoothing", 5, 90, 30, 5, format="%d frames", key="latents_smooth", width=120, **BARE)
     else:
-        degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=120, **bound)
+        degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=120, **BARE)
     offered = [LERP, NOTHING] if kind == "Key points" else [NOTHING]
-    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=160, **bound)
+    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=160, **BARE)
     texts = points.texts if kind != "Circle" else (points.texts[points.chosen],)
     recipe = WalkRecipe(
         KINDS[kind], texts, int(frames), closed, "slerp", float(smooth), float(np.deg2rad(degrees)), session.seed(),
@@ -165,12 +165,12 @@ def inside_section(model: session.Model, recipe: WalkRecipe, look: Look, film: F
     chart(figures.layer_distances(distances, steps), key="latents_travel")
     words = (
         "Each row is a layer: how far its activation moves from one frame to the next, relative to its size. "
-        "Frames on which all rows are bright are where the picture changes fast."
+        "Where all rows are bright, the picture changes fast."
     )
     if steps is not None:
         length = path_length(steps, recipe.latents(model.info["latent_dim"]))
         words += (
-            f" The curve is what an eye would see: distances between features of this run's own discriminator. "
+            f" The curve approximates what the eye sees: distances between features of the model's own discriminator. "
             f"**Perceptual path length {length:.3g}** (distance per squared angle; lower is smoother)."
         )
     st.markdown(words)

@@ -4,27 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import streamlit as st
 
 from dashboard.pages.latents.sprites import Sheet
-from dashboard.shared.browser import load
+from dashboard.shared.browser import component
+from dashboard.shared.figure_style import COLORS
 
 FPS = 30
 SPEEDS, MODES = ("0.125", "0.25", "0.5", "1", "2", "4"), ("once", "loop", "ping-pong")
-COLOURS = ("#2f7dd1", "#e07b1a")  # of the theme's chart colours
 
-_component = st.components.v2.component(
-    "lab_walk",
-    html=load("pages/latents/walk.html"),
-    css=load("shared/player.css", "pages/latents/walk.css"),
-    js=load("shared/whole.js", "shared/player.js", "pages/latents/walk.js"),
-    isolate_styles=False,
-)
+_component = component(
+    "lab_walk", "pages/latents/walk.html", "shared/player.css",
+    "pages/latents/walk.css", "shared/whole.js", "shared/player.js", "pages/latents/walk.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where and how a walk is watched."""
+    """Where the player stands, and how it plays."""
 
     moment: float = 0.0
     speed: str = "1"
@@ -33,7 +29,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Curve:
-    """Something drawn over the frames of a walk from 0 up, one line a name."""
+    """A chart over the frames of a walk, from 0 up, one line per name."""
 
     title: str
     lines: Mapping[str, np.ndarray]  # N numbers, or N - 1 from frame to frame
@@ -50,7 +46,7 @@ def walk_view(
 ) -> Place:
     """Play sheets of equally many frames in step; returns where the viewer last let go.
 
-    tracks: caption -> frames, one or two.  ticks: (frame, text) below.  identity: another for another walk.
+    tracks: caption -> frames, one or two.  ticks: (frame, text).  identity: differs for another walk.
     """
     data = {
         "identity": identity,
@@ -74,6 +70,6 @@ def walk_view(
 def _curve(curve: Curve) -> dict:
     lines = [
         {"name": name if len(curve.lines) > 1 else "", "colour": colour, "values": np.round(values, 4).tolist()}
-        for (name, values), colour in zip(curve.lines.items(), COLOURS, strict=False)
+        for (name, values), colour in zip(curve.lines.items(), COLORS, strict=False)
     ]
     return {"title": curve.title, "lines": lines}

@@ -1,7 +1,7 @@
-"""Publicly released Progressive GANs: who publishes what and where. Text; nothing is fetched unless someone asks.
+"""Publicly released Progressive GANs: who publishes what and where. Nothing is downloaded unless someone asks.
 
-Files are published by their authors, not by us. Where a file's address is public, `fetch` brings it here; its SHA-256
-is computed, and compared with the first digits that some authors put into the file's name (torch.hub's custom).
+Files are published by their authors, not by us. `fetch` downloads one that has a public address and computes its
+SHA-256, whose first digits some authors put into the file's name (torch.hub's convention).
 """
 
 import hashlib
@@ -82,7 +82,7 @@ CATALOGUE: tuple[Release, ...] = (
     Release("CelebA-HQ", 1024, GENFORCE, CONVERTED, "genforce"),
     Release("LSUN categories", 256, GENFORCE, CONVERTED, "genforce"),
     Release(
-        "CelebA-HQ", 1024, "https://huggingface.co/huggan/pggan-celebahq-1024", "Apache 2.0, says its page", "genforce",
+        "CelebA-HQ", 1024, "https://huggingface.co/huggan/pggan-celebahq-1024", "Apache 2.0, by its page", "genforce",
         "https://huggingface.co/huggan/pggan-celebahq-1024/resolve/main/pytorch_model.bin",
     ),
     Release("CelebA-HQ", 1024, "https://github.com/ptrblck/prog_gans_pytorch_inference", CONVERTED, "gandissect"),
@@ -90,8 +90,8 @@ CATALOGUE: tuple[Release, ...] = (
 
 
 def table(releases: tuple[Release, ...] = CATALOGUE) -> str:
-    """The catalogue as a table in markdown, a row for each publisher: text and links, nothing that is fetched."""
-    rows = ["| Published by | Networks and their pixels | Licence | Format |", "|---|---|---|---|"]
+    """The catalogue as a markdown table of text and links, one row per publisher."""
+    rows = ["| Published by | Networks and resolutions | Licence | Format |", "|---|---|---|---|"]
     for (page, licence, kind), group in groupby(releases, lambda r: (r.page, r.licence, r.format)):
         owner = "/".join(urllib.parse.urlsplit(page).path.strip("/").split("/")[:2])
         names = [f"[{r.name} {r.pixels}]({r.url})" if r.url else f"{r.name} {r.pixels}" for r in group]
@@ -101,7 +101,7 @@ def table(releases: tuple[Release, ...] = CATALOGUE) -> str:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that was brought here: its content, and what identifies it."""
+    """A downloaded file: its content, and what identifies it."""
 
     name: str
     data: bytes
@@ -110,17 +110,19 @@ class Fetched:
 
     @property
     def words(self) -> str:
-        """Size, SHA-256, and whether it is the one that the file's name promises."""
-        kept = {None: "", True: " It begins as the file's name promises.", False: " The file's name promises another!"}
+        """Size, SHA-256, and whether the file's name agrees with it."""
+        kept = {None: "", True: " It matches the file's name.", False: " It does not match the file's name!"}
         agrees = None if self.promised is None else self.sha256.startswith(self.promised)
         return f"{self.name}: {len(self.data):,} bytes, SHA-256 `{self.sha256}`.{kept[agrees]}"
 
 
 def fetch(release: Release, progress: Callable[[int, int], None] = lambda done, total: None) -> Fetched:
-    """Bring a release's file here; `progress(bytes so far, bytes in all or 0)` is called as it comes.
+    """Download a release's file; `progress(bytes so far, bytes in all or 0)` is called as it comes.
 
-    Raises CheckpointError, one sentence, where it cannot be had.
+    Raises CheckpointError, one sentence, where it cannot be downloaded.
     """
+    if release.url is None:
+        raise CheckpointError(f"{release.name} has no public address")
     try:
         with urllib.request.urlopen(release.url, timeout=30) as answer:
             total = int(answer.headers.get("Content-Length") or 0)
@@ -136,6 +138,6 @@ def fetch(release: Release, progress: Callable[[int, int], None] = lambda done, 
             raise
         reason = getattr(error, "reason", error)
         said = getattr(reason, "strerror", None) or reason
-        raise CheckpointError(f"{release.url} cannot be fetched: {said}") from error
+        raise CheckpointError(f"{release.url} cannot be downloaded: {said}") from error
     data = b"".join(parts)
     return Fetched(Path(release.url).name, data, hashlib.sha256(data).hexdigest(), release.promised)

@@ -35,7 +35,7 @@ class Samples:
 
 
 def samples(model: session.Model, seed: int) -> Samples:
-    """A dozen pictures of consecutive seeds; two where one takes seconds."""
+    """A dozen pictures of consecutive seeds; only two where one takes seconds."""
     key = ("models", model.identity, seed)
     return with_progress(key, lambda progress: _draw(model, seed, progress), "Drawing samples")
 
@@ -57,9 +57,9 @@ def _draw(model: session.Model, seed: int, progress: Callable[[float], None]) ->
 
 def _scores(model: session.Model, images: torch.Tensor, labels: torch.Tensor | None) -> str:
     """Mean scores of the pictures and of the same ones with shuffled pixels; empty where there is no discriminator."""
-    judge = model.discriminator
-    if judge is None:
+    if "discriminator" not in model.networks:
         return ""
+    judge = model.discriminator
     labels = labels if judge.embedding is not None else None
     size, alpha = model.generator.moment()
     try:
@@ -76,9 +76,9 @@ def parity(model: session.Model, expected: str, changed: int) -> list[Agreement]
 
 
 def self_check(model: session.Model) -> None:
-    """Samples, their statistics, parity where numbers are known, and what a person should look at."""
+    """Samples, their statistics, parity where numbers are known, and what looks odd."""
     statistics = None
-    if model.generator is None:
+    if "generator" not in model.networks:
         st.info("The file holds a discriminator only. Join it with its generator's file to see pictures.")
     else:
         drawn = samples(model, session.seed())
@@ -88,7 +88,7 @@ def self_check(model: session.Model) -> None:
     agrees = parity_check(model)
     odd = " ".join(statistics.complaints) if statistics else ""
     if odd and agrees:
-        st.markdown(f":small[{odd} Yet these are the pictures that the published code makes of it.]")
+        st.markdown(f":small[{odd} Yet the published code makes the same pictures of this file.]")
     elif odd:
         st.warning(odd, icon=":material/visibility:")
     elif statistics:
@@ -97,26 +97,24 @@ def self_check(model: session.Model) -> None:
 
 def _numbers(statistics: OutputStatistics, scores: str) -> str:
     rows = {
-        "Mean ± spread": f"{statistics.mean:.2f} ± {statistics.std:.2f}",
-        "Neighbours correlate": f"{statistics.neighbours:.2f}",
+        "Mean ± std. dev.": f"{statistics.mean:.2f} ± {statistics.std:.2f}",
+        "Correlation of neighbours": f"{statistics.neighbours:.2f}",
         "Range": f"{statistics.smallest:.2f} to {statistics.largest:.2f}",
-        "From picture to picture": f"{statistics.between:.2f}",
-        "Beyond −1 and 1": f"{statistics.outside:.1%}",
+        "Spread between pictures": f"{statistics.between:.2f}",
+        "Outside −1 to 1": f"{statistics.outside:.1%}",
     }
     if scores:
-        rows["Score; shuffled pixels"] = html.escape(scores)
+        rows["Score; with pixels shuffled"] = html.escape(scores)
     cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
     pairs = "grid-template-columns:auto 1fr auto 1fr;column-gap:1.2rem"
     return f'<dl class="lab-card" style="{pairs}" data-testid="models-statistics">{cells}</dl>'
 
 
 def parity_check(model: session.Model) -> bool:
-    """The comparison with an expected.npz beside the file, and whether it came out right."""
+    """Compare with an expected.npz beside the file; returns whether it agrees."""
     beside = library.expected(model.path)
     if beside is None:
-        st.markdown(
-            f":small[No {library.EXPECTED} lies beside the file: there are no published numbers to compare with.]"
-        )
+        st.markdown(f":small[There is no {library.EXPECTED} beside the file, so no published numbers to compare with.]")
         return False
     try:
         found = parity(model, str(beside), beside.stat().st_mtime_ns)
@@ -129,12 +127,12 @@ def parity_check(model: session.Model) -> bool:
     if not found:
         st.caption(f"{library.EXPECTED} holds nothing that can be compared with this network.")
     elif holds:
-        other = f" What the file does not store may explain the others: {wrong}." if wrong else ""
+        other = f" What the file does not store may explain the other differences: {wrong}." if wrong else ""
         st.success(
             f"**Agrees with the published code.** Largest differences: {right}.{other}", icon=":material/verified:"
         )
     else:
-        st.error(f"**Differs from the published code:** {wrong}. Say below what the file leaves open. Right: {right}.")
+        st.error(f"**Differs from the published code:** {wrong}. Set below what the file leaves open. Right: {right}.")
     return bool(found) and holds
 
 

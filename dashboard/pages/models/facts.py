@@ -1,4 +1,4 @@
-"""An opened checkpoint in words: the card of facts, what was assumed, where it differs from the paper, its keys."""
+"""What is in an opened checkpoint: the card of facts, what was assumed, where it differs from the paper, its keys."""
 
 import html
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from dashboard import session
 from dashboard.shared.page import plain
 from pgan_core import DiscriminatorConfig, GeneratorConfig
 
-SIZE_FIELDS = {  # what every network has its own of: no departure from the paper
+SIZE_FIELDS = {  # sizes: no departure from the paper
     "resolution", "channels", "latent_dim", "label_dim", "image_channels", "rgb_resolutions", "outputs", "dense_width",
     "stored_resolution", "stored_alpha",
 }  # fmt: skip
@@ -30,7 +30,7 @@ def card(model: session.Model) -> str:
         "Labels": ", ".join(map(str, info["attributes"])) if "attributes" in info else "",
         **{name.capitalize(): f"{count:,} parameters" for name, count in info["parameters"].items()},
         "Weights": WEIGHTS.get(info["weights"], "the file does not say"),
-        "Not averaged, of": info.get("metadata", {}).get("of", ""),
+        "Raw weights of": info.get("metadata", {}).get("of", ""),
         "Name, licence": _licence(info.get("metadata", {})),
     }
     cells = "".join(f"<dt>{label}</dt><dd>{html.escape(str(value))}</dd>" for label, value in rows.items() if value)
@@ -62,7 +62,7 @@ def _licence(metadata: dict) -> str:
 
 
 def departures(info: dict) -> dict[str, Any]:
-    """Options in which these networks are another function than the paper's: name -> value."""
+    """Options that make these networks another function than the paper's: name -> value."""
     found = {}
     for name, kind in (("generator", GeneratorConfig), ("discriminator", DiscriminatorConfig)):
         if name not in info:
@@ -75,7 +75,7 @@ def departures(info: dict) -> dict[str, Any]:
 
 
 def _difference(value: Any, paper: Any) -> Any:
-    """Of a group of settings only those that differ."""
+    """The settings of a group that differ."""
     if isinstance(value, dict) and isinstance(paper, dict):
         return ", ".join(f"{key} = {v}" for key, v in value.items() if v != paper.get(key))
     return value
@@ -85,16 +85,14 @@ def explain(model: session.Model) -> None:
     """What was assumed, what differs from the paper, and every key of the file, folded away below the card."""
     info = model.info
     if info["assumed"]:
-        st.markdown("**Assumed**, because the file leaves it open (say otherwise below):")
+        st.markdown("**Assumed**, because the file does not say (change it below):")
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in info["assumed"].values()))
     else:
         st.markdown("**Assumed**: nothing. The file says everything.")
     with st.expander(f"Keys: {len(info['used'])} used, {len(info['unused'])} not used"):
         differs = departures(info)
         words = ", ".join(f"`{name}` = `{value}`" for name, value in differs.items())
-        st.markdown(
-            f"**Other than in the paper:** {words}." if differs else "**The paper's networks**, in every option."
-        )
+        st.markdown(f"**Unlike the paper:** {words}." if differs else "**Like the paper** in every option.")
         st.markdown(f"Layout: {plain(info['layout'])}. Published by: {plain(str(info['source']))}.")
         for label, keys in (("used", info["used"]), ("not used", info["unused"])):
             st.text_area(f"Keys {label}", "\n".join(keys) or "none", height=140, key=f"models_keys_{label}")

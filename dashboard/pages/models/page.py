@@ -1,7 +1,9 @@
-"""Models: which network is in this file, and is it read right?"""
+"""Models: which network is in this file, and is it read correctly?"""
 
+import math
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -12,31 +14,25 @@ from dashboard.pages.models.check import self_check
 from dashboard.shared.page import header, plain
 from pgan_core import CheckpointError
 from pgan_core.checkpoints.conversion import convert
+from pgan_core.checkpoints.reader_options import READER_OPTIONS, ReaderOption
 
 UNREADABLE = (CheckpointError, ValueError, OSError)
 AS_STORED = "as stored"
-CHOICES = {  # what a file may leave open: the argument of load_checkpoint -> its values
-    "weights": ("ema", "raw"),
-    "output": ("linear", "tanh", "clamp"),
-    "score": ("linear", "sigmoid"),
-    "normalize_latents": (True, False),
-    "fused": (True, False),
-}
 
 
 # ---- choosing ----------------------------------------------------------------------------------------------------
 
 
 def choose_section() -> None:
-    """A model of the allowed folders, one that was used before, one joined of two files, or an upload."""
-    names, current = list(session.offered()), st.session_state.get("model")
+    """Choose a model of this server, one used before, one joined from two files, or an upload."""
+    names, current = list(session.offered()), st.session_state.get("model", "")
     tries = st.session_state.get("models_tries", 0)  # a refused partner must not stay chosen
     left, right = st.columns([3, 2], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             at = names.index(current) if current in names else None
-            picked = st.selectbox("From the folders of this server", names, at, key=f"models_pick_{current}")
-            others, placeholder = [name for name in names if name != current], "its discriminator, in another file"
+            picked = st.selectbox("Models on this server", names, at, key=f"models_pick_{current}")
+            others, placeholder = [name for name in names if name != current], "a discriminator in another file"
             partner = st.selectbox(
                 "Joined with", others, None, key=f"models_partner_{current}_{tries}", placeholder=placeholder
             )
@@ -54,11 +50,11 @@ def choose_section() -> None:
 
 def upload_section() -> None:
     """Upload one file, or several that belong together; a file that cannot be read changes nothing."""
-    count = st.session_state.get("models_uploads", 0)  # a new uploader each time: it would go on adding files
+    count = st.session_state.get("models_uploads", 0)  # a new uploader each time: the old one would keep its files
     uploads = st.file_uploader(
         "Upload", accept_multiple_files=True, key=f"models_upload_{count}",
-        help="A checkpoint of any published Progressive GAN. A generator and a discriminator in separate files: choose "
-        "both at once. An expected.npz beside them is compared with. Nothing in a file is executed.",
+        help="A checkpoint of any published Progressive GAN. If generator and discriminator are in separate files, "
+        "choose both at once. Add an expected.npz to compare outputs with it. No code in a file is ever run.",
     )  # fmt: skip
     if not uploads:
         return
@@ -70,7 +66,7 @@ def upload_section() -> None:
 
 
 def open_new(name: str) -> None:
-    """Show a new model, or say in one sentence why not and leave everything as it was. Reruns the page."""
+    """Show a new model, or say in one sentence why not and change nothing. Reruns the page."""
     try:
         session.open_model(name, session.offered()[name], session.device())
     except UNREADABLE as error:
@@ -81,42 +77,41 @@ def open_new(name: str) -> None:
 
 
 def refuse(sentence: str) -> None:
-    """Say why something was refused for as long as the model in view stays the same. Reruns the page."""
-    st.session_state["models_refused"] = (st.session_state.get("model"), sentence)
+    """Say why something was refused, until another model is chosen. Reruns the page."""
+    st.session_state["models_refused"] = (st.session_state.get("model", ""), sentence)
     st.rerun()
 
 
-# ---- what can be said, kept, given back --------------------------------------------------------------------------
+# ---- options, conversion, unloading ------------------------------------------------------------------------------
 
 
 def options_section(model: session.Model) -> None:
-    """Controls for everything that a file may leave open; the file is read again with them."""
+    """Controls for everything that a file may leave open; Apply reads the file again with them."""
     st.subheader("What the file leaves open")
     said = dict(model.options)
     with st.form(f"models_options_{model.file_identity}", border=False):
-        columns = st.columns(len(CHOICES) + 2)
-        chosen = {}
-        for column, (name, values) in zip(columns, CHOICES.items(), strict=False):
-            shown = [AS_STORED, *values]
-            at = shown.index(said[name]) if name in said else 0
-            chosen[name] = column.selectbox(
-                name.replace("_", " "), shown, at, key=f"models_{name}_{model.file_identity}"
-            )
-        stored = {"value": None, "placeholder": AS_STORED}
-        group = columns[-2].number_input(
-            "stddev group", 0, None, **stored | {"value": said.get("stddev_group")}, help="0: the whole batch"
-        )
-        alpha = columns[-1].number_input(
-            "alpha", 0.0, 1.0, **stored | {"value": said.get("alpha")}, help="Weight of the newer resolution"
-        )
-        if st.form_submit_button("Read it again so", icon=":material/refresh:"):
-            told = {name: value for name, value in chosen.items() if value != AS_STORED}
-            told |= {name: v for name, v in (("stddev_group", group), ("alpha", alpha)) if v is not None}
-            read_again(model, told)
+        columns, told = st.columns(len(READER_OPTIONS)), {}
+        for column, (name, option) in zip(columns, READER_OPTIONS.items(), strict=True):
+            with column:
+                told[name] = option_control(name, option, said.get(name), f"models_{name}_{model.file_identity}")
+        if st.form_submit_button("Apply", icon=":material/refresh:", help="Read the file again with these options"):
+            read_again(model, {name: value for name, value in told.items() if value is not None})
+
+
+def option_control(name: str, option: ReaderOption, said: Any, key: str) -> Any:
+    """The control of one option; None where it says nothing."""
+    label = name.replace("_", " ")
+    if option.values:
+        shown = [AS_STORED, *option.values]
+        at = shown.index(said) if said in shown else 0
+        chosen = st.selectbox(label, shown, at, help=option.meaning, key=key)
+        return None if chosen == AS_STORED else chosen
+    most = None if math.isinf(option.most) else option.kind(option.most)
+    return st.number_input(label, option.kind(0), most, said, placeholder=AS_STORED, help=option.meaning, key=key)
 
 
 def read_again(model: session.Model, told: dict) -> None:
-    """Read the file with these options, or say in one sentence why not and leave it as it was. Reruns the page."""
+    """Read the file with these options, or say in one sentence why not and change nothing. Reruns the page."""
     try:
         session.open_model(model.name, model.path, model.device, tuple(sorted(told.items())))
     except UNREADABLE as error:
@@ -127,7 +122,7 @@ def read_again(model: session.Model, told: dict) -> None:
 
 
 def converted(model: session.Model) -> bytes:
-    """The model as a safetensors file of ours: averaged and raw weights, where the file has both."""
+    """The model as a safetensors file in our format, with averaged and raw weights where the file has both."""
     said = {name: value for name, value in model.options if name != "weights"}
     files = library.files(model.path)
     with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +139,7 @@ def actions(model: session.Model) -> None:
             "Download as safetensors", lambda: converted(model), name, "application/octet-stream",
             icon=":material/download:", on_click="ignore", key="models_download",
         )  # fmt: skip
-        if st.button("Unload", icon=":material/eject:", key="models_unload", help="Give its memory back"):
+        if st.button("Unload", icon=":material/eject:", key="models_unload", help="Free its memory"):
             unload(model)
         is_upload = model.name in st.session_state.get("uploads", {})
         if is_upload and st.button("Remove from the list", icon=":material/delete:", key="models_remove"):
@@ -154,10 +149,10 @@ def actions(model: session.Model) -> None:
 
 
 def unload(model: session.Model) -> None:
-    """Free the memory and stop: the sidebar reads the file again at the next click."""
+    """Free the memory and stop; at the next click the sidebar reads the file again."""
     freed = 4 * sum(model.info["parameters"].values())
     session.unload()
-    st.info(f"{model.name} is unloaded: {model_facts.size(freed)} of weights given back. Any click reads it again.")
+    st.info(f"{model.name} is unloaded: {model_facts.size(freed)} of weights are free. Any click loads it again.")
     st.stop()
 
 
@@ -165,18 +160,16 @@ def unload(model: session.Model) -> None:
 
 
 def catalogue_section() -> None:
-    """Publicly released networks as text with links, and a button that fetches one file."""
+    """Publicly released networks as text with links, and a button that downloads one file."""
     st.subheader("Publicly released networks")
     st.markdown(
-        "Their authors publish them, under their own licences; nothing is fetched unless you click. A file that you "
-        "download yourself can be uploaded above."
+        "Their authors publish them under their own licences. Nothing is downloaded unless you click; a file that you "
+        "downloaded yourself can be uploaded above."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         releases = {f"{r.name}, {r.pixels} pixels, {r.format}": r for r in catalogue.CATALOGUE if r.url}
-        name = st.selectbox(
-            "A file with a public address", list(releases), key="models_release", width=460, bind="query-params"
-        )
-        clicked = st.button("Fetch it to this server", icon=":material/cloud_download:", key="models_fetch")
+        name = st.selectbox("File", list(releases), key="models_release", width=460, bind="query-params")
+        clicked = st.button("Download to this server", icon=":material/cloud_download:", key="models_fetch")
     if clicked:
         fetch(releases[name])
     if said := st.session_state.get("models_fetched"):
@@ -185,11 +178,15 @@ def catalogue_section() -> None:
 
 
 def fetch(release: catalogue.Release) -> None:
-    """Bring one file here, say what it is, and open it."""
+    """Download one file, say what it is, and open it."""
     st.session_state.pop("models_fetched", None)
-    bar = st.progress(0.0, text=f"Fetching {release.url}")
+    bar = st.progress(0.0, text=f"Downloading {release.url}")
+
+    def show(done: int, total: int) -> None:
+        bar.progress(min(1.0, done / max(total, done)))
+
     try:
-        fetched = catalogue.fetch(release, lambda done, total: bar.progress(min(1.0, done / max(total, done))))
+        fetched = catalogue.fetch(release, show)
     except CheckpointError as error:
         st.error(plain(error))
         return
@@ -201,10 +198,10 @@ def fetch(release: catalogue.Release) -> None:
 
 # ---- the page ----------------------------------------------------------------------------------------------------
 
-header("Which network is in this file, and is it read right?")
+header("Which network is in this file, and is it read correctly?")
 choose_section()
-name = st.session_state.get("model")
-refused_beside, sentence = st.session_state.get("models_refused", (None, ""))
+name = st.session_state.get("model", "")
+refused_beside, sentence = st.session_state.get("models_refused", ("", ""))
 if sentence and refused_beside == name:
     st.error(plain(sentence))
 try:

@@ -1,15 +1,32 @@
-"""How many pictures a set has: measured now, or kept beside the checkpoint by `evaluate --beside`."""
+"""How many pictures a set has: measured now, or beforehand, by `evaluate --beside`."""
+
+from pathlib import Path
 
 import streamlit as st
+
+from dashboard import session
+from pgan_core.metrics import Evaluation
+from pgan_core.metrics.stored import beside, read_stored
 
 STORED = "stored"
 ENOUGH = "enough"  # few pictures, and more where few cannot tell the sets apart
 
 
-def count_control(counts: list[int | str], default: int | str, kept: dict | None, key: str) -> int | str:
-    """The number of pictures in a set; STORED, first and the default, where measures are kept."""
+def stored(path: Path) -> Evaluation | None:
+    """What is stored beside a checkpoint's file, read again when one of the two has changed."""
+    files = [file for file in (beside(path), path) if file.is_file()]
+    return _read(path, tuple(file.stat().st_mtime_ns for file in files)) if len(files) == 2 else None
+
+
+@session.cached(max_entries=64)
+def _read(path: Path, changed: tuple[int, ...]) -> Evaluation | None:
+    return read_stored(path)
+
+
+def count_control(counts: list[int | str], default: int | str, kept: Evaluation | None, key: str) -> int | str:
+    """The number of pictures in a set; STORED, first and the default, where results are stored."""
     names = {ENOUGH: "enough"}
-    stored = {STORED: f"{kept['count']:,}, stored".replace(",", "\u202f", 1)} if kept else {}
+    stored = {STORED: f"{kept.count:,}, stored".replace(",", "\u202f", 1)} if kept else {}
     return st.segmented_control(
         "Pictures in a set", [*stored, *counts], default=STORED if kept else default, key=key, bind="query-params",
         format_func=lambda count: (names | stored).get(count, str(count)), required=True,

@@ -8,11 +8,12 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.pages.quality import figures, sources
+from dashboard.pages.quality.spoil import add_noise, blur, collapse, shift_colours
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.progress import with_progress
-from pgan_core.metrics import inception_score, ms_ssim_of_pairs, sliced_wasserstein
-from pgan_core.metrics.damage import add_noise, blur, collapse, shift_colours
+from pgan_core.metrics import METRICS, Sets, inception_score
+from pgan_core.metrics import measure as measure_sets
 from pgan_core.metrics.inception import thumbnail_classifier
 
 COUNT, SIZE = 128, 64  # real scenes; enough to see what moves, quick enough to play with
@@ -34,14 +35,14 @@ class Damage:
 DAMAGES = (
     Damage(
         "Blur", blur, [0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0], 1.0, "σ in pixels",
-        "The finest level of the distance sees blur at once, the coarsest hardly; MS-SSIM between pairs and the "
-        "inception score say nothing of it.",
+        "The finest level of the distance sees blur at once, the coarsest hardly does. MS-SSIM and the inception score "
+        "do not notice it.",
     ),
     Damage(
         "Shift colours", shift_colours, [10, 20, 30, 40, 60], 40, "levels of 255",
         "Every picture has the same wrong cast, plain to every eye. **The distance is blind to it**: each set is "
-        "normalised by its own channel means. MS-SSIM feels only the lost contrast; a classifier that knows colours "
-        "does notice.",
+        "normalised by its own channel means. MS-SSIM notices only the lost contrast. A classifier that knows "
+        "colours does notice.",
     ),
     Damage(
         "Noise", add_noise, [3, 6, 12, 24, 48], 12, "deviation in levels of 255",
@@ -50,8 +51,8 @@ DAMAGES = (
     ),
     Damage(
         "Collapse", collapse, [2, 4, 8, 16, 32, 64], 8, "pictures kept",
-        "Every single picture is perfect, only there are few of them. The coarse levels of the distance, MS-SSIM and "
-        "the inception score all notice; this is what a collapsed generator looks like.",
+        "Every picture is perfect, but there are only a few different ones. The coarse levels of the distance, MS-SSIM "
+        "and the inception score all notice; this is what a collapsed generator looks like.",
     ),
 )  # fmt: skip
 
@@ -94,7 +95,7 @@ def measured(chosen: Damage, strength: float) -> tuple[list[str], np.ndarray]:
     jobs = [None, *((damage, strength if damage is chosen else damage.default) for damage in DAMAGES)]
     answers = []
     for job in jobs:
-        key = ("quality-damage", job and job[0].name, job and job[1])
+        key = ("quality-damage", tuple(METRICS), job and job[0].name, job and job[1])
         label = f"Measuring: {job[0].name.lower()}" if job else "Measuring the untouched set"
         answers.append(with_progress(key, lambda progress, job=job: measure(job, progress), label))
     return list(answers[0]), np.array([list(answer.values()) for answer in answers])
@@ -105,10 +106,9 @@ def measure(job: tuple[Damage, float] | None, progress) -> dict[str, float]:
     real, pictures = (sources.pictures(sources.TOWN, SIZE, COUNT, role) for role in (sources.REAL, sources.AGAIN))
     if job:
         pictures = job[0].apply(pictures, job[1])
-    distance = sliced_wasserstein(real, pictures, progress=progress)
-    named = {f"Distance<br>{figures.level_name(level)}": value for level, value in distance.items()}
-    classify = thumbnail_classifier(real)
-    return named | {
-        "MS-SSIM<br>of pairs": float(ms_ssim_of_pairs(pictures).mean()),
-        "Inception<br>score": inception_score(classify(pictures), 1)[0],
-    }
+    named = {}
+    for key, found in measure_sets(Sets(real, pictures, progress=progress)).items():
+        short, value = METRICS[key].short, found.generated
+        levels = value if isinstance(value, dict) else {"": value}
+        named |= {f"{short}<br>{figures.level_name(level)}": number for level, number in levels.items()}
+    return named | {"Inception<br>score": inception_score(thumbnail_classifier(real)(pictures), 1)[0]}

@@ -7,14 +7,13 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.pages.quality import figures, sources
-from dashboard.pages.quality.counts import ENOUGH, STORED, count_control
+from dashboard.pages.quality.counts import ENOUGH, STORED, count_control, stored
+from dashboard.pages.quality.slices import one_slice, pyramid_pictures
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box
 from dashboard.shared.progress import with_progress
-from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
-from pgan_core.metrics.slices import one_slice, pyramid_pictures
-from pgan_core.metrics.stored import read_stored
+from pgan_core.metrics import METRICS, Evaluation, Measured, Sets, measure
 from pgan_core.pictures import enlarge
 
 COUNTS = [64, 256, 1024, 4096]
@@ -34,29 +33,33 @@ WHERE = "Karras et al. 2018, section 5. Each set is normalised by its own mean a
 
 def draw(model: session.Model, seed: int) -> None:
     """Choose two sources; bars with the floor, pyramids, patches and one slice."""
-    kept = read_stored(model.path)
+    kept = stored(model.path) if model.label is None else None  # it is of pictures of every class
+    if kept and not kept.is_current:
+        st.warning("The stored results are of older weights than this model's, so the sets are compared now.")
+        kept = None
     real, fake, count = controls(model, kept)
     size = min(sources.native_size(real), sources.native_size(fake), sources.LARGEST)
     if size < 16:
         st.info(f"The distance needs pictures of 16 pixels or more; these have {size}.")
         return
-    if count == STORED and (real, fake) == (sources.TOWN, model.name):
-        result = stored_result(kept)
-    else:
-        result = measured(real, fake, size, ENOUGH if count == STORED else count, seed)
-    count = result["count"]
-    bars, side = st.columns([3, 1.15], gap="medium")
-    with bars:
-        chart(figures.distance_bars(result["distance"], result["floor"], f"{fake} against {real}"), key="quality_bars")
+    is_stored = count == STORED and (real, fake) == (sources.TOWN, model.name)
+    result = kept if is_stored else compared(real, fake, size, ENOUGH if count == STORED else count, seed)
+    left, side = st.columns([3, 1.15], gap="medium")
+    with left:
+        for key, found in result.measured.items():
+            if isinstance(found.generated, dict) and isinstance(found.real, dict):
+                metric, name = METRICS[key], f"{fake} against {real}"
+                bars = figures.level_bars(found.generated, found.real, name, metric.title, metric.reference)
+                chart(bars, key=f"quality_bars_{key}")
     with side:
-        verdict(result, size, count)
+        verdict(result, size, is_stored)
     formula_box(EQUATION, WORDS, WHERE)
-    few = min(count, 64)  # enough to look at
+    few = min(result.count, 64)  # enough to look at
     pyramids(real, fake, size, few, seed)
     slice_section(real, fake, size, few, seed)
 
 
-def measured(real: str, fake: str, size: int, count: int | str, seed: int) -> dict:
+def compared(real: str, fake: str, size: int, count: int | str, seed: int) -> Evaluation:
     """The comparison of so many pictures, or of ENOUGH; of fewer where a source has no more."""
     most = min([n for n in (sources.most(real), sources.most(fake)) if n], default=MORE if count == ENOUGH else count)
     if count != ENOUGH:
@@ -65,22 +68,16 @@ def measured(real: str, fake: str, size: int, count: int | str, seed: int) -> di
     return result if told_apart(result) or most <= FEW else compare(real, fake, size, min(MORE, most), seed)
 
 
-def told_apart(result: dict) -> bool:
-    """Whether the distance stands clearly above what equals give."""
-    return result["distance"]["average"] > TOLD_APART * result["floor"]["average"]
+def told_apart(result: Evaluation) -> bool:
+    """Whether every distance stands clearly above its floor."""
+    pairs = [found.headline for key, found in result.measured.items() if METRICS[key].has_floor]
+    return all(value > TOLD_APART * floor for value, floor in pairs if floor is not None)
 
 
-def stored_result(kept: dict) -> dict:
-    """What `evaluate --beside` measured, in the form of `compare`."""
-    similar = kept["ms_ssim"]
-    named = {"distance": "swd_x1e3", "floor": "swd_x1e3_floor", "count": "count"}
-    return {name: kept[key] for name, key in named.items()} | {"ms_ssim": [similar["real"], similar["generated"]]}
-
-
-def controls(model: session.Model, kept: dict | None) -> tuple[str, str, int | str]:
-    """The two sources and the number of pictures; what was measured beforehand comes first and costs nothing."""
+def controls(model: session.Model, kept: Evaluation | None) -> tuple[str, str, int | str]:
+    """The two sources and the number of pictures; stored results come first, since they cost nothing."""
     names = sources.offered()
-    first, second, number, bring = st.columns([1.8, 1.8, 3.4, 1.5], vertical_alignment="bottom")
+    first, second, number, bring = st.columns([1.5, 1.5, 4.3, 1.5], vertical_alignment="bottom")
     real = first.selectbox("Real pictures", names, 0, key="quality_real", bind="query-params")
     # a key of its own for each model: the compared pictures are the sidebar's model until another source is chosen
     fake = second.selectbox(
@@ -93,17 +90,17 @@ def controls(model: session.Model, kept: dict | None) -> tuple[str, str, int | s
     return real, fake, count
 
 
-def compare(real: str, fake: str, size: int, count: int, seed: int) -> dict:
-    """Distance, floor and MS-SSIM of two sources; made under a bar."""
+def compare(real: str, fake: str, size: int, count: int, seed: int) -> Evaluation:
+    """Every metric of two sources; made under a bar."""
 
     def work(progress):
         reals = sources.pictures(real, size, count, sources.REAL, seed, part(progress, 0.0, 0.1))
         again = sources.pictures(real, size, count, sources.AGAIN, seed, part(progress, 0.1, 0.2))
         fakes = sources.pictures(fake, size, count, sources.COMPARED, seed, part(progress, 0.2, 0.4))
-        found = swd_with_floor(reals, again, fakes, seed=seed, progress=part(progress, 0.4, 1.0))
-        return found | {"ms_ssim": [float(ms_ssim_of_pairs(x).mean()) for x in (reals, fakes)], "count": count}
+        found = measure(Sets(reals, fakes, again, seed, progress=part(progress, 0.4, 1.0)))
+        return Evaluation(count, found)
 
-    key = ("quality", sources.identity(real), sources.identity(fake), size, count, seed)
+    key = ("quality", tuple(METRICS), sources.identity(real), sources.identity(fake), size, count, seed)
     return with_progress(key, work, f"Comparing {count} pictures at {size}×{size}")
 
 
@@ -112,27 +109,29 @@ def part(progress: Callable[[float], None], begin: float, end: float) -> Callabl
     return lambda share: progress(begin + share * (end - begin))
 
 
-def verdict(result: dict, size: int, count: int) -> None:
-    """Two numbers beside the bars, and how to read them."""
-    distance, floor = result["distance"]["average"], result["floor"]["average"]
-    st.metric(
-        "Average distance",
-        f"{distance:.1f}",
-        f"{distance / max(floor, 1e-9):.1f} × the floor",
-        delta_color="off",
-        delta_arrow="off",
-    )
-    real, fake = result["ms_ssim"]
-    st.metric(
-        "MS-SSIM of random pairs", f"{fake:.3f}", f"real: {real:.3f}", delta_color="off", delta_arrow="off",
-        help="Multi-scale structural similarity, 0 to 1. Higher than among real pictures: too little variation.",
-    )  # fmt: skip
+def verdict(result: Evaluation, size: int, is_stored: bool) -> None:
+    """One number a metric beside the bars, and how to read them."""
+    for key, found in result.measured.items():
+        metric, value = METRICS[key], found.headline[0]
+        label = f"Average {metric.short.lower()}" if isinstance(found.generated, dict) else metric.title
+        st.metric(
+            label, metric.text(value), beside(key, found), delta_color="off", delta_arrow="off", help=metric.help
+        )  # fmt: skip
     st.caption(
-        f"{count:,} pictures a set at {size}×{size}. Few pictures give a distance even between equals: that is the "
-        "floor, and only what stands above it is a difference. The paper uses 16,384."
+        f"{result.count:,} pictures a set at {size}×{size}, {'measured beforehand' if is_stored else 'measured now'}. "
+        "Even two sets of real pictures lie apart: that is the floor, and only what stands above it is a difference. "
+        "The more pictures, the lower the floor; the paper uses 16,384."
     )
     if not told_apart(result):
-        st.caption("**So many pictures cannot tell these sets apart**: the distance is close to the floor. Take more.")
+        st.caption("**This is too close to the floor to tell the sets apart.** Take more pictures.")
+
+
+def beside(key: str, found: Measured) -> str | None:
+    """What stands below a metric's number: the ratio to its floor, or the value of real pictures."""
+    metric, (value, real) = METRICS[key], found.headline
+    if real is None:
+        return None
+    return f"{value / max(real, 1e-9):.1f} × the floor" if metric.has_floor else f"real: {metric.text(real)}"
 
 
 @session.cached(max_entries=32)

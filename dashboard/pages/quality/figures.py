@@ -14,22 +14,31 @@ MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 def level_name(level: int | str) -> str:
     """How a pyramid level is called on an axis."""
-    return "average" if level == "average" else f"{level}×{level}"
+    return f"{level}×{level}" if isinstance(level, int) else level
 
 
-def distance_bars(distance: Mapping, floor: Mapping, name: str) -> go.Figure:
-    """Distance x 1000 for each pyramid level and the average, the noise floor marked across each bar."""
-    values, floors = list(distance.values()), [floor[level] for level in distance]
-    labels = [f"{level_name(level)}<br><i>floor {floor[level]:.1f}</i>" for level in distance]
+def level_bars(values: Mapping, real: Mapping, name: str, title: str, reference: str = "floor") -> go.Figure:
+    """A metric for each pyramid level and the average, the value of real pictures marked across each bar.
+
+    values, real: level -> number; name: of the bars; title: of the metric, on the axis; reference: what `real` is.
+    """
+    marks = [real[level] for level in values]
+    labels = [f"{level_name(level)}<br><i>{reference} {real[level]:.1f}</i>" for level in values]
     figure = go.Figure()
-    figure.add_bar(x=labels, y=values, name=name, marker_color=FAKE, width=0.5, texttemplate="%{y:.1f}")
+    figure.add_bar(x=labels, y=list(values.values()), name=name, marker_color=FAKE, width=0.5, texttemplate="%{y:.1f}")
     figure.update_traces(textposition="outside", cliponaxis=False, textfont_size=TEXT_SIZE, hovertemplate="%{y:.2f}")
     line = {"color": REAL, "width": 5}
-    for i, value in enumerate(floors):
+    for i, value in enumerate(marks):
         figure.add_shape(type="line", x0=i - 0.36, x1=i + 0.36, y0=value, y1=value, line=line)
-    figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name="noise floor: real against real")
-    top = 1.15 * max(*values, *floors, 1e-9)
-    figure.update_yaxes(title="distance × 1000", range=[0, top], title_font_size=TEXT_SIZE)
+    figure.add_scatter(
+        x=[None],
+        y=[None],
+        mode="lines",
+        line=line,
+        name="floor: real against real" if reference == "floor" else reference,
+    )
+    top = 1.15 * max(*values.values(), *marks, 1e-9)
+    figure.update_yaxes(title=title, range=[0, top], title_font_size=TEXT_SIZE)
     figure.update_xaxes(tickfont_size=TEXT_SIZE, type="category")
     legend = {"orientation": "h", "x": 0, "y": 1.14, "font": {"size": TEXT_SIZE}, "itemsizing": "constant"}
     return figure.update_layout(height=330, margin=MARGIN, legend=legend)
@@ -81,16 +90,18 @@ def _thinned(values: np.ndarray, count: int = 400) -> np.ndarray:
     return values[np.linspace(0, len(values) - 1, min(count, len(values))).astype(int)]
 
 
-def stage_lines(stages: Sequence[str], distances: Sequence[Mapping], floors: Sequence[Mapping]) -> go.Figure:
-    """Distance x 1000 by level over the stages of a run; a level begins where the network has grown to it.
+def stage_lines(
+    stages: Sequence[str], values: Sequence[Mapping], real: Sequence[Mapping], title: str, reference: str = "floor"
+) -> go.Figure:
+    """A metric by level over the stages of a run; a level begins where the network has grown to it.
 
-    distances, floors: one for each stage, by resolution and with "average".
+    values, real: one for each stage, by resolution and with "average"; title, reference: as of `level_bars`.
     """
     figure = go.Figure()
-    levels = sorted({level for found in distances for level in found if level != "average"}, reverse=True)
+    levels = sorted({level for found in values for level in found if level != "average"}, reverse=True)
     for level, colour in zip([*levels, "average"], [*LEVELS[: len(levels)], "#16202c"], strict=True):
-        x = [stage for stage, found in zip(stages, distances, strict=True) if level in found]
-        y = [found[level] for found in distances if level in found]
+        x = [stage for stage, found in zip(stages, values, strict=True) if level in found]
+        y = [found[level] for found in values if level in found]
         is_average = level == "average"
         line = {"color": FLOOR if is_average else colour, "width": 4 if is_average else 3}
         figure.add_scatter(
@@ -98,10 +109,11 @@ def stage_lines(stages: Sequence[str], distances: Sequence[Mapping], floors: Seq
             hovertemplate=f"%{{x}}, {level_name(level)}: %{{y:.1f}}<extra></extra>",
         )  # fmt: skip
     figure.add_scatter(
-        x=list(stages), y=[floor["average"] for floor in floors], name="floor of the average", mode="lines",
-        line={"color": FLOOR, "width": 3, "dash": "dot"}, hovertemplate="%{x}, floor: %{y:.1f}<extra></extra>",
+        x=list(stages), y=[found["average"] for found in real], name=f"{reference} of the average", mode="lines",
+        line={"color": FLOOR, "width": 3, "dash": "dot"},
+        hovertemplate=f"%{{x}}, {reference}: %{{y:.1f}}<extra></extra>",
     )  # fmt: skip
-    figure.update_yaxes(title="distance × 1000", rangemode="tozero", title_font_size=TEXT_SIZE)
+    figure.update_yaxes(title=title, rangemode="tozero", title_font_size=TEXT_SIZE)
     figure.update_xaxes(tickfont_size=TEXT_SIZE - 1, type="category", categoryarray=list(stages))
     legend = {"orientation": "h", "x": 0, "y": 1.12, "font": {"size": TEXT_SIZE}}
     return figure.update_layout(height=340, margin=MARGIN, legend=legend)

@@ -19,15 +19,15 @@ EQUATION = r"d(x, y) = \sqrt{\tfrac{1}{n} \textstyle\sum_i (x_i - y_i)^2}"
 WORDS = {
     "pixels": (
         "The root mean square difference of all pixels, in levels of 255. It finds copies and blurred copies; a sharp "
-        "copy that moved by a pixel is already a long way off, as the grey curve shows. Dark scenes have less contrast "
-        "than those by day: hence two humps."
+        "copy that moved by one pixel already counts as far, as the grey curve shows. Night scenes have less contrast "
+        "than day scenes, hence the two humps."
     ),
     "layout": (
         "The same over the pictures smoothed and reduced to 16×16, each channel less its own mean: blind to brightness "
-        "and little troubled by a pixel's shift. Where houses and trees stand is what counts."
+        "and hardly affected by a shift of one pixel. What counts is where houses and trees stand."
     ),
 }
-WHERE = "⇋: the nearer of a scene and its mirror image counts, as training shows both. Karras et al. 2018, appendix."
+WHERE = "⇋: the mirror image of the scene is the nearer one; training shows both. Karras et al. 2018, appendix."
 
 
 def draw(model: session.Model, seed: int) -> None:
@@ -36,7 +36,7 @@ def draw(model: session.Model, seed: int) -> None:
     changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
     found = stored(str(model.path), changed)
     if found is None:
-        st.info("Nobody has looked for this model's nearest training pictures yet. From a shell:")
+        st.info("The nearest training pictures of this model were not searched for yet. From a shell:")
         st.code(COMMAND.format(model.path.name), language="bash")
         return
     result, _ = found
@@ -73,8 +73,8 @@ def verdict(nearest: dict[str, list[float]], total: int) -> None:
     if held_out:
         share = nearest_files.share_below(generated, held_out)
         text += (
-            f" Had the network learned scenes by heart, orange would lie far left of blue. **{100 * share:.1f}%** of "
-            "the generated pictures are nearer than the nearest 1% of the held-out scenes, which no network has seen."
+            f" If the network had memorised scenes, orange would lie far to the left of blue. **{100 * share:.1f}%** "
+            "of the generated pictures are nearer than the nearest 1% of the held-out scenes, unseen by any network."
         )
     st.caption(text)
 

@@ -8,8 +8,9 @@ import streamlit as st
 from dashboard import session
 from dissection.world.town import SIZES, town
 from pgan_core.latents import MAX_SEED
-from pgan_core.metrics.sliced import COARSEST
-from pgan_core.metrics.sources import PICTURE_SUFFIXES, generated_pictures, read_picture, to_size
+from pgan_core.metrics.picture_sets import generated_pictures
+from pgan_core.metrics.swd import COARSEST
+from pgan_core.picture_data import PICTURE_SUFFIXES, read_picture, to_size
 
 TOWN, UPLOAD = "Toy Town scenes", "Uploaded pictures"
 REAL, AGAIN, COMPARED = range(3)  # the roles of sets: again are the pictures for the floor
@@ -81,7 +82,7 @@ def _model_chunk(model: session.Model, size: int, seed: int, count: int) -> np.n
 
 def _model(name: str) -> session.Model:
     model = session.open_model(name, session.offered()[name], session.device(), session.options(name))
-    if model.generator is None:
+    if "generator" not in model.networks:
         raise ValueError(f"{name} has no generator to draw pictures from.")
     return session.in_class(model)
 

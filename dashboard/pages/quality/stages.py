@@ -1,18 +1,16 @@
 """How does the distance fall over the stages of training?"""
 
-from pathlib import Path
-
 import streamlit as st
 
 from dashboard import library, session
 from dashboard.pages.quality import figures, sources
-from dashboard.pages.quality.counts import STORED, count_control
+from dashboard.pages.quality.counts import STORED, count_control, stored
 from dashboard.shared.charts import chart
 from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, load_checkpoint
-from pgan_core.metrics import ms_ssim_of_pairs, swd_with_floor
-from pgan_core.metrics.sources import generated_pictures
-from pgan_core.metrics.stored import read_stored
+from pgan_core.metrics import METRICS, Evaluation, Sets
+from pgan_core.metrics import measure as measure_sets
+from pgan_core.metrics.picture_sets import generated_pictures
 
 COUNTS = [64, 256, 1024]
 MEASURING = "Measuring the stages"
@@ -22,17 +20,18 @@ def draw(model: session.Model, seed: int) -> None:
     """Every snapshot of the model's run against Toy Town at that snapshot's size."""
     paths = library.stages(model.path)
     if len(paths) < 2:
-        st.info(f"{model.name} stands alone: there are no other snapshots of its run beside it.")
+        st.info(f"{model.name} is the only snapshot of its run here, so there is nothing to compare it with.")
         return
-    kept = {path: found for path in paths if (found := read_stored(path))}
-    # one stage's stored measures are no course of training: then the stages are measured now
-    offered = next(iter(kept.values())) if len(kept) > 1 else None
+    kept = {path.stem: found for path in paths if (found := stored(path)) and found.is_current}
+    # one stage's stored results are no course of training: then the stages are measured now
+    offered = next(iter(kept.values())) if len(kept) > 1 and model.label is None else None
     count = count_control(COUNTS, COUNTS[0], offered, key="quality_stage_count")
     if count == STORED:
-        rows = [stored_row(path, found) for path, found in kept.items()]
+        rows = kept
     else:
         key = (
             "quality-stages",
+            tuple(METRICS),
             tuple((str(path), path.stat().st_mtime_ns) for path in paths),
             count,
             seed,
@@ -46,53 +45,46 @@ def draw(model: session.Model, seed: int) -> None:
     if not rows:
         st.info("No snapshot of this run makes pictures of 16 pixels or more.")
         return
-    names = [row["name"] for row in rows]
-    chart(
-        figures.stage_lines(names, [row["distance"] for row in rows], [row["floor"] for row in rows]),
-        key="quality_stages",
-    )
+    last = list(rows.values())[-1]
+    for key, newest in last.measured.items():
+        if isinstance(newest.generated, dict):
+            found = {name: row.measured[key] for name, row in rows.items()}
+            values, real = ([getattr(one, kind) for one in found.values()] for kind in ("generated", "real"))
+            chart(
+                figures.stage_lines(list(found), values, real, METRICS[key].title, METRICS[key].reference),
+                key=f"quality_stages_{key}",
+            )
     st.caption(
-        f"{rows[0]['count']} pictures of every snapshot against as many real ones reduced to its size. A level begins "
+        f"{last.count:,} pictures of every snapshot against as many real ones reduced to its size. A level begins "
         "when the network has grown to it; the coarsest, 16×16, sees layout and colours, the finer ones texture."
     )
-    st.dataframe([table_row(row, list(rows[-1]["distance"])) for row in rows], hide_index=True)
+    st.dataframe([{"stage": name} | table_row(row, last) for name, row in rows.items()], hide_index=True)
 
 
-def table_row(row: dict, levels: list) -> dict:
+def table_row(row: Evaluation, last: Evaluation) -> dict[str, float | None]:
     """Column -> value of one stage; levels that it has not grown to stay empty."""
-    distances = {figures.level_name(level): row["distance"].get(level) for level in levels}
-    numbers = distances | {"floor (average)": row["floor"]["average"]}
-    similar = {"MS-SSIM": round(row["ms_ssim"], 3), "MS-SSIM of real": round(row["ms_ssim_real"], 3)}
-    rounded = {name: value if value is None else round(value, 1) for name, value in numbers.items()}
-    return {"stage": row["name"]} | rounded | similar
+    columns = {}
+    for key, newest in last.measured.items():
+        metric, found = METRICS[key], row.measured[key]
+        value, real = found.headline
+        if isinstance(newest.generated, dict) and isinstance(found.generated, dict):
+            levels = {figures.level_name(level): found.generated.get(level) for level in newest.generated}
+            named = levels | {f"{metric.reference} (average)": real}
+        else:
+            named = {metric.short: value, f"{metric.short} of real": real}
+        columns |= {name: number if number is None else round(number, metric.digits) for name, number in named.items()}
+    return columns
 
 
-def stored_row(path: Path, kept: dict) -> dict:
-    """A row as `measure` makes it, of what was measured beforehand."""
-    similar = kept["ms_ssim"]
-    return {
-        "name": path.stem, "count": kept["count"], "distance": kept["swd_x1e3"], "floor": kept["swd_x1e3_floor"],
-        "ms_ssim": similar["generated"], "ms_ssim_real": similar["real"],
-    }  # fmt: skip
-
-
-def measure(paths: list, count: int, seed: int, model: session.Model, progress) -> list[dict]:
-    """One row a snapshot of 16 pixels or more, oldest first."""
-    rows = []
+def measure(paths: list, count: int, seed: int, model: session.Model, progress) -> dict[str, Evaluation]:
+    """Snapshot -> its metrics, of those that make 16 pixels or more, oldest first."""
+    rows = {}
     for i, path in enumerate(paths):
         generator = load_checkpoint(path, device=model.device).generator
         if generator is not None and 16 <= generator.resolution <= sources.LARGEST:
             size = generator.resolution
             real, again = (sources.pictures(sources.TOWN, size, count, role) for role in (sources.REAL, sources.AGAIN))
             fake = generated_pictures(generator.prepared(), count, seed=seed, label=model.label)
-            rows.append(
-                {
-                    "name": path.stem,
-                    "count": count,
-                    "ms_ssim": float(ms_ssim_of_pairs(fake).mean()),
-                    "ms_ssim_real": float(ms_ssim_of_pairs(real).mean()),
-                    **swd_with_floor(real, again, fake, seed=seed),
-                }
-            )
+            rows[path.stem] = Evaluation(count, measure_sets(Sets(real, fake, again, seed)))
         progress((i + 1) / len(paths))
     return rows

@@ -6,11 +6,11 @@ import torch
 
 from dashboard import session
 from dashboard.pages.quality import figures_variation as figures
+from dashboard.pages.quality.stddev_steps import minibatch_discrimination, more_alike, stddev_input, stddev_steps
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box
 from pgan_core.latents import classes_from_seeds, following_seeds
-from pgan_core.metrics.variation import minibatch_discrimination, more_alike, stddev_input, stddev_steps
 from pgan_core.pictures import to_uint8
 
 SIMILARITIES = [round(0.1 * i, 1) for i in range(11)]
@@ -26,7 +26,7 @@ WHERE = "Karras et al. 2018, section 3. The official code takes groups of 4, the
 
 def draw(model: session.Model, seed: int) -> None:
     """A batch made more and more alike; the layer opened up, and minibatch discrimination beside it."""
-    if model.discriminator is None or model.discriminator.config.stddev is None:
+    if "discriminator" not in model.networks or model.discriminator.config.stddev is None:
         st.info(f"{model.name} has no discriminator with a minibatch-stddev layer.")
         return
     alike, batch, form = controls()

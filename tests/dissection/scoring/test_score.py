@@ -18,8 +18,8 @@ from dissection.scoring.tally import (
     information_quality,
     label_counts,
     overlap_ceiling,
+    resize_maps,
     total_counts,
-    upsample,
 )
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "numeric" / "netdissect"
@@ -117,7 +117,7 @@ def test_masks_and_upsampling(inputs, first, second, layer):
     ):
         units, images = release[f"mask_units/{layer}"], release["mask_images"]
         maps = torch.from_numpy(inputs[f"act_{layer}"][np.ix_(images, units)])
-        enlarged = upsample(maps, (64, 64), border).numpy()
+        enlarged = resize_maps(maps, (64, 64), border).numpy()
         np.testing.assert_allclose(enlarged, release[f"upsampled/{layer}"], atol=5e-5)
         level = release[f"thr_exact_0.01/{layer}"][units][:, None, None]
         differs = ((enlarged > level) != release[f"{name}/{layer}"]).sum(axis=(0, 2, 3))
@@ -129,14 +129,14 @@ def test_upsampling_equals_interpolate():
     maps = torch.randn(3, 5, 8, 16, generator=torch.Generator().manual_seed(0))
     for size in ((64, 64), (24, 40), (4, 8)):
         want = torch.nn.functional.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-        torch.testing.assert_close(upsample(maps, size), want, atol=5e-6, rtol=0)
+        torch.testing.assert_close(resize_maps(maps, size), want, atol=5e-6, rtol=0)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_own_rule_takes_the_level_of_maximal_iqr_from_the_first_half(inputs, layer):
     maps, labels = inputs[f"act_{layer}"], inputs["seg"]
     scores = score_units(maps, labels, 8)
-    enlarged = upsample(torch.from_numpy(maps), (64, 64)).numpy()
+    enlarged = resize_maps(torch.from_numpy(maps), (64, 64)).numpy()
     for unit in (0, 3, 7, 8, 11):
         values = enlarged[:48, unit]
         levels = np.quantile(values.astype(np.float64), 1 - FRACTIONS, method="hazen")

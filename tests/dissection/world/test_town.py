@@ -11,7 +11,7 @@ from scipy import ndimage
 from dissection.world import town as town_module
 from dissection.world.canvas import Canvas
 from dissection.world.scenes import HOURS
-from dissection.world.town import CONCEPTS, PALETTE, colourize, main, scene, town, write_town
+from dissection.world.town import CONCEPTS, PALETTE, main, scene, town, write_town
 
 COUNT = 300
 NUMBER = {name: number for number, name in enumerate(CONCEPTS)}
@@ -136,7 +136,6 @@ def test_colours_of_label_maps_are_distinct():
     assert PALETTE.shape == (len(CONCEPTS), 3)
     distances = np.abs(PALETTE[:, None].astype(int) - PALETTE[None]).sum(-1)
     assert (distances + 999 * np.eye(len(PALETTE)) > 50).all()
-    np.testing.assert_array_equal(colourize(np.array([[[3, 1]]])), PALETTE[[3, 1]][None, None])
 
 
 def test_command_line_writes_pictures_labels_and_a_sheet(tmp_path):

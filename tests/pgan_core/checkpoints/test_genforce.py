@@ -149,7 +149,7 @@ def test_what_does_not_fit_is_said():
         ("layer1.bias", torch.zeros(5), r"`generator/layer1.bias` has the shape \(5,\), 4 was expected"),
         ("output1.weight", torch.zeros(3, 4, 3, 3), "`generator/output1.weight` has the shape"),
         ("layer2.weight", torch.full((4, 4, 3, 3), torch.inf), "a NaN or an infinity"),
-        ("lod", torch.tensor(torch.nan), "`generator/lod` is no finite number"),
+        ("lod", torch.tensor(torch.nan), "`generator/lod` is not a finite number"),
         ("layer3.weight", None, "the to-RGB layer of its full size, 8 pixels, is missing"),
     ):
         spoiled = {k: v for k, v in (state | {key: value}).items() if v is not None}

@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_said():
         ("layer3.conv.weight", None, "`layer3.conv.weight` is missing"),
         ("layer2.weight", torch.zeros(3, 3, 5, 4), "8x8/conv0 has a weight of shape"),
         ("layer1.conv.weight", torch.zeros(4, 0, 3, 3), "`layer1.conv.weight` is empty"),
-        ("layer1.wscale.bias", torch.zeros(4, dtype=torch.int64), "holds int64 and no weights"),
+        ("layer1.wscale.bias", torch.zeros(4, dtype=torch.int64), "holds int64, not weights"),
     ):
         spoiled = {k: v for k, v in (state | {key: value}).items() if v is not None}
         with pytest.raises(CheckpointError, match=f"Taken for a PGGAN generator of InterFaceGAN.*{sentence}"):

@@ -89,7 +89,7 @@ def test_a_file_that_does_not_say_which_weights_it_holds_is_compared_with_both(n
 
 def test_expectations_of_another_network_and_broken_ones_are_one_sentence(tmp_path):
     checkpoint = load_checkpoint(FIXTURES / "ganzoo/checkpoint.pth")
-    with pytest.raises(CheckpointError, match="that of another network"):
+    with pytest.raises(CheckpointError, match="belongs to another network"):
         agreement(checkpoint, read_expected(FIXTURES / "interfacegan_fused/expected.npz"))
     for content in (b"", b"text", _npz({"z": np.array([{}], dtype=object)}), _bomb()):
         with pytest.raises(CheckpointError, match="expected"):

@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_said():
         ("8x8/Conv0/weight", np.zeros((3, 3, 5, 4), np.float32), "8x8/conv0 has a weight of shape"),
         ("8x8/Conv0/weight", np.zeros((5, 5, 4, 4), np.float32), "has the shape .5, 5, 4, 4., 3 x 3 x any x any"),
         ("8x8/Conv1/weight", np.full((3, 3, 4, 4), np.nan, np.float32), "holds a NaN"),
-        ("lod", np.float32("inf"), "`Gs/lod` is no finite number"),
+        ("lod", np.float32("inf"), "`Gs/lod` is not a finite number"),
     ):
         spoiled = {k: v for k, v in (whole | {key: value}).items() if v is not None}
         with pytest.raises(CheckpointError, match=f"Taken for a TensorFlow pickle.*{sentence}"):

@@ -118,7 +118,7 @@ def test_what_does_not_fit_is_said():
         (made[:-1], {}, "a multiple of 3 was expected"),
         (made[3:], {}, "5 layers, a multiple of 3 was expected"),
         ([made[3], *made[1:]], {}, r"param_values\[0\]` has the shape"),
-        (made, {"use_batchnorm": True}, "its setting use_batchnorm is True, which is another network"),
+        (made, {"use_batchnorm": True}, "its setting use_batchnorm is True, which makes another network"),
     ):
         with pytest.raises(CheckpointError, match=f"Taken for a Theano pickle.*{sentence}"):
             load_checkpoint(pickled(theano_network("G", spoiled, **spec)))

@@ -1,6 +1,10 @@
 """Real images: the file, the pyramid, the fade, and draws that depend on seed and step alone."""
 
+import io
+import shutil
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,6 +96,22 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     np.save(tmp_path / "images.npy", np.zeros((2, 3, 8, 8), np.uint8))
     with pytest.raises(DataError, match="not a readable"):
         load_images(tmp_path / "images.npy")
+
+
+def test_a_file_that_promises_more_than_there_is_room_for_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "data.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (10**9, 3, 1024, 1024)}
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", header.getvalue())
+    with pytest.raises(DataError, match="not a readable"):
+        load_images(path)
+    np.savez_compressed(path, images=np.zeros((100, 3, 64, 64), np.uint8))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=10**6))
+    with pytest.raises(DataError, match=r"unpacks to 1,228,\d+ bytes, and .* has room for 1,000,000"):
+        load_images(path)
 
 
 def test_images_that_are_too_small_are_refused(pixels):

@@ -1,1 +1,1 @@
-"""A network that a visitor writes down, one block a line: read, checked, counted, drawn and saved."""
+"""A network that a visitor writes, one block per line: read, checked, counted, drawn and saved."""

@@ -1,7 +1,7 @@
-"""What a line can say, and what it makes of a shape: output size, trainable parameters, multiply-adds.
+"""The blocks that a line can name, and what each makes of a shape: output size, trainable parameters, multiply-adds.
 
-Shapes are C x H x W of one picture; a vector of n numbers is n x 1 x 1. Everything counts as torch's layers do
-(`Conv2d`, `ConvTranspose2d`, `Linear`, `BatchNorm2d`, ...); spectral norm and the equalized scale train nothing more.
+Shapes are C x H x W of one picture; a vector of n numbers is n x 1 x 1. Everything is counted as in torch's layers
+(`Conv2d`, `ConvTranspose2d`, `Linear`, `BatchNorm2d`, ...); spectral norm and the equalized scale add no parameters.
 """
 
 import math
@@ -26,13 +26,13 @@ class ShapeError(ValueError):
 
 @dataclass(frozen=True)
 class Operation:
-    """One block as it was written; what does not concern its word keeps its default."""
+    """One block as it was written; fields that its word does not use keep their defaults."""
 
     word: (
         str  # "input", "conv", "deconv", "dense", "up", "pool", "reshape", "concat", "add", a norm, an activation, ...
     )
     line: int  # 1 is the first
-    shape: Shape | None = None  # of an input or a reshape
+    shape: Shape = (0, 0, 0)  # of an input or a reshape
     features: int = 0
     kernel: tuple[int, int] = (3, 3)  # height, width
     stride: int = 1
@@ -64,11 +64,12 @@ def padding(op: Operation) -> tuple[int, int]:
     """Zeros added at each border (rows, columns): `pad`, or half of what the dilated kernel spans."""
     if op.pad is not None:
         return op.pad, op.pad
-    return tuple(op.dilation * (k - 1) // 2 for k in op.kernel)
+    height, width = op.kernel
+    return op.dilation * (height - 1) // 2, op.dilation * (width - 1) // 2
 
 
 def deconv_padding(op: Operation) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Torch's `padding` and `output_padding` of a transposed convolution, so that sizes are times the stride."""
+    """Torch's `padding` and `output_padding` of a transposed convolution that multiplies sizes by the stride."""
     if op.pad is not None:
         return (op.pad, op.pad), (0, 0)
     crop, extra = [], []
@@ -76,7 +77,7 @@ def deconv_padding(op: Operation) -> tuple[tuple[int, int], tuple[int, int]]:
         over = op.dilation * (k - 1) + 1 - op.stride  # pixels too many without padding
         crop.append(max(0, -(-over // 2)) if op.stride > 1 or op.dilation > 1 else over // 2)
         extra.append(0 if op.stride == op.dilation == 1 else 2 * crop[-1] - over)
-    return tuple(crop), tuple(extra)
+    return (crop[0], crop[1]), (extra[0], extra[1])
 
 
 def place(op: Operation, entering: Shape, named: dict[str, Shape]) -> Layer:
@@ -86,9 +87,9 @@ def place(op: Operation, entering: Shape, named: dict[str, Shape]) -> Layer:
     """
     leaving = _leaving(op, entering, named)
     if min(leaving) < 1:
-        raise ShapeError(f"found a map of {size(entering)}; expected a larger one, for nothing would be left of it")
+        raise ShapeError(f"found a map of {size(entering)}; expected a larger one: nothing would be left of it")
     if max(leaving) > 10**9:
-        raise ShapeError("found more than a thousand million values along one side; expected fewer")
+        raise ShapeError("found more than a billion values along one side; expected fewer")
     weights, other = _parameters(op, entering)
     places = {"conv": leaving, "deconv": entering}.get(op.word, (1, 1, 1))
     return Layer(op, entering, leaving, weights + other, weights * places[1] * places[2])
@@ -100,13 +101,9 @@ def _leaving(op: Operation, entering: Shape, named: dict[str, Shape]) -> Shape:
         case "input":
             return op.shape
         case "conv":
-            return op.features, *(_shrunk(n, op, axis) for axis, n in enumerate((h, w)))
+            return op.features, _shrunk(h, op, 0), _shrunk(w, op, 1)
         case "deconv":
-            (crop, extra) = deconv_padding(op)
-            return op.features, *(
-                (n - 1) * op.stride - 2 * crop[i] + op.dilation * (op.kernel[i] - 1) + 1 + extra[i]
-                for i, n in enumerate((h, w))
-            )
+            return op.features, _grown(h, op, 0), _grown(w, op, 1)
         case "dense":
             return op.features, 1, 1
         case "up":
@@ -121,8 +118,8 @@ def _leaving(op: Operation, entering: Shape, named: dict[str, Shape]) -> Shape:
             return _reshaped(op, entering)
         case "concat" | "add":
             return _joined(op, entering, named)
-        case "groupnorm" if c % int(op.number or 1):
-            raise ShapeError(f"found {int(op.number)} groups for {c} feature maps; expected a divisor of {c}")
+        case "groupnorm" if c % (groups := int(op.number or 1)):
+            raise ShapeError(f"found {groups} groups for {c} feature maps; expected a divisor of {c}")
     return entering
 
 
@@ -130,10 +127,15 @@ def _shrunk(n: int, op: Operation, axis: int) -> int:
     return (n + 2 * padding(op)[axis] - op.dilation * (op.kernel[axis] - 1) - 1) // op.stride + 1
 
 
+def _grown(n: int, op: Operation, axis: int) -> int:
+    crop, extra = (amounts[axis] for amounts in deconv_padding(op))
+    return (n - 1) * op.stride - 2 * crop + op.dilation * (op.kernel[axis] - 1) + 1 + extra
+
+
 def _reshaped(op: Operation, entering: Shape) -> Shape:
     if math.prod(op.shape) != math.prod(entering):
         raise ShapeError(
-            f"found {size(op.shape)} = {math.prod(op.shape):,} values; expected {math.prod(entering):,}, as come in"
+            f"found {size(op.shape)}, that is {math.prod(op.shape):,} values; expected {math.prod(entering):,}"
         )
     return op.shape
 
@@ -145,7 +147,7 @@ def _joined(op: Operation, entering: Shape, named: dict[str, Shape]) -> Shape:
             raise ShapeError(f'found "{source}"; expected the name of a line above that ends with "as {source}"')
         other = named[source]
         if op.word == "add" and other != entering:
-            raise ShapeError(f"found {source} of {size(other)}; expected {size(entering)}, to be added")
+            raise ShapeError(f"found {source} of {size(other)}; expected {size(entering)} to add to")
         if other[1:] != entering[1:]:
             raise ShapeError(f"found {source} of {other[1]}x{other[2]} pixels; expected {entering[1]}x{entering[2]}")
         c += other[0]
@@ -153,7 +155,7 @@ def _joined(op: Operation, entering: Shape, named: dict[str, Shape]) -> Shape:
 
 
 def _parameters(op: Operation, entering: Shape) -> tuple[int, int]:
-    """Weights that multiply at every place, and all others."""
+    """Weights that are multiplied at every place, and all other parameters."""
     c = entering[0]
     twice = 2 if op.gated else 1  # the gate is a second convolution of the same size
     match op.word:

@@ -76,7 +76,7 @@ class Editor {
 
   sum() {
     const {total: [parameters, work], wrong} = this.data, place = this.find(".lab-net-total");
-    place.replaceChildren(this.make("strong", parameters), " trainable parameters, ", this.make("strong", work), " multiply-adds a picture.");
+    place.replaceChildren(this.make("strong", parameters), " trainable parameters, ", this.make("strong", work), " multiply-adds per picture.");
     if (wrong.length) place.append(" ", this.make("em", wrong.length > 1 ? `${wrong.length} lines are wrong.` : `Line ${wrong[0][0]} is wrong.`));
   }
 

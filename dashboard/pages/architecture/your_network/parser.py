@@ -1,9 +1,9 @@
-"""The short text of a network, one block a line, read into blocks and into words on the lines that are wrong.
+"""Reads the text of a network, one block per line, into blocks, and into messages about the lines that are wrong.
 
     network = read("input 64x64x3\nconv 32 5x5 stride 2 gated elu\nconv 64 3x3 dilated 4 sn")
     network.layers[1].leaving, network.parameters, network.messages
 
-No text raises. A line that is wrong is left out, and the others go on.
+No text raises. A wrong line is left out, and reading goes on.
 """
 
 import difflib
@@ -24,7 +24,7 @@ from dashboard.pages.architecture.your_network.blocks import (
 MAX_TEXT = 4000  # characters
 MAX_LINES = 150
 MAX_FEATURES, MAX_SIDE, MAX_KERNEL = 65_536, 8192, 99
-ASSUMED = (3, 64, 64)  # what comes in where no line says it
+ASSUMED = (3, 64, 64)  # the input where no line gives one
 WORDS = ("input", "conv", "deconv", "dense", "up", "pool", "concat", "add", "reshape", "flatten", "stddev", "dropout")
 OTHER_NAMES = {
     "convolution": "conv", "fc": "dense", "upsample": "up", "down": "pool", "downsample": "pool",
@@ -56,7 +56,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Skip:
-    """The output of one line joined again further down: places in `Network.layers`."""
+    """The output of one line that joins another further down: places in `Network.layers`."""
 
     name: str
     start: int
@@ -65,7 +65,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class Network:
-    """What a text says: blocks in order, skip connections, and words on the lines that are wrong."""
+    """What a text says: blocks in order, skip connections, and messages about wrong lines."""
 
     layers: tuple[Layer, ...]
     skips: tuple[Skip, ...]
@@ -85,7 +85,7 @@ class LineError(ValueError):
 
 
 def read(text: str) -> Network:
-    """The network that a text describes; what is beyond MAX_TEXT characters or MAX_LINES lines is not read."""
+    """The network that a text describes; text beyond MAX_TEXT characters or MAX_LINES lines is not read."""
     lines = text[:MAX_TEXT].split("\n")
     reader, messages = _Reader(), []
     for number, line in enumerate(lines[:MAX_LINES], start=1):
@@ -100,9 +100,9 @@ def read(text: str) -> Network:
             Message(last, f"found {found}; expected at most {MAX_TEXT:,} on {MAX_LINES}. The rest is not read")
         )
     if not reader.layers and not messages:
-        messages.append(Message(1, 'found nothing; expected what comes in, such as "input 256x256x3"'))
+        messages.append(Message(1, 'found nothing; expected an input, such as "input 256x256x3"'))
     if reader.assumed:
-        words = f'found no input above; expected "input 256x256x3" or the like. Drawn as if {ASSUMED[1]}x{ASSUMED[2]}x3'
+        words = f'found no input above; expected one, such as "input 256x256x3". Assumed: {ASSUMED[1]}x{ASSUMED[2]}x3'
         messages.append(Message(reader.assumed, words))
     return Network(tuple(reader.layers), tuple(reader.skips), tuple(sorted(messages, key=lambda m: m.line)))
 
@@ -117,16 +117,16 @@ class _Reader:
         self.assumed = 0  # the line that needed an input that was not there
 
     def take(self, number: int, line: str) -> None:
-        """Read one line; all of it or nothing counts."""
+        """Read one line; a wrong one changes nothing."""
         tokens = line.split("#")[0].lower().replace("×", "x").replace(",", " ").split()
         if not tokens:
             return
         operations, name = operations_of(number, [OTHER_NAMES.get(token, token) for token in tokens])
         begins = operations[0].word == "input"
         if begins and self.layers:
-            raise LineError("found an input below other blocks; expected one, above them all")
+            raise LineError("found an input below other blocks; expected one, above all of them")
         if name in self.named:
-            raise LineError(f'found the name "{name}" again; expected another')
+            raise LineError(f'found the name "{name}" again; expected a new one')
         shape = self.layers[-1].leaving if self.layers else ASSUMED
         shapes, placed = {key: shape for key, (_, shape) in self.named.items()}, []
         for operation in operations:
@@ -225,14 +225,15 @@ def _options(operation: Operation, tokens: list[str]) -> tuple[Operation, list[s
 def _scaled(line: int, word: str, tokens: list[str]) -> tuple[Operation, list[str]]:
     mode = OPTIONS[word][0]
     found = re.fullmatch(r"([0-9]{1,3})x?", tokens[0]) if tokens else None
+    scale = int(found[1]) if found else 0
     whole_map = word == "pool" and bool(tokens) and tokens[0] == "global"
-    if not whole_map and not (found and 2 <= int(found[1]) <= 64):
+    if not whole_map and not 2 <= scale <= 64:
         ways = "a factor from 2x to 64x" + (' or "global"' if word == "pool" else "")
         raise LineError(f"found {_quoted(tokens[:1])} after {word}; expected {ways}")
     rest = tokens[1:]
     if rest and rest[0] in OPTIONS[word]:
         mode, *rest = rest
-    return Operation(word, line, scale=0 if whole_map else int(found[1]), mode=mode), rest
+    return Operation(word, line, scale=scale, mode=mode), rest
 
 
 def _shape(word: str, tokens: list[str]) -> Shape:

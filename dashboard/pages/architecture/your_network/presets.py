@@ -1,4 +1,4 @@
-"""Networks to begin with, by the names that stand in links."""
+"""Networks to start from, by the names that links carry."""
 
 PRESETS = {
     "PGGAN generator, 128x128": """\

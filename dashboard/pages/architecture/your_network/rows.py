@@ -1,14 +1,14 @@
-"""The layers of a network as rows of the table that `pgan_core.tables` writes, and their names."""
+"""The layers of a network as rows of the table that `pgan_core.layer_table` writes, and their names."""
 
 from dashboard.pages.architecture.your_network.blocks import ACTIVATIONS, NORMS, WEIGHTED, Layer, Operation
 from dashboard.pages.architecture.your_network.parser import Network, activation_name
-from pgan_core.inspection import LayerRow
+from pgan_core.layer_table import LayerRow
 
 NAMES = {"conv": "Conv", "deconv": "Deconv", "flatten": "Flatten", "stddev": "Minibatch stddev", "dropout": "Dropout"}
 
 
 def rows(network: Network) -> list[LayerRow]:
-    """One row a layer, named by its place: 0 is the input."""
+    """One row per layer, named by its place: 0 is the input."""
     return [row(layer, str(i)) for i, layer in enumerate(network.layers)]
 
 

@@ -1,47 +1,41 @@
 """Architecture, "Your network": the text, the drawing and the table beside each other, and what can be saved."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
 from dashboard.pages.architecture import figures_your_network as figures
 from dashboard.pages.architecture.figures_paper import draw, save
-from dashboard.pages.architecture.your_network.link import LinkError, pack, unpack
 from dashboard.pages.architecture.your_network.parser import MAX_TEXT, Network, read
 from dashboard.pages.architecture.your_network.presets import PRESETS
 from dashboard.pages.architecture.your_network.rows import rows
+from dashboard.shared.browser import component
 from dashboard.shared.export import export_bar
-from pgan_core.tables import short_count, table_cells, table_csv, table_latex, table_markdown
+from dashboard.shared.link_text import LinkError, pack, unpack
+from pgan_core.layer_table import short_count, table_cells, table_csv, table_latex, table_markdown
 
 PRESET, LINK, TEXTS = "architecture_preset", "architecture_text", "architecture_texts"
 WIDTHS = {"wide": 33.0, "narrow": 12.0}  # units of a row: the browser shows the one that there is room for
 PAPER_WIDTH = 30.0
-HERE = Path(__file__).parent
 HELP = """
-One block a line; `#` begins a remark. What stands in brackets can be left out.
+One block per line; `#` begins a comment. Parts in brackets are optional.
 
 | Line | Meaning |
 |---|---|
-| `input 256x256x3`, `input 512` | what comes in: height x width x channels, or a vector |
-| `conv 64 [5x5] [stride 2] [dilated 4] [pad 0]` | convolution; 3x3 and padded to keep the size by default |
-| … `[gated] [sn] [equalized] [nobias]` | times the sigmoid of a second one; spectral norm; equalized learning rate |
-| `deconv 64 4x4 stride 2` | transposed convolution, the same options |
-| `dense 512 [sn] [equalized] [nobias]` | fully connected; flattens what comes in |
+| `input 256x256x3`, `input 512` | the input: height x width x channels, or a vector |
+| `conv 64 [5x5] [stride 2] [dilated 4] [pad 0]` | convolution; by default 3x3, padded to keep the size |
+| … `[gated] [sn] [equalized] [nobias]` | times a second one's sigmoid; spectral norm; equalized learning rate |
+| `deconv 64 4x4 stride 2` | transposed convolution, with the same options |
+| `dense 512 [sn] [equalized] [nobias]` | fully connected; flattens its input |
 | `up 2x [bilinear]`, `pool 2x [max]`, `pool global` | nearest neighbour and average by default |
-| `relu`, `lrelu 0.2`, `elu`, `selu`, `gelu`, `silu`, `tanh`, `sigmoid`, `softplus` | also behind a block on its line |
-| `batchnorm`, `instancenorm`, `layernorm`, `groupnorm 32`, `pixelnorm`, `lrn` | the same |
-| `conv 64 3x3 as e1` … `concat e1`, `add e1` | names an output and joins it further down |
-| `reshape 4x4x512`, `flatten`, `dropout 0.5`, `stddev` | the last one: minibatch standard deviation |
+| `relu`, `lrelu 0.2`, `elu`, `selu`, `gelu`, `silu`, `tanh`, `sigmoid`, `softplus` | also after a block, on its line |
+| `batchnorm`, `instancenorm`, `layernorm`, `groupnorm 32`, `pixelnorm`, `lrn` | likewise |
+| `conv 64 3x3 as e1` … `concat e1`, `add e1` | names an output, and joins it further down |
+| `reshape 4x4x512`, `flatten`, `dropout 0.5`, `stddev` | `stddev` is the minibatch standard deviation |
 """
 
-_component = st.components.v2.component(
-    "lab_your_network",
-    html=(HERE / "editor.html").read_text(encoding="utf-8"),
-    css=(HERE / "editor.css").read_text(encoding="utf-8"),
-    js=(HERE / "editor.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+HERE = "pages/architecture/your_network"
+_component = component("lab_your_network", f"{HERE}/editor.html", f"{HERE}/editor.css", f"{HERE}/editor.js")
 
 
 @st.fragment
@@ -50,12 +44,12 @@ def your_network() -> None:
     texts = _texts()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         preset = st.selectbox(
-            "Begin with", list(PRESETS), key=PRESET, bind="query-params", label_visibility="collapsed", width=330
+            "Start from", list(PRESETS), key=PRESET, bind="query-params", label_visibility="collapsed", width=330
         )
         text = texts.get(preset, PRESETS[preset])
         st.button(
             "Reset", key="architecture_text_reset", on_click=_reset, args=(preset,), disabled=text == PRESETS[preset],
-            help="Back to the preset's own text",
+            help="Restore the preset's text",
         )  # fmt: skip
         with st.popover("How to write it", width="content"):
             st.markdown(HELP)
@@ -67,16 +61,16 @@ def your_network() -> None:
 
 
 def _texts() -> dict[str, str]:
-    """What this browser wrote, by the preset that it began with; at first, what the link carries."""
+    """What this browser wrote, by the preset that it started from; at first, the link's text."""
     if TEXTS not in st.session_state:
         st.session_state[TEXTS] = {}
         st.session_state["architecture_loads"] = 0
         preset, packed = st.query_params.get(PRESET, next(iter(PRESETS))), st.query_params.get(LINK)
         if packed and preset in PRESETS:
             try:
-                st.session_state[TEXTS][preset] = unpack(packed)
+                st.session_state[TEXTS][preset] = unpack(packed, 4 * MAX_TEXT)[: MAX_TEXT + 1]
             except LinkError as error:
-                st.warning(str(error))
+                st.warning(f"The link's network cannot be read: {error}. The preset is shown.")
     return st.session_state[TEXTS]
 
 
@@ -86,8 +80,8 @@ def _reset(preset: str) -> None:
 
 
 def share(text: str, preset: str) -> None:
-    """The text in the address, where it is not the preset's own and short enough."""
-    packed = pack(text)
+    """Put the text into the address, if it differs from the preset's and is short enough."""
+    packed = pack(text) if len(text) <= MAX_TEXT else None
     if text == PRESETS[preset] or packed is None:
         st.query_params.pop(LINK, None)
     elif st.query_params.get(LINK) != packed:
@@ -111,13 +105,13 @@ def editor(text: str, network: Network, preset: str) -> None:
 
 
 def contents(network: Network, lines: int) -> dict:
-    """What the browser shows of a network: drawings, legend, a row of the table for each line, words."""
+    """What the browser shows of a network: drawings, legend, a row of the table per line, messages."""
     drawings = {name: figures.network_drawing(network, width) for name, width in WIDTHS.items()}
     table: list[list[str]] = [[] for _ in range(lines)]
     for layer, cells in zip(network.layers, table_cells(rows(network)), strict=True):
         line = layer.operation.line - 1
         before, cells = table[line], [cell.replace(" × ", "×") for cell in cells[1:]]
-        if before:  # several blocks on one line: what leaves the last, and what all of them count
+        if before:  # several blocks on one line: the last one's output, the counts of all
             same = [each for each in network.layers if each.operation.line == line + 1]
             cells[0], cells[1] = f"{before[0]}, {cells[0]}", before[1]
             for place, counts in ((3, [e.parameters for e in same]), (4, [e.multiply_adds for e in same])):

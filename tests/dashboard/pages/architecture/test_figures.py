@@ -6,7 +6,7 @@ from dashboard.pages.architecture.figures import KINDS, Block, chain_drawing, fi
 from dashboard.pages.architecture.figures_paper import draw, save
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
-from pgan_core.inspection import layer_table
+from pgan_core.layer_table import layer_table
 
 CHANNELS = (8, 8, 4)
 GENERATOR = Generator(GeneratorConfig(resolution=16, channels=CHANNELS, latent_dim=8))

@@ -13,15 +13,15 @@ from torch.nn.utils.parametrizations import spectral_norm
 from dashboard.pages.architecture.figures import KINDS
 from dashboard.pages.architecture.figures_your_network import network_drawing, svg
 from dashboard.pages.architecture.your_network.blocks import ACTIVATIONS, NORMS, deconv_padding, padding
-from dashboard.pages.architecture.your_network.link import MAX_LINK, LinkError, pack, unpack
-from dashboard.pages.architecture.your_network.parser import FLAGS, MAX_TEXT, OPTIONS, WORDS, read
+from dashboard.pages.architecture.your_network.parser import FLAGS, OPTIONS, WORDS, read
 from dashboard.pages.architecture.your_network.presets import PRESETS
 from dashboard.pages.architecture.your_network.rows import rows
 from dashboard.pages.architecture.your_network.view import contents, files
+from dashboard.shared.link_text import pack
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
+from pgan_core.layer_table import table_cells
 from pgan_core.network import feature_maps
-from pgan_core.tables import table_cells
 
 SKIPS = """input 32x48x3
 conv 8 3x3 as e1
@@ -198,7 +198,7 @@ def test_any_text_gives_blocks_or_words(text):
     ("reshape 4x4x4", "64 values", "192"),
     ("conv 3 as e0", '"e0" again', "another"),
     ("groupnorm 2", "2 groups", "divisor of 3"),
-    ("input 4x4x3", "below other blocks", "above them all"),
+    ("input 4x4x3", "below other blocks", "above all of them"),
 ])  # fmt: skip
 def test_the_wrong_line_is_named_and_the_others_go_on(line, found, expected):
     network = read(f"input 16x16x3\nrelu as e0\n\npool 2x  # half\n{line}\nconv 7 1x1")
@@ -288,27 +288,6 @@ def test_what_is_saved():
     assert made["md"].decode().count("\n") == 3 + len(read(SKIPS).layers)
     assert made["csv"].decode().splitlines()[3].split(",")[2] == "Gated conv 3×3 /2"
     assert [cells[0] for cells in table_cells(rows(read(SKIPS)))] == [str(i) for i in range(8)]
-
-
-@given(st.text(max_size=500))
-@settings(deadline=None)
-def test_a_link_gives_its_text_back(text):
-    packed = pack(text)
-    assert packed is None or unpack(packed) == text.encode("utf-8", "replace").decode()
-
-
-def test_what_is_too_long_gets_no_link():
-    assert pack("x" * (MAX_TEXT + 1)) is None
-    assert all(len(pack(text)) < MAX_LINK / 10 for text in PRESETS.values())
-
-
-@given(st.text(max_size=80))
-@settings(deadline=None)
-def test_other_links_are_refused_in_a_sentence(packed):
-    try:
-        assert len(unpack(packed)) <= MAX_TEXT
-    except LinkError as error:
-        assert str(error).startswith("The link's network")
 
 
 def test_a_link_restores_the_text_on_the_page(open_app):

@@ -79,7 +79,7 @@ def test_every_view_opens_from_a_link(open_page, view):
         assert "At this level" in text(app)
         assert "highest pictures of unit" in text(app)
     if view == "Units":
-        assert "unit-strip" in text(app) or "No unit fits" in text(app)
+        assert "unit-strip" in text(app) or "No unit matches" in text(app)
 
 
 def test_a_unit_of_the_wall_opens_its_own_view(open_page):
@@ -100,7 +100,7 @@ def test_the_level_moves_mask_and_iou(open_page):
     assert before != after
     assert "on the half that levels are chosen from" in after
     next(b for b in app.button if b.label == "Its own").click().run()
-    assert "on the half that scores are counted on" in text(fine(app))
+    assert "on the half of the sample that is scored" in text(fine(app))
 
 
 def test_overlays_change_the_pictures(open_page):

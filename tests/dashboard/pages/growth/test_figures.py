@@ -22,4 +22,4 @@ def test_run_cost_ends_at_the_share_that_growing_spends():
     full, grown = figure.data
     assert list(full.y) == [0, 100] and grown.x[-1] == SCHEDULE.total_kimg
     assert grown.y[-1] == pytest.approx(100 / saving(SCHEDULE, multiply_adds))
-    assert [a.text for a in figure.layout.annotations][1] == f"grown: <b>{grown.y[-1]:.0f}%</b>"
+    assert [a.text for a in figure.layout.annotations][1] == f"grown progressively: <b>{grown.y[-1]:.0f}%</b>"

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from dashboard.pages.growth.track import final_track, phases, place, snapshot_track, tile_size
-from pgan_core.fade_frames import FadeFrame
+from pgan_core.growth_frames import GrowthFrame
 from tests.small_run import SCHEDULE
 
 
 def frame(resolution, alpha, value=0, **branches):
-    return FadeFrame(resolution, alpha, np.full((4, 8, 8, 3), value, np.uint8), **branches)
+    return GrowthFrame(resolution, alpha, np.full((4, 8, 8, 3), value, np.uint8), **branches)
 
 
 def test_phases_alternate_and_join():
@@ -69,7 +69,7 @@ def test_pictures_are_sent_no_larger_than_they_are_shown(resolution, columns, si
 
 def test_sheets_travel_at_their_own_size_and_are_enlarged_to_one():
     noise = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
-    frames = [FadeFrame(4, 1.0, noise[:, :4, :4]), FadeFrame(8, 1.0, noise)]
+    frames = [GrowthFrame(4, 1.0, noise[:, :4, :4]), GrowthFrame(8, 1.0, noise)]
     track = final_track(frames, (8, 1.0), columns=2)
     for address, sheet in zip(track.addresses(), track.sheets, strict=True):
         sent = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))

@@ -9,10 +9,11 @@ import torch
 
 from dashboard.pages.interventions import figures
 from dashboard.pages.interventions.choice import parse_units
-from dashboard.pages.interventions.history import History, pack, unpack, words
+from dashboard.pages.interventions.history import History, edits_in, words
 from dashboard.pages.interventions.paint_view import region_of
+from dashboard.shared.link_text import pack
 from dissection import dissect
-from dissection.interventions import EditError, ablate, copy, insert, scale
+from dissection.interventions import EditError, ablate, copy, insert, scale, to_json
 from dissection.segmenters.toytown import load_toytown
 from pgan_core import load_checkpoint
 from tests.small_run import write_run
@@ -59,13 +60,13 @@ def test_a_link_carries_edits_and_a_broken_one_gets_one_sentence():
     region = torch.zeros(64, 64)
     region[5:20, 7:9] = 1
     edits = {"8x8/conv1": [insert([1, 2], [0.5, 3.0], region, strength=0.5), scale([0], 2.0)]}
-    text = pack(edits)
+    text = pack(to_json(edits))
     assert len(text) < 600
-    again = unpack(text)["8x8/conv1"]
+    again = edits_in(text)["8x8/conv1"]
     assert again[0].units == (1, 2) and torch.equal(again[0].region, region) and again[1].factor == 2
     for broken in (text[:-9], "x", "%%", "", "AAAA"):
         with pytest.raises(EditError):
-            unpack(broken)
+            edits_in(broken)
 
 
 def test_edits_are_told_in_words():
@@ -81,7 +82,7 @@ def test_copied_maps_stand_in_a_link_and_in_words():
     maps, region = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.zeros(16, 16)
     region[4:6, 4:8] = 1
     edit = copy([0, 2], maps, region)
-    again = unpack(pack({"8x8/conv1": [edit]}))["8x8/conv1"][0]
+    again = edits_in(pack(to_json({"8x8/conv1": [edit]})))["8x8/conv1"][0]
     x = torch.zeros(2, 3, 8, 8)
     assert torch.equal(again(x), edit(x)) and again(x).any()
     assert words("8x8/conv1", edit, {}) == "copy 2 units of 8x8/conv1"
@@ -171,17 +172,17 @@ def test_without_a_dissection_units_are_chosen_by_hand(open_app):
 
 
 def test_a_link_restores_edits_and_a_broken_one_is_told(open_page):
-    text = pack({"8x8/conv1": [ablate([1, 3])]})
+    text = pack(to_json({"8x8/conv1": [ablate([1, 3])]}))
     app = fine(open_page(interventions_edits=text))
     assert history_of(app).edits()["8x8/conv1"][0].units == (1, 3)
     app = open_page(interventions_edits="nonsense")
     assert not app.exception and "link" in app.warning[0].value
-    app = open_page(interventions_edits=pack({"64x64/conv1": [ablate([1])]}))
+    app = open_page(interventions_edits=pack(to_json({"64x64/conv1": [ablate([1])]})))
     assert "no layer 64x64/conv1" in app.warning[0].value
 
 
 def test_copied_maps_of_another_size_are_told(open_page):
-    text = pack({"8x8/conv1": [copy([1], torch.ones(3, 16, 16))]})
+    text = pack(to_json({"8x8/conv1": [copy([1], torch.ones(3, 16, 16))]}))
     app = open_page(interventions_edits=text)
     assert not app.exception and "8 x 8 cells" in app.warning[0].value
 
@@ -193,7 +194,7 @@ def test_all_units_copied_everywhere_give_the_other_picture(open_page, dissected
 
     model = session.open_model("run/16x16-end", dissected / "run" / "16x16-end.safetensors")
     every = tuple(range(next(spec.out_features for spec in model.generator.specs if spec.name == "8x8/conv1")))
-    edit = Choice("8x8/conv1", every, "Copy", 1.0, None, None, source=5).edit(model, None)
+    edit = Choice("8x8/conv1", every, "Copy", 1.0, "", None, source=5).edit(model, None)
     found = pictures.pictures(model, (3,), {"8x8/conv1": [edit]})
     assert np.array_equal(found, pictures.before(model, (5,)))
 

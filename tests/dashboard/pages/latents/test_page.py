@@ -148,7 +148,7 @@ def test_typed_points_are_taken_and_bad_ones_change_nothing(open_app):
     app.text_input(key="latents_typed").set_value("4,@1.5:0.5,4-2+1").run()
     assert clean(app) and texts(app) == ["seed 4", "@1.5:0.5", "4-2+1"]
     app.text_input(key="latents_typed").set_value("4,oops").run()
-    assert len(app.error) == 1 and "'oops' is no point" in app.error[0].value
+    assert len(app.error) == 1 and "'oops' is not a point" in app.error[0].value
     assert texts(app) == ["seed 4", "@1.5:0.5", "4-2+1"]
 
 

@@ -43,7 +43,7 @@ def test_card_self_check_and_parity(open_app):
     page = html(app.main)
     for fact in ("pytorch-gan-zoo", "32 × 32", "α = 0.65", "31,452 parameters", "averaged (EMA)"):
         assert fact in page
-    assert "models-wall" in page and "Neighbours correlate" in page
+    assert "models-wall" in page and "Correlation of neighbours" in page
     assert "Agrees with the published code" in said(app)
 
 
@@ -52,7 +52,7 @@ def test_what_the_file_leaves_open_can_be_said(open_app):
     assert "Differs from the published code" in said(app) and "stddev_group = 16" in said(app).replace("\\", "")
     form = {box.label: box for box in app.selectbox}
     form["output"].set_value("tanh")
-    app.button[next(i for i, b in enumerate(app.button) if b.label == "Read it again so")].click().run()
+    app.button[next(i for i, b in enumerate(app.button) if b.label == "Apply")].click().run()
     assert not app.exception and "Agrees with the published code" in said(app)
     assert app.query_params["read"] in ("output:tanh", ["output:tanh"])
 
@@ -68,19 +68,19 @@ def test_options_do_not_go_over_to_another_model(open_app):
 
 def test_options_that_cannot_be_are_refused_and_taken_back(open_app):
     app = open_app("models", model="ganzoo_fade/checkpoint.pth", read="stddev_group:-3")
-    assert "stddev_group is a number of samples" in app.error[0].value.replace("\\", "")
+    assert "stddev_group is a whole number from 0, not -3" in app.error[0].value.replace("\\", "")
     next(button for button in app.button if button.label == "Read it as stored").click().run()
     assert not app.exception and not app.error and "read" not in app.query_params
 
 
 def test_a_generator_is_joined_with_its_discriminator(open_app):
     app = open_app("models", model="akanimax_v1/GAN_GEN_SHADOW_4.pth")
-    assert "Score; shuffled pixels" not in html(app.main)
+    assert "Score; with pixels shuffled" not in html(app.main)
     partner = next(box for box in app.selectbox if box.label == "Joined with")
     partner.set_value("akanimax_v1/GAN_DIS_4.pth").run()
     assert not app.exception
     assert app.selectbox(key="model").value == "akanimax_v1/GAN_GEN_SHADOW_4.pth + akanimax_v1/GAN_DIS_4.pth"
-    assert "Score; shuffled pixels" in html(app.main)
+    assert "Score; with pixels shuffled" in html(app.main)
     assert "Agrees with the published code" in said(app) and "nominal_scale_d_scores8" in said(app)
 
 
@@ -138,17 +138,17 @@ def test_a_fetched_file_is_opened_and_its_hash_shown(open_app, monkeypatch):
     file = catalogue.Fetched("celeba-12345678.pth", data, digest, "12345678")
     monkeypatch.setattr(catalogue, "fetch", lambda release, progress: file)
     app = fetched(open_app("models", model="akanimax_v1/GAN_GEN_4.pth"))
-    assert digest in said(app) and f"{len(data):,} bytes" in said(app) and "promises another" in said(app)
+    assert digest in said(app) and f"{len(data):,} bytes" in said(app) and "does not match" in said(app)
     assert app.selectbox(key="model").value == "celeba-12345678.pth" and "pytorch-gan-zoo" in html(app.main)
 
 
 def test_a_file_that_cannot_be_fetched_is_one_sentence(open_app, monkeypatch):
     def refuse(release, progress):
-        raise CheckpointError(f"{release.url} cannot be fetched: no route to host")
+        raise CheckpointError(f"{release.url} cannot be downloaded: no route to host")
 
     monkeypatch.setattr(catalogue, "fetch", refuse)
     app = fetched(open_app("models", model="akanimax_v1/GAN_GEN_4.pth"))
-    assert any("cannot be fetched" in error.value for error in app.error)
+    assert any("cannot be downloaded" in error.value for error in app.error)
     assert app.selectbox(key="model").value == "akanimax_v1/GAN_GEN_4.pth"
 
 
@@ -175,7 +175,7 @@ def test_fetching_gives_size_and_hash(tmp_path):
     seen = []
     fetched = catalogue.fetch(release, lambda done, total: seen.append((done, total)))
     assert fetched.data == content and seen == [(700, 700)]
-    assert "700 bytes, SHA-256" in fetched.words and "promises another" in fetched.words
+    assert "700 bytes, SHA-256" in fetched.words and "does not match" in fetched.words
     missing = catalogue.Release("B", 4, "page", "licence", "format", (tmp_path / "no.pth").as_uri())
-    with pytest.raises(CheckpointError, match="cannot be fetched"):
+    with pytest.raises(CheckpointError, match="cannot be downloaded"):
         catalogue.fetch(missing)

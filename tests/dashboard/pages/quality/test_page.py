@@ -11,7 +11,7 @@ from PIL import Image
 from dashboard.pages.quality import distance, figures, sources
 from dashboard.pages.quality import figures_variation as variation
 from dashboard.shared.images import data_uri
-from pgan_core.metrics import nearest_files
+from pgan_core.metrics import Evaluation, Measured, nearest_files
 from pgan_core.pictures import enlarge
 
 
@@ -50,11 +50,11 @@ def test_more_pictures_where_few_cannot_tell_the_sets_apart(monkeypatch, few, as
 
     def compare(_real, _fake, _size, count, _seed):
         seen.append(count)
-        return {"distance": {"average": few}, "floor": {"average": 17.7}, "count": count}
+        return Evaluation(count, {"swd_x1e3": Measured({"average": few}, {"average": 17.7})})
 
     monkeypatch.setattr(distance, "compare", compare)
     monkeypatch.setattr(sources, "most", lambda _source: None)
-    assert distance.measured("real", "fake", 16, asked, 0)["count"] == counts[-1] and seen == counts
+    assert distance.compared("real", "fake", 16, asked, 0).count == counts[-1] and seen == counts
 
 
 def test_another_direction_is_another_slice(open_app):
@@ -123,12 +123,13 @@ def test_uploads_become_a_set_or_one_sentence():
 
 
 def test_figures_take_plain_arrays():
-    bars = figures.distance_bars({32: 5.0, "average": 5.0}, {32: 2.0, "average": 2.0}, "ours")
+    bars = figures.level_bars({32: 5.0, "average": 5.0}, {32: 2.0, "average": 2.0}, "ours", "distance")
     assert [shape.y0 for shape in bars.layout.shapes] == [2.0, 2.0]
     lines = figures.stage_lines(
         ["16", "32"],
         [{16: 9.0, "average": 9.0}, {32: 4.0, 16: 8.0, "average": 6.0}],
         [{16: 1.0, "average": 1.0}, {32: 1.0, 16: 1.0, "average": 1.0}],
+        "distance",
     )
     by_name = {trace.name: list(trace.x) for trace in lines.data}
     assert by_name["32×32"] == ["32"] and by_name["16×16"] == ["16", "32"]
@@ -172,7 +173,7 @@ def test_nearest_training_scenes_are_those_that_were_kept(open_app, model_folder
         shutil.rmtree(folder)
 
 
-def test_stored_measures_are_shown_at_once(open_app, model_folder):
+def test_stored_results_are_shown_at_once_unless_they_are_of_older_weights(open_app, model_folder):
     kept = {
         "count": 8192,
         "swd_x1e3": {"16": 7.5, "average": 7.5},
@@ -184,6 +185,11 @@ def test_stored_measures_are_shown_at_once(open_app, model_folder):
     try:
         app = open_app("quality", model="second/16x16-end")
         assert not app.exception and app.metric[0].value == "7.5" and app.metric[0].delta == "3.0 × the floor"
+        assert any("8,192 pictures a set at 16×16, measured beforehand" in text.value for text in app.caption)
+        path.write_text(json.dumps(kept | {"sha256": "0" * 64}))
+        app = open_app("quality", model="second/16x16-end", quality_count="64")
+        assert not app.exception and "older weights" in app.warning[0].value and app.metric[0].value != "7.5"
+        path.write_text(json.dumps(kept))
         app = open_app("quality", model="second/16x16-end", quality_part="Over training")
         assert not app.exception and len(app.dataframe[0].value) == 2  # measured now: one stored stage is no course
         earlier.write_text(json.dumps(kept))
