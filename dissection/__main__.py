@@ -10,6 +10,10 @@ COMMANDS = {
     "run": Command("dissection.cli", "find out what a checkpoint's units stand for"),
     "show": Command("dissection.cli", "print a dissection, or one unit of it"),
     "report": Command("dissection.cli", "write a dissection as HTML with pictures, JSON and CSV"),
+    "export": Command(
+        "dissection.website",
+        "write a static site in which the visitor's browser runs the generator, with its units",
+    ),
     "edit": Command("dissection.interventions_cli", "write pictures of seeds with the edits of a file"),
     "causes": Command("dissection.interventions_cli", "measure what the units of a model cause, concept by concept"),
     "nearest": Command("dissection.nearest", "find the training scenes nearest to generated pictures"),

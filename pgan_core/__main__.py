@@ -12,7 +12,8 @@ COMMANDS = {
     "sample": Command("pgan_core.pictures_cli", "write pictures of seeds"),
     "walk": Command("pgan_core.pictures_cli", "write a walk through the latent space"),
     "train": Command("pgan_core.training.cli", "grow a Progressive GAN on images"),
-    "export": Command("pgan_core.training.export", "write the networks of a training run as files to ship"),
+    "ship": Command("pgan_core.training.export", "write the networks of a training run as files to ship"),
+    "export": Command("pgan_core.website", "write a static site in which the visitor's browser runs the generator"),
     "evaluate": Command("pgan_core.metrics.evaluate", "measure a checkpoint's pictures against real ones"),
     "nearest": Command("pgan_core.metrics.nearest_cli", "find the training pictures nearest to generated ones"),
 }

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = {name: name for name in ("pgan_core", "dissection", "dashboard")} | {"assets": "pggan_lab_assets"}
+PACKAGES = {name: name for name in ("pgan_core", "dissection", "dashboard")} | {
+    "assets": "pggan_lab_assets",
+    "web/dist": "pggan_lab_web",
+}
 LEFT_OUT = ("assets/screenshots/*", "*.sh", "*.pyc")  # the README's pictures, and scripts that run in a checkout
 
 

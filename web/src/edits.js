@@ -1,0 +1,63 @@
+// Strokes on a picture and what they are for the network: a mask and a value for some units of a layer.
+//
+// A stroke: {concept, verb: "remove" | "add", layer, units: [numbers], levels: [a value each], cells: [0 | 1] row after
+// row at the layer's size, or null for everywhere}.
+
+import {packBits, unpackBits} from "./link.js";
+
+// The layer's cells that a region touches (bits, side x side): a unit is switched wherever the brush came.
+export function cellsOf(mask, side, size) {
+  const cells = new Uint8Array(size * size);
+  for (let y = 0; y < Math.max(side, size); y++) {
+    for (let x = 0; x < Math.max(side, size); x++) {
+      const [mx, my] = side >= size ? [x, y] : [Math.floor((x * side) / size), Math.floor((y * side) / size)];
+      const [cx, cy] = side >= size ? [Math.floor((x * size) / side), Math.floor((y * size) / side)] : [x, y];
+      if (mask[my * side + mx]) cells[cy * size + cx] = 1;
+    }
+  }
+  return Array.from(cells);
+}
+
+// The region that the painting sends: base64, a bit a pixel.
+export const regionOf = ({mask, side}) => unpackBits(mask.replace(/=+$/, ""), side * side);
+
+// Layer -> {mask, value, dims} of strokes in order: the last one at a place counts.
+export function editsOf(strokes, layers) {
+  const edits = {};
+  for (const {layer, units, levels, cells} of strokes) {
+    const {units: width, resolution: size} = layers.find(({name}) => name === layer), area = size * size;
+    edits[layer] ??= {mask: new Float32Array(width * area), value: new Float32Array(width * area), dims: [1, width, size, size]};
+    units.forEach((unit, i) => {
+      for (let cell = 0; cell < area; cell++) {
+        if (cells && !cells[cell]) continue;
+        edits[layer].mask[unit * area + cell] = 1;
+        edits[layer].value[unit * area + cell] = levels[i];
+      }
+    });
+  }
+  return edits;
+}
+
+// Strokes as text for a link. Those of a concept name it; those by hand their units.
+export function writeStrokes(strokes) {
+  return strokes.map(({concept, verb, layer, units, levels, cells}) => {
+    const who = concept ?? `${layer}:${units.join(",")}:${levels.map((level) => Number(level.toPrecision(4))).join(",")}`;
+    return [verb, who, cells ? packBits(cells) : "all"].join("~");
+  }).join(";");
+}
+
+// Back from text; what this model does not have is left out. choose(concept, verb) gives {layer, units, levels} or null.
+export function readStrokes(text, layers, choose) {
+  return (text ?? "").split(";").filter(Boolean).flatMap((part) => {
+    const [verb, who, where] = part.split("~");
+    if (!["remove", "add"].includes(verb) || !who || !where) return [];
+    const [name, units, levels] = who.split(":"), byHand = units !== undefined;
+    const chosen = byHand ? {layer: name, units: units.split(",").map(Number), levels: (levels ?? "").split(",").map(Number)} : choose(who, verb);
+    const layer = layers.find((one) => one.name === chosen?.layer);
+    const known = layer && chosen.units.every((unit) => Number.isInteger(unit) && unit >= 0 && unit < layer.units) &&
+      chosen.levels.length === chosen.units.length && chosen.levels.every(Number.isFinite);
+    const cells = where === "all" ? null : known ? unpackBits(where, layer.resolution ** 2) : null;
+    if (!known || (where !== "all" && !cells)) return [];
+    return [{concept: byHand ? null : who, verb, ...chosen, cells}];
+  });
+}
