@@ -14,6 +14,7 @@ from dashboard import links, sidebar, startup
 PAGES = {
     "Look": [
         ("growth", "Growth", ":material/stairs:"),
+        ("training", "Training", ":material/model_training:"),
         ("latents", "Latents", ":material/explore:"),
         ("models", "Models", ":material/folder_open:"),
     ],

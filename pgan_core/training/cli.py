@@ -283,6 +283,7 @@ def open_run(args: argparse.Namespace, device: str, processes):
     plan = None
     if state and state.get("time_plan"):
         plan = TimePlan(**state["time_plan"])
+        plan.began = time.monotonic() if args.watch else plan.began
     elif args.minutes:
         plan = TimePlan(60 * args.minutes)
     if stored and (plan or args.start or not asks_for_a_recipe(args)):
@@ -326,4 +327,6 @@ def _planned(settings, start, reals, plan, args, device, processes) -> Settings:
     seconds = min(MEASURE_SECONDS, share * plan.seconds)
     networks = start.networks if start else fresh(settings)
     plan.speeds = processes.told(measured_speeds(settings, networks, reals, device, seconds))
+    if args.watch:
+        plan.began = time.monotonic()  # whoever watches counts from the first picture
     return processes.told(planned(settings, plan, choose_minibatch=args.minibatch is None))

@@ -1,4 +1,4 @@
-"""What the live page fetches several times a second, past Streamlit: files of a run's folder `watch`, and nothing else."""
+"""What the live page fetches several times a second, past Streamlit: files of a run's folder `watch`."""
 
 from __future__ import annotations
 

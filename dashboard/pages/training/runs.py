@@ -1,4 +1,4 @@
-"""Training runs in one folder: begun, gone on with, branched, named, deleted. No Streamlit; pages of all browsers share it.
+"""Training runs in one folder: begun, gone on with, branched, named, deleted. No Streamlit.
 
 A run is a folder that `python -m pgan_core train --watch` writes; one that was begun in a shell is like any other. What
 the page knows beyond that stands in its `watch/about.json`.
@@ -75,7 +75,7 @@ class Run:
 
     def status(self) -> tuple[str, str]:
         """starting, running, paused, finished, stopped, failed or killed, and one sentence where it says more."""
-        frame, launched = _read(self.watch / "frame.json"), _read(self.watch / "launched.json")
+        frame, launched = self.frame(), _read(self.watch / "launched.json")
         fresh = bool(frame) and _changed(self.watch / "frame.json") >= launched.get("time", 0.0)
         if is_alive(self.folder):
             return (frame["state"], frame["sentence"]) if fresh else ("starting", "")
@@ -92,6 +92,10 @@ class Run:
     def at_work(self) -> bool:
         return self.status()[0] in AT_WORK
 
+    def frame(self) -> dict:
+        """The newest frame; {} before there is one."""
+        return _read(self.watch / "frame.json")
+
     def last_words(self) -> str:
         """The sentence with which the command refused, out of what it printed."""
         try:
@@ -99,7 +103,9 @@ class Run:
         except OSError:
             lines = []
         said = [line for line in lines if line.startswith("pgan_core train: ")]
-        return said[-1].partition(": ")[2] if said else "The training ended with an error; output.txt in its folder tells."
+        return (
+            said[-1].partition(": ")[2] if said else "The training ended with an error; output.txt in its folder tells."
+        )
 
     def moments(self) -> list[dict]:
         """The film strip, oldest first: name, kimg, resolution, alpha, step."""
