@@ -1,7 +1,7 @@
 """Which model files the app offers: those in `assets/`, or in the folders that the environment names.
 
-`PGGAN_LAB_MODELS` lists folders, separated as in PATH; the stages of the app's training runs come after them. A link can
-open only files below these folders; any other file has to be uploaded on the Models page.
+`PGGAN_LAB_MODELS` lists folders, separated as in PATH; the stages of the app's training runs come after them. A link
+can open only files below these folders; any other file has to be uploaded on the Models page.
 """
 
 import functools

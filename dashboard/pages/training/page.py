@@ -7,8 +7,7 @@ import streamlit as st
 
 from dashboard import library, session
 from dashboard.pages.training import own_pictures, runs
-from dashboard.pages.training.presets import MINUTES, PRESETS, SIZES
-from dashboard.pages.training.presets import own_pictures as own_arguments
+from dashboard.pages.training.presets import MINUTES, PRESETS, SIZES, own_arguments
 from dashboard.pages.training.view import training_view
 from dashboard.shared.export import export_bar
 from dashboard.shared.images import image_wall
@@ -271,9 +270,8 @@ def run_section(run: runs.Run) -> None:
         return
     for column, shown in zip(st.columns(2, gap="medium"), [run, branches[0]], strict=True):
         with column:
-            st.markdown(
-                f"**{'with it' if shown is run else plain((shown.about.get('without') and 'without ' + shown.about['without']) or 'branch')}**"
-            )
+            without = shown.about.get("without")
+            st.markdown(f"**Without {without}**" if without else "**Branch**" if shown != run else "**The run itself**")
             live(shown, is_mine(shown))
 
 

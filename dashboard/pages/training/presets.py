@@ -45,6 +45,6 @@ PRESETS = {
 }  # fmt: skip
 
 
-def own_pictures(size: int, minutes: int) -> tuple[str, ...]:
+def own_arguments(size: int, minutes: int) -> tuple[str, ...]:
     """The quick recipe for pictures of one's own."""
     return (*QUICK, "--resolution", str(size), "--minutes", str(minutes))
