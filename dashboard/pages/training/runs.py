@@ -73,9 +73,14 @@ class Run:
         self.watch.mkdir(parents=True, exist_ok=True)
         write_atomically(self.watch / "about.json", json.dumps({**self.about, **values}, indent=1).encode())
 
+    @property
+    def launched(self) -> dict:
+        """time, pid and exit code (None while it runs) of the process that this page began; {} of a shell's run."""
+        return _read(self.watch / "launched.json")
+
     def status(self) -> tuple[str, str]:
         """starting, running, paused, finished, stopped, failed or killed, and one sentence where it says more."""
-        frame, launched = self.frame(), _read(self.watch / "launched.json")
+        frame, launched = self.frame(), self.launched
         fresh = bool(frame) and _changed(self.watch / "frame.json") >= launched.get("time", 0.0)
         if is_alive(self.folder):
             return (frame["state"], frame["sentence"]) if fresh else ("starting", "")
@@ -227,7 +232,7 @@ def _launch(run: Run) -> None:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         )  # fmt: skip
-    launched = {"time": time.time(), "code": None}
+    launched = {"time": time.time(), "pid": process.pid, "code": None}
     path = run.watch / "launched.json"
     path.write_text(json.dumps(launched))
 
