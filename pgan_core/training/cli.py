@@ -18,11 +18,11 @@ import torch
 
 from pgan_core.growth import Schedule, make_schedule
 from pgan_core.network import feature_maps
-from pgan_core.shell import check_folder
+from pgan_core.shell import check_folder, model_file
 
 from .losses import LOSSES
 from .recipes import EXPLAINED, LARGEST, RECIPES
-from .settings import CHANGEABLE, IN_STAGES, Course, Settings, TrainingError, check_balance
+from .settings import CHANGEABLE, IN_STAGES, Course, Settings, TrainingError
 
 if TYPE_CHECKING:
     from .data import RealImages
@@ -65,9 +65,9 @@ def cooldown(text: str) -> Course:
     return course(",".join(parts))
 
 
-def bounds(text: str) -> tuple[float, float]:
+def bounds(text: str) -> tuple[float, ...]:
     """`0.25-0.5`."""
-    return check_balance([float(value) for value in _BETWEEN.split(text)])
+    return tuple(float(value) for value in _BETWEEN.split(text))
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -86,7 +86,8 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     add("--data", help="an .npz with `images` (uint8 N x 3 x R x R), a folder or zip of pictures, or town: (fresh "
         "scenes of Toy Town; town:first=200000,repeats=25)")  # fmt: skip
     add("--out", required=True, type=Path, help="folder of the run")
-    add("--from", dest="start", type=Path, nargs="+", metavar="FILE", help="checkpoints to go on from, of any format")
+    add("--from", dest="start", nargs="+", metavar="MODEL",
+        help="checkpoints to go on from, of any format: files, or a model's name such as toytown128")  # fmt: skip
     add("--grow-to", type=int, help="with --from: the size to grow to; the checkpoint's own if not given")
     add("--minutes", type=float, help="time for all of it: the schedule is made to fit")
     add("--recipe", choices=RECIPES, help="; ".join(f"{name}: {what}" for name, what in EXPLAINED.items())
@@ -272,7 +273,7 @@ def open_run(args: argparse.Namespace, device: str, processes):
     start = None
     if args.start and not state:
         start = open_start(
-            args.start, grow_to=args.grow_to, feature_maps=args.feature_maps,
+            [model_file(name) for name in args.start], grow_to=args.grow_to, feature_maps=args.feature_maps,
             discriminator_maps=args.discriminator_maps, seed=args.seed,
         )  # fmt: skip
     size = stored.schedule.resolution if stored else start.networks.generator.resolution if start else args.resolution

@@ -200,7 +200,7 @@ class Learner:
 
     def is_finite(self) -> bool:
         """Whether every weight is a number; waits for the device."""
-        parameters = [p for network in self.networks.by_role().values() for p in network.parameters()]
+        parameters = [p.detach() for network in self.networks.by_role().values() for p in network.parameters()]
         return math.isfinite(sum(torch.stack(torch._foreach_norm(parameters)).tolist()))
 
     def remember(self) -> None:

@@ -129,7 +129,9 @@ class FreshScenes(RealImages):
             job = (s.function, s.seed, self.resolution, s.first + self._asked, CHUNK)
             self._coming.append(self._pool.submit(draw, *job))
             self._asked += CHUNK
-        chunk = torch.from_numpy(self._coming.popleft().result()).to(self.device)
+        chunk = torch.from_numpy(self._coming.popleft().result())
+        if self.device.type == "cuda":  # from pinned memory the copy waits for nothing
+            chunk = chunk.pin_memory().to(self.device, non_blocking=True)
         place = self.count % s.keep
         for size, store in self._levels.items():
             small = chunk if size == self.resolution else avg_pool2d(chunk.float(), self.resolution // size).round()

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 from pgan_core.discriminator import DiscriminatorConfig
@@ -63,6 +62,8 @@ class Settings:
     def __post_init__(self):
         if self.loss not in LOSSES:
             raise TrainingError(f"A loss is one of {', '.join(LOSSES)}, not {self.loss}.")
+        if self.balance is not None and (len(self.balance) != 2 or self.balance[0] >= self.balance[1]):
+            raise TrainingError(f"The balance is two rising bounds such as 0.25-0.5, not {self.balance}.")
         sizes = [str(stage.resolution) for stage in self.schedule.stages]
         for maps in (self.feature_maps, self.discriminator_maps):
             if maps is not None and len(maps) != len(sizes):
@@ -200,10 +201,3 @@ def _same_growth(old: Sequence[Mapping], new: Sequence[Mapping]) -> bool:
     """Whether two schedules differ in nothing but IN_STAGES."""
     kept = [[{k: v for k, v in stage.items() if k not in IN_STAGES} for stage in stages] for stages in (old, new)]
     return kept[0] == kept[1]
-
-
-def check_balance(bounds: Sequence[float]) -> tuple[float, float]:
-    """Raises TrainingError unless there are two rising numbers."""
-    if len(bounds) != 2 or not all(a < b for a, b in pairwise(bounds)):
-        raise TrainingError(f"The balance is two rising bounds such as 0.25-0.5, not {bounds}.")
-    return bounds[0], bounds[1]

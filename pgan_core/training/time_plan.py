@@ -73,6 +73,7 @@ def measured_speeds(
             steps += 1
             if steps % settings.r1_every == 0:
                 learner.means()
+        learner.means()
         found[resolution] = steps * moment.minibatch / (time.monotonic() - begun)
     return found
 
@@ -94,7 +95,9 @@ def shares(sizes: Sequence[int], first_fades: bool = False) -> dict[int, tuple[f
 
 
 def planned(settings: Settings, plan: TimePlan, *, choose_minibatch: bool) -> Settings:
-    """Settings whose schedule fills the time that is left at the speeds measured."""
+    """Settings whose schedule fills the time that is left at the speeds measured. TrainingError if none is left."""
+    if plan.left() <= 0:
+        raise TrainingError(f"{plan.seconds:.0f} seconds were over before training could begin: give it more minutes.")
     stages = settings.schedule.stages
     trained = [stage for stage in stages if stage.kimg]
     parts = shares([stage.resolution for stage in trained], first_fades=trained[0].fade_kimg > 0)

@@ -19,6 +19,7 @@ from pgan_core.training.losses import LOSSES
 from pgan_core.training.networks import Networks, fresh
 from pgan_core.training.settings import Settings
 from pgan_core.training.step import Acts, Batch, Where, judge_both, training_step
+from pgan_core.training.streams import Draws
 from tests.claimed_device import claimed_device
 
 FORMER = Path(__file__).parents[2] / "fixtures" / "growth" / "former_steps.npz"
@@ -133,7 +134,7 @@ def test_nothing_in_a_step_waits_for_the_device_or_meets_another(loss, regulariz
     data = reals()
     data.device = meta
     alpha = torch.zeros((), device=meta) if fading else 1.0
-    draws = steps_draws(meta)
+    draws = Draws(0, meta)
     batch = Batch(
         data.batch(8, resolution=resolution, alpha=alpha, draws=draws),
         draws.normal("latents", 8, 4),
@@ -150,12 +151,6 @@ def test_nothing_in_a_step_waits_for_the_device_or_meets_another(loss, regulariz
         assert all(gradient.stride() == parameter.stride() for parameter, gradient in optimizer.seen)
 
 
-def steps_draws(device):
-    from pgan_core.training.streams import Draws
-
-    return Draws(0, device)
-
-
 def test_the_meta_device_would_tell():
     """The test above proves nothing unless these raise."""
     there = torch.zeros((), device="meta")
@@ -165,8 +160,7 @@ def test_the_meta_device_would_tell():
         torch.ones(3, device="meta") * torch.ones(3)
 
 
-def test_a_batch_and_both_networks_on_a_claimed_cuda_device():
-    """Forward only: without CUDA, autograd cannot be asked there."""
+def test_a_batch_is_made_on_a_claimed_cuda_device():
     with claimed_device() as device:
         data = reals()
         data.device = device
