@@ -10,8 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pgan_core.metrics.sources import PICTURE_SUFFIXES, picture_files
-from pgan_core.picture_data import DataError
+from pgan_core.picture_data import PICTURE_SUFFIXES, DataError, picture_files
 
 MOST_PICTURES, MOST_BYTES, MOST_PIXELS = 100_000, 500_000_000, 64_000_000
 LARGEST = 1024  # pixels that are chosen without asking

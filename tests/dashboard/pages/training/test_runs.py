@@ -1,4 +1,4 @@
-"""Runs as processes of their own: begun, killed, gone on with, refused, named, deleted; and what the live page fetches."""
+"""Runs as processes of their own: begun, killed, gone on with, refused, named, deleted; and the live page's feed."""
 
 import argparse
 import json
@@ -18,8 +18,8 @@ from dashboard.pages.training.presets import PRESETS
 from pgan_core.training import cli, control
 
 TINY = (
-    "--feature-maps", "8,6", "--latent-dim", "4", "--loss", "logistic", "--fade-kimg", "0.2", "--steady-kimg", "4:0.2,8:1000",
-    "--minibatch", "4", "--threads", "1",
+    "--feature-maps", "8,6", "--latent-dim", "4", "--loss", "logistic", "--fade-kimg", "0.2", "--steady-kimg", 
+    "4:0.2,8:1000", "--minibatch", "4", "--threads", "1",
 )  # fmt: skip
 
 
