@@ -18,7 +18,7 @@ from dashboard.pages.training.presets import PRESETS
 from pgan_core.training import cli, control
 
 TINY = (
-    "--feature-maps", "8,6", "--latent-dim", "4", "--loss", "logistic", "--fade-kimg", "0.2", "--steady-kimg", 
+    "--feature-maps", "8,6", "--latent-dim", "4", "--loss", "logistic", "--fade-kimg", "0.2", "--steady-kimg",
     "4:0.2,8:1000", "--minibatch", "4", "--threads", "1",
 )  # fmt: skip
 
