@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from pgan_core.growth import Schedule, make_schedule
+from pgan_core.models import model_file
 from pgan_core.network import feature_maps
-from pgan_core.shell import check_folder, model_file
+from pgan_core.shell import check_folder
 
 from .losses import LOSSES
 from .recipes import EXPLAINED, LARGEST, RECIPES
@@ -221,9 +222,7 @@ def stop_signals() -> Iterator[Event]:
 
 
 def stop_with_parent(parent: int, stop: Event) -> None:
-    """Sets `stop` when the parent process is gone, however it ended. Its own work goes first meanwhile."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    """Sets `stop` when the parent process is gone, however it ended."""
     while os.getppid() == parent:
         time.sleep(0.5)
     stop.set()
@@ -234,6 +233,8 @@ def run(args: argparse.Namespace) -> int:
     from .processes import joined
     from .watch import watched
 
+    if args.leash and hasattr(os, "nice"):
+        os.nice(NICENESS)  # clicks in the app go first
     if args.threads:
         torch.set_num_threads(args.threads)
     try:

@@ -1,4 +1,4 @@
-"""A real 8x8 run through the page: begun from uploaded pictures, paused, stepped, changed, branched, resumed, deleted."""
+"""A real 8x8 run through the page: begun from an upload, paused, stepped, changed, branched, resumed, deleted."""
 
 import io
 import zipfile
