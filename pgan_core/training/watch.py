@@ -291,9 +291,9 @@ class Watcher:
                 "real_scores": _numbers(acts.real_scores),
                 "fake_scores": _numbers(acts.fake_scores),
                 "judged_after": {name: _numbers(scores) for name, scores in judged.items()},
-                "discriminator_loss": _rounded(float(acts.discriminator_loss)),
-                "penalty": None if acts.penalty is None else _rounded(float(acts.penalty)),
-                "generator_loss": _rounded(float(acts.generator_loss)),
+                "discriminator_loss": _rounded(float(acts.discriminator_loss.detach())),
+                "penalty": None if acts.penalty is None else _rounded(float(acts.penalty.detach())),
+                "generator_loss": _rounded(float(acts.generator_loss.detach())),
                 "changed_pixels": _rounded(float((after - acts.fakes).abs().mean() * 127.5)),
                 "moved": {
                     name: _moved(getattr(trainer.learner.networks, name), before[name], found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pgan_core.paths import ASSETS
 
 QUICK = ("--recipe", "cpu", "--minibatch", "32")
-SIZES, MINUTES = (8, 16, 32, 64), (2, 10, 30, 120)  # for pictures of one's own
+SIZES, MINUTES = (8, 16, 32), (2, 10, 30, 120)  # for pictures of one's own
 
 
 @dataclass(frozen=True)

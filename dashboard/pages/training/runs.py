@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[3]
 AT_WORK = ("starting", "running", "paused")
 START_SECONDS = 120.0  # that a run may take to say something before it counts as ended
 SNAPSHOT_MINUTES = "0.25"
+NAME = re.compile(r"\w[\w. +-]*")
 UNKEPT = 12  # newest runs that stay without being kept
 KILLED = "The process that trained was ended from outside. Nothing before its last snapshot is lost."
 
@@ -131,8 +132,9 @@ def runs() -> list[Run]:
 
 
 def find(name: str) -> Run | None:
-    """The run of that name."""
-    return next((run for run in runs() if run.name == name), None)
+    """The run of that name, which is a folder's and no path."""
+    folder = run_folder() / name
+    return Run(folder) if NAME.fullmatch(name) and (folder / "watch").is_dir() else None
 
 
 def start(title: str, arguments: Sequence[str], prepare=None) -> Run:

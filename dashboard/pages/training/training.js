@@ -38,6 +38,12 @@ class TrainingView {
 
   stop() { this.stopped = true; }
 
+  // A run that goes on from a snapshot takes back what came after it.
+  forget() {
+    Object.assign(this, {records: [], moments: [], acts: null});
+    this.read = {history: 0, moments: 0};
+  }
+
   load(data) {
     this.data = data;
     this.told = data.status;
@@ -70,7 +76,9 @@ class TrainingView {
     const answer = await fetch(this.address("frame"), {cache: "no-store", headers});
     if (answer.status === 304 || !answer.ok || this.stopped) return false;
     this.tag = answer.headers.get("ETag");
+    const before = this.status;
     this.status = answer.headers.get("X-Run-Status");
+    if (before && !AT_WORK.includes(before) && AT_WORK.includes(this.status)) this.forget(); // the run goes on
     this.sentence = decodeURIComponent(answer.headers.get("X-Run-Sentence") ?? "");
     this.frame = await answer.json();
     await this.show();
