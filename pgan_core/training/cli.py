@@ -268,7 +268,7 @@ def open_run(args: argparse.Namespace, device: str, processes):
 
     state = load_state(args.out / "state.pt") if (args.out / "state.pt").exists() else None
     stored = Settings.from_dict(state["settings"]) if state else None
-    source = args.data or (state and state["data"].get("source"))
+    source: str = args.data or (state["data"].get("source", "") if state else "")
     if not source:
         raise TrainingError("Say with --data what to train on.")
     start = None

@@ -63,7 +63,7 @@ class RealImages:
 
     def fingerprint(self) -> str:
         """Changes with any pixel: a resumed run must meet the same data."""
-        return hashlib.sha256(np.ascontiguousarray(self._images)).hexdigest()[:16]
+        return hashlib.sha256(np.ascontiguousarray(self._images).data).hexdigest()[:16]
 
     def provide(self, seen: int, size: int) -> None:
         """Called before the step that shows `size` images after `seen`: all are there from the beginning."""

@@ -82,7 +82,7 @@ def export(run: Path, out: Path) -> list[Path]:
 
 def main(arguments: list[str] | None = None, prog: str = "python -m pgan_core.training.export") -> None:
     """The command; ends with one sentence where there is nothing to export or it is too large to ship."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog=prog, description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--run", required=True, type=Path, help="folder of a training run")
     parser.add_argument("--out", required=True, type=Path, help="folder for the files")
     args = parser.parse_args(arguments)

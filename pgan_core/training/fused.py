@@ -6,8 +6,8 @@ What `layers.pixel_norm(leaky_relu(x + bias, 0.2))` gives, to rounding. Maps are
 from __future__ import annotations
 
 import torch
-import triton
-import triton.language as tl
+import triton  # pyright: ignore[reportMissingImports]
+import triton.language as tl  # pyright: ignore[reportMissingImports]
 from torch import Tensor
 
 SLOPE, EPSILON = 0.2, 1e-8
@@ -63,18 +63,18 @@ class BiasLeakyNorm(torch.autograd.Function):
         x = x.contiguous(memory_format=torch.channels_last)
         y = torch.empty_like(x, memory_format=torch.channels_last)
         rows, channels, padded, block, grid = _sizes(x)
-        _forward[grid](x, bias, y, rows, channels, padded, block, SLOPE, EPSILON)
+        _forward[grid](x, bias, y, rows, channels, padded, block, SLOPE, EPSILON)  # pyright: ignore
         ctx.save_for_backward(x, bias)
         return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, slope: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx, slope: Tensor) -> tuple[Tensor, Tensor]:  # pyright: ignore
         x, bias = ctx.saved_tensors
         slope = slope.contiguous(memory_format=torch.channels_last)
         found = torch.empty_like(x, memory_format=torch.channels_last)
         rows, channels, padded, block, grid = _sizes(x)
-        _backward[grid](x, bias, slope, found, rows, channels, padded, block, SLOPE, EPSILON)
+        _backward[grid](x, bias, slope, found, rows, channels, padded, block, SLOPE, EPSILON)  # pyright: ignore
         return found, found.sum(dim=(0, 2, 3), dtype=torch.float32).to(bias.dtype)
 
 

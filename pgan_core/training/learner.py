@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -164,7 +165,7 @@ class Learner:
         if self.balance_steps < BALANCE_STEPS:
             return
         if self.settings.balance:
-            (mean,) = self.processes.mean([self.balance_sum / self.balance_steps])
+            mean = self.processes.mean_of(self.balance_sum / self.balance_steps)
             low, high = self.settings.balance
             change = BALANCE_FACTOR if mean < low else 1 / BALANCE_FACTOR if mean > high else 1.0
             self.gamma_factor = min(max(self.gamma_factor * change, BALANCE_RANGE[0]), BALANCE_RANGE[1])
@@ -175,8 +176,7 @@ class Learner:
 
     def means(self) -> dict[str, float]:
         """Losses, scores and the minibatches' mean and spread since the last call; waits for the device."""
-        (sums,) = self.processes.mean([self.sums])
-        found = dict(zip(Acts.NOTES, sums.tolist(), strict=True))
+        found: dict[str, float] = dict(zip(Acts.NOTES, self.processes.mean_of(self.sums).tolist(), strict=True))
         for name in found:
             found[name] /= max(1, self.counts["penalties" if name == "penalty" else "steps"])
         if not self.counts["penalties"]:
@@ -201,7 +201,7 @@ class Learner:
     def is_finite(self) -> bool:
         """Whether every weight is a number; waits for the device."""
         parameters = [p.detach() for network in self.networks.by_role().values() for p in network.parameters()]
-        return math.isfinite(sum(torch.stack(torch._foreach_norm(parameters)).tolist()))
+        return math.isfinite(sum(torch.stack([x.norm() for x in parameters]).tolist()))
 
     def remember(self) -> None:
         """The moment that `go_back` returns to."""
@@ -248,7 +248,7 @@ class Learner:
         self.balance_sum.copy_(state["balance"][1])
 
 
-def _copied(value):
+def _copied(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.clone()
     if isinstance(value, dict):

@@ -316,11 +316,10 @@ class Trainer:
         elif self.step - self._remembered >= REMEMBER_STEPS:
             self._remember()
         if self.time_plan:
-            self._follow_clock(moment, speed)
+            self._follow_clock(self.time_plan, moment, speed)
 
-    def _follow_clock(self, moment: Moment, speed: float) -> None:
+    def _follow_clock(self, plan: TimePlan, moment: Moment, speed: float) -> None:
         """The rest of the schedule, as long as the time that is left."""
-        plan = self.time_plan
         plan.speeds[moment.resolution] += 0.2 * (speed - plan.speeds[moment.resolution])
         schedule = adjusted(self.schedule, self.images / 1000, plan.speeds, max(plan.left(), 0.0))
         self._set(replace(self.settings, schedule=self.processes.told(schedule)))

@@ -78,4 +78,4 @@ def zero_centred_penalty(scores: Tensor, *images: Tensor, gamma: float | Tensor 
     require gradients. Applied lazily, on every k-th step, it is multiplied by k (Karras et al. 2020, appendix B).
     """
     slopes = torch.autograd.grad(scores.sum(), images, create_graph=True)
-    return sum(slope.square().sum(dim=(1, 2, 3)) for slope in slopes) * (gamma / 2)
+    return torch.stack([slope.square().sum(dim=(1, 2, 3)) for slope in slopes]).sum(dim=0) * (gamma / 2)

@@ -19,7 +19,7 @@ from pgan_core.network import initial_weights
 
 from .settings import Settings, TrainingError
 
-N = TypeVar("N", Generator, Discriminator)
+N = TypeVar("N", bound=Generator | Discriminator)
 NARROWEST = 16  # feature maps of a size that is added without saying how many
 
 
@@ -39,7 +39,8 @@ class Networks:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         for role, network in self.by_role().items():
             network.train().requires_grad_(role != "average")
-            network.to(device, memory_format=layout if role != "average" else torch.preserve_format)
+            network.to(device)
+            network.to(memory_format=torch.preserve_format if role == "average" else layout)
         return self
 
 
@@ -149,7 +150,7 @@ def resized(network: N, resolution: int, widths: Sequence[int], seed: int = 0, a
     layers = generator_layers(config) if isinstance(config, GeneratorConfig) else discriminator_layers(config)
     kept = {spec.name: network.layers[spec.name].stored() for spec in layers if spec.name in network.layers}
     fresh_ones = initial_weights([spec for spec in layers if spec.name not in kept], seed)
-    return type(network)(config, {**kept, **fresh_ones})
+    return type(network)(config, {**kept, **fresh_ones})  # pyright: ignore  # a network and its own configuration
 
 
 def grown_to(network: N, resolution: int, alpha: float) -> N:
@@ -186,5 +187,7 @@ def restore(state: Mapping, settings: Settings) -> Networks:
             for name, constants in described["constants"].items()
         }
         config = read_config(kinds[role], described["config"])
-        made[role] = (Discriminator if role == "discriminator" else Generator)(config, weights)
+        made[role] = (
+            Generator(config, weights) if isinstance(config, GeneratorConfig) else Discriminator(config, weights)
+        )
     return Networks(**made)

@@ -49,6 +49,11 @@ class Processes:
         parts = iter((flat / self.count).split([x.numel() for x in there]))
         return [None if x is None else next(parts).view(x.shape) for x in tensors]
 
+    def mean_of(self, x: Tensor) -> Tensor:
+        """A tensor averaged over the processes."""
+        (found,) = self.mean([x])
+        return x if found is None else found
+
     def any(self, flag: bool) -> bool:
         """Whether it is so in any of the processes."""
         if self.count == 1:

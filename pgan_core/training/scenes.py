@@ -51,7 +51,8 @@ class Source:
         if name not in BUILT_IN or not colon:
             return None
         known = [field.name for field in fields(cls)][1:]
-        given = dict(part.partition("=")[::2] for part in options.split(",") if part)
+        parts = [part.partition("=") for part in options.split(",") if part]
+        given = {key: value for key, _, value in parts}
         if not set(given) <= set(known) or not all(value.isdigit() for value in given.values()):
             raise DataError(f"{text}: after {name}: stand {', '.join(known)}, each as NAME=NUMBER.")
         source = cls(BUILT_IN[name], **{key: int(value) for key, value in given.items()})
