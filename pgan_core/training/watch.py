@@ -294,7 +294,7 @@ class Watcher:
                 "discriminator_loss": _rounded(float(acts.discriminator_loss.detach())),
                 "penalty": None if acts.penalty is None else _rounded(float(acts.penalty.detach())),
                 "generator_loss": _rounded(float(acts.generator_loss.detach())),
-                "changed_pixels": _rounded(float((after - acts.fakes).abs().mean() * 127.5)),
+                "changed_pixels": _rounded(float((after - acts.fakes.detach()).abs().mean() * 127.5)),
                 "moved": {
                     name: _moved(getattr(trainer.learner.networks, name), before[name], found)
                     for name, found in networks.items()

@@ -15,8 +15,8 @@ function showActs(place, acts, data, chosen) {
 }
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const digits = (value) => (value === null ? "no number" : String(Number(value.toPrecision(3))));
-const picture = (address, words) => `<figure><figcaption>${words}</figcaption><img src="${address}" alt=""></figure>`;
+const digits = (value) => (value === null ? "no number" : minus(String(Number(value.toPrecision(3)))));
+const picture = (address, words) => `<figure><figcaption>${words}</figcaption><div class="lab-tiles"><img src="${address}" alt=""></div></figure>`;
 const chart = '<figure><figcaption>Scores of <i class="lab-real">reals</i> and <i class="lab-fake">fakes</i></figcaption><canvas style="width:280px;height:150px"></canvas></figure>';
 
 function scoresOf(acts, chosen) {

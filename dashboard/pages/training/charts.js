@@ -23,7 +23,8 @@ function colorsOf(canvas) {
   return [of("lab-real"), of("lab-fake")];
 }
 
-const short = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(2))));
+const short = (value) => minus(Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(2))));
+const minus = (text) => text.replace("-", "−");
 
 // series: two lists of numbers or null, over the records' steps; marks: steps at which something was changed.
 function lineChart(canvas, records, series, marks, logarithmic) {
@@ -128,7 +129,7 @@ function scoreChart(canvas, [reals, fakes], range) {
 
 // Rows: [network, layer]; a column is a record. Returns what lies under a place of the canvas.
 function signalChart(canvas, records, rows, marks) {
-  const {context, width, height, ink} = surface(canvas), left = 112, bottom = 18;
+  const {context, width, height, ink} = surface(canvas), left = 118, bottom = 18;
   if (!records.length || !rows.length) return () => "";
   const columns = Math.min(records.length, Math.max(1, Math.floor(width - left))), tall = (height - bottom) / rows.length;
   const recordAt = (column) => records[Math.floor((column / columns) * records.length)];
@@ -150,7 +151,7 @@ function signalChart(canvas, records, rows, marks) {
   context.textAlign = "right";
   rows.forEach(([network, layer], row) => {
     if (tall < 10 && row % 2) return;
-    context.fillText(`${network[0].toUpperCase()} ${layer}`, left - 6, (row + 0.5) * tall + 4);
+    context.fillText(`${network[0].toUpperCase()} ${layer.replace("minibatch_", "")}`, left - 6, (row + 0.5) * tall + 4);
   });
   const first = records[0].step, last = Math.max(records.at(-1).step, first + 1);
   const placeOf = (step) => records.findIndex((record) => record.step >= step) / records.length;

@@ -111,7 +111,7 @@ def test_it_pauses_steps_changes_holds_and_stops_when_it_is_told_to(tmp_path, re
 @pytest.mark.parametrize("idea", IDEAS)
 def test_a_branch_goes_on_from_a_moment_without_one_idea(tmp_path, reals, idea):
     train_watched(trainer_in(tmp_path / "run", reals))
-    moment = lines(tmp_path / "run", "moments.jsonl")[3]
+    moment = lines(tmp_path / "run", "moments.jsonl")[0]
     branch(tmp_path / "run" / "watch" / "moments" / f"{moment['name']}.pt", tmp_path / "branch", idea)
     settings = Settings.from_dict(load_state(tmp_path / "branch" / "state.pt")["settings"])
     trainer = Trainer(settings, reals, tmp_path / "branch")
