@@ -218,9 +218,9 @@ class Trainer:
 
     def skip(self) -> None:
         """Ends the fade, or the steady part, that the run is in."""
-        kimg = self.images / 1000
+        kimg, part = self.images / 1000, "fade" if self.moment.fading else "steady part"
         self._set(replace(self.settings, schedule=self.schedule.ending(kimg, kimg)))
-        self._note({"skipped": "fade" if self.moment.fading else "steady part"})
+        self._note({"skipped": part})
 
     def hold(self, on: bool) -> None:
         """Stays at this moment of the growth, a fade's too, until it is told to go on: images then do not count."""
@@ -328,8 +328,8 @@ class Trainer:
         return self.out / "stages" / f"{name}.safetensors"
 
     def _keep_stage(self, name: str, moment: Moment) -> None:
-        """A landmark's pictures and networks."""
-        if not self.processes.writes:
+        """A landmark's pictures and networks; none of weights that are no numbers."""
+        if not self.processes.writes or not self.learner.is_finite():
             return
         self._write_samples(name, moment)
         metadata = {

@@ -85,7 +85,8 @@ class FreshScenes(RealImages):
         }
         self.filled = torch.zeros((), device=self.device)
         self.next = torch.zeros((), dtype=torch.int64, device=self.device)  # the place of the step's first scene
-        self.count = self._asked = max(0, self.needed(seen) - source.keep) // CHUNK * CHUNK  # older ones are gone
+        gone = seen if source.repeats == 1 else max(0, self.needed(seen) - source.keep)
+        self.count = self._asked = gone // CHUNK * CHUNK
         self._pool: ProcessPoolExecutor | None = None
         self._coming: deque[Future] = deque()
 
@@ -109,6 +110,8 @@ class FreshScenes(RealImages):
 
     def provide(self, seen: int, size: int) -> None:
         """Waits until the scenes are drawn that the step after `seen` images may show."""
+        if size + CHUNK > self.source.keep:
+            raise DataError(f"A minibatch of {size} scenes needs keep={(size // CHUNK + 2) * CHUNK} or more.")
         needed = self.needed(seen + size)
         while self.count < needed:
             self._take()
@@ -121,8 +124,8 @@ class FreshScenes(RealImages):
         rows = draws.uniform("reals", size) * self.filled
         return torch.minimum(rows, self.filled - 1).to(torch.int64)
 
-    def _take(self) -> None:
-        """The next chunk into the ring, and more asked for."""
+    def _drawn(self) -> np.ndarray:
+        """The next chunk, uint8 CHUNK x 3 x size x size, when it has come; and more are asked for."""
         s, workers = self.source, self.source.workers or max(1, (os.cpu_count() or 2) - 1)
         if self._pool is None:
             self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), os.nice, (5,))
@@ -130,10 +133,14 @@ class FreshScenes(RealImages):
             job = (s.function, s.seed, self.resolution, s.first + self._asked, CHUNK)
             self._coming.append(self._pool.submit(draw, *job))
             self._asked += CHUNK
-        chunk = torch.from_numpy(self._coming.popleft().result())
+        return self._coming.popleft().result()
+
+    def _take(self) -> None:
+        """The next chunk into the ring."""
+        chunk = torch.from_numpy(self._drawn())
         if self.device.type == "cuda":  # from pinned memory the copy waits for nothing
             chunk = chunk.pin_memory().to(self.device, non_blocking=True)
-        place = self.count % s.keep
+        place = self.count % self.source.keep
         for size, store in self._levels.items():
             small = chunk if size == self.resolution else avg_pool2d(chunk.float(), self.resolution // size).round()
             store[place : place + CHUNK] = small.to(torch.uint8)

@@ -200,7 +200,7 @@ def test_other_settings_and_other_data_are_refused_in_one_sentence(tmp_path, rea
     make_trainer(tmp_path, reals, tiny_settings())
     with pytest.raises(TrainingError, match="started with latent_dim = 4, not 8"):
         make_trainer(tmp_path, reals, tiny_settings(latent_dim=8))
-    other = RealImages(reals.level(16)[::-1])
+    other = RealImages(reals.level(16).numpy()[::-1])
     with pytest.raises(TrainingError, match="other images"):
         make_trainer(tmp_path, other, tiny_settings())
     (tmp_path / "state.pt").write_bytes(b"half a snapsh")
@@ -259,3 +259,55 @@ def test_a_run_that_diverged_says_so(tmp_path, reals):
         trainer.generator.layers["4x4/conv"].weight.fill_(float("nan"))
     with pytest.raises(TrainingError, match="diverged"):
         trainer.train(progress=False)
+
+
+def test_a_diverged_minibatch_goes_back_to_the_last_good_moment(tmp_path, reals, capsys):
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    broken = []
+
+    def break_once(run, acts):
+        if run.step == 6 and not broken:
+            broken.append(run.step)
+            with torch.no_grad():
+                run.generator.layers["4x4/conv"].weight.fill_(float("nan"))
+
+    assert trainer.train(progress=False, watch=break_once)
+    assert trainer.learner.is_finite() and trainer.learner.rate_factor == 0.5
+    assert "diverged" in capsys.readouterr().out
+    (change,) = trainer.changes
+    assert change["diverged"] and change["back_by_steps"] > 0
+    assert load_checkpoint(tmp_path / "stages" / "16x16-end.safetensors").generator is not None
+
+
+def test_a_run_is_changed_while_it_goes(tmp_path, reals):
+    """Rate, penalty and minibatch from the next step on; a fade skipped, a steady part held; all of it recorded."""
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    for _ in range(5):  # into the fade to 8x8
+        trainer.train_step()
+    trainer.change(learning_rate=5e-4, r1_gamma=0.25)
+    moment, acts = trainer.train_step()
+    assert trainer.learner.learning_rate(moment) == 5e-4 and float(trainer.learner.gamma) == 0.25
+    assert acts.fakes.shape == (8, 3, 8, 8) and acts.batch.reals.shape == acts.fakes.shape
+    with pytest.raises(TrainingError, match="cannot be held"):
+        trainer.hold(1.0)
+    trainer.skip()
+    assert not trainer.moment.fading and trainer.moment.resolution == 8
+    trainer.hold(0.5)
+    assert trainer.schedule.at(trainer.images / 1000 + 0.4).resolution == 8
+    trainer.change(minibatch=4)
+    assert trainer.train_step()[1].fakes.shape == (4, 3, 8, 8)
+    assert [sorted(change)[-1] for change in trainer.changes] == ["r1_gamma", "skipped", "kimg", "minibatch"]
+    with pytest.raises(TrainingError, match="cannot change latent_dim"):
+        trainer.change(latent_dim=8)
+    trainer.save()
+    again = Trainer(trainer.settings, reals, tmp_path)
+    assert again.changes == trainer.changes and again.moment == trainer.moment
+
+
+def test_a_stopped_run_leaves_a_stage_of_the_moment(tmp_path, reals):
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    assert not trainer.train(progress=False, stop=StopAfter(5))
+    newest = load_checkpoint(tmp_path / "stages" / "newest.safetensors")
+    assert newest.generator.resolution == 8 and newest.info["metadata"]["kimg"] == pytest.approx(0.04)
+    assert trainer.train(progress=False)
+    assert not (tmp_path / "stages" / "newest.safetensors").exists()
