@@ -262,7 +262,7 @@ def run_section(run: runs.Run) -> None:
     """One run, or a run and its branch side by side."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(run.title)}**", width="stretch")
-        if st.button("All runs", icon=":material/arrow_back:", key="training_back"):
+        if st.button("All runs", icon=":material/arrow_back:", key="training_back", type="tertiary"):
             show_run(None)
     branches = [other for other in runs.runs() if other.about.get("branch_of") == run.name]
     if not branches:

@@ -220,8 +220,8 @@ class TrainingView {
     const {status, frame} = this, place = this.find(".lab-buttons");
     const fading = frame?.alpha < 1, atEnd = frame && frame.resolution === frame.spans.at(-1)[0] && !fading;
     const choices = !this.data.mine || !status ? [] : {
-      running: [["pause", "Pause", true], ["skip", atEnd ? "Skip to the end" : fading ? "Skip to the end of the fade" : "Skip to the next fade"],
-        frame?.held ? ["release", "Let it grow on"] : ["hold", fading ? "Hold this fade" : "Hold this size"], ["stop", "Stop"]],
+      running: [["pause", "Pause", true], ["skip", atEnd ? "Finish" : fading ? "Skip fade" : "Next fade"],
+        frame?.held ? ["release", "Grow on"] : ["hold", fading ? "Hold fade" : "Hold size"], ["stop", "Stop"]],
       paused: [["go", "Go on", true], ["step", "One step"], ["stop", "Stop"]],
       stopped: [["resume", "Go on", true]], killed: [["resume", "Go on", true]], failed: [["resume", "Go on", true]],
     }[status] ?? [];
