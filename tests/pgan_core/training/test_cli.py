@@ -85,7 +85,7 @@ def test_a_checkpoint_is_grown_further(tmp_path):
 def test_a_run_of_some_seconds_ends_in_time(tmp_path, monkeypatch):
     """Measuring counts, the importing that was done before this test does not; the last stage is there in time."""
     monkeypatch.setattr(time_plan, "process_age", lambda: 0.0)
-    data, out, minutes = write_noise(tmp_path / "data.npz", size=16), tmp_path / "run", 0.2
+    data, out, minutes = write_noise(tmp_path / "data.npz", size=16), tmp_path / "run", 0.3
     command = ["train", "--data", data, "--out", str(out), "--minutes", str(minutes), "--feature-maps", "8,8,4"]
     assert main(command) == 0
     last = load_checkpoint(out / "stages" / "16x16-end.safetensors")
