@@ -139,8 +139,8 @@ function signalChart(canvas, records, rows, marks) {
       const value = recordAt(column).signals[network][layer]?.[1], at = 4 * (row * columns + column);
       if (value === undefined || value === null) continue;
       const share = (Math.log10(Math.max(value, 1e-9)) - SIGNAL_RANGE[0]) / (SIGNAL_RANGE[1] - SIGNAL_RANGE[0]);
-      const [r, g, b] = VIRIDIS[Math.min(VIRIDIS.length - 1, Math.max(0, Math.floor(share * VIRIDIS.length)))];
-      image.data.set([r, g, b, 255], at);
+      const place = Math.min(Math.max(share, 0), 0.999) * (VIRIDIS.length - 1), stop = Math.floor(place);
+      image.data.set([...VIRIDIS[stop].map((from, i) => from + (place - stop) * (VIRIDIS[stop + 1][i] - from)), 255], at);
     }
   });
   const small = Object.assign(document.createElement("canvas"), {width: columns, height: rows.length});
