@@ -1,6 +1,8 @@
 """The `train` command: what its arguments mean, and one sentence for what it refuses."""
 
 import json
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from pgan_core.__main__ import main
 from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.growth import official_schedule
 from pgan_core.paths import ASSETS
-from pgan_core.training import cli, time_plan
+from pgan_core.training import cli, loop, time_plan
 from pgan_core.training.cli import bounds, by_resolution, cooldown, course, has_bfloat16, penalty_weight
 
 
@@ -83,7 +85,13 @@ def test_a_checkpoint_is_grown_further(tmp_path):
 
 
 def test_a_run_of_some_seconds_ends_in_time(tmp_path, monkeypatch):
-    """Measuring counts, the importing that was done before this test does not; the last stage is there in time."""
+    """Measuring counts, the importing that was done before this test does not; the last stage is there in time.
+
+    The clock is this process's own: it stands still while others have the machine.
+    """
+    clock = SimpleNamespace(monotonic=time.process_time)
+    monkeypatch.setattr(time_plan, "time", clock)
+    monkeypatch.setattr(loop, "time", clock)
     monkeypatch.setattr(time_plan, "process_age", lambda: 0.0)
     data, out, minutes = write_noise(tmp_path / "data.npz", size=16), tmp_path / "run", 0.3
     command = ["train", "--data", data, "--out", str(out), "--minutes", str(minutes), "--feature-maps", "8,8,4"]
