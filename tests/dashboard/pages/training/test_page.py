@@ -38,8 +38,8 @@ def test_a_preset_begins_a_run_and_shows_it(open_app, folder, monkeypatch):
     app = open_app("training")
     app.button(key="training_start_toy16").click().run()
     assert [run.title for run in launched] == ["Toy Town, 16×16, two minutes"] and not app.exception
-    assert app.query_params["training_run"] == [launched[0].name]
-    assert app.query_params["training_key"] == [launched[0].about["key"]]
+    assert app.query_params["training_run"] == launched[0].name
+    assert app.query_params["training_key"] == launched[0].about["key"]
 
 
 def test_who_opens_the_link_may_watch_and_not_change(open_app, ended):
