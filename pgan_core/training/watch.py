@@ -200,6 +200,7 @@ class Watcher:
                 **_place(trainer, moment),
                 "gamma": _rounded(trainer.settings.gamma(moment) * trainer.learner.gamma_factor),
                 "learning_rate": _rounded(trainer.learner.learning_rate(moment)),
+                "stage_rate": moment.learning_rate,  # without its cooldown
                 "gradient_weight": trainer.settings.gradient_weight,
                 "speed": _rounded(self.speed),
                 "left": self._seconds_left(),

@@ -57,6 +57,7 @@ def test_a_run_from_its_first_picture_to_its_last(visit, pictures, tmp_path):
     page.get_by_text("The same latents now give these pictures").wait_for()
 
     page.get_by_text("Change the training").click()
+    page.get_by_test_id("stSlider").filter(has_text="Minibatch").get_by_role("slider").press("ArrowLeft")
     page.get_by_role("button", name="Apply").click()
     page.get_by_text("Changed: see the marks").wait_for()
     page.get_by_role("button", name="Go on").click()

@@ -19,6 +19,9 @@ from pgan_core.training.branches import IDEAS
 
 RUN, KEY = "training_run", "training_key"  # in the address: the run, and what lets its browser change it
 REFUSED = (runs.RunError, DataError, ValueError, OSError)
+RATES = (0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.008, 0.016)
+WEIGHTS = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+MINIBATCHES = (4, 8, 16, 32, 64, 128)
 WAIT_SECONDS = 3.0  # for the moment that a branch starts from
 
 
@@ -158,30 +161,34 @@ def change_section(run: runs.Run, status: str) -> None:
     """Rates, penalty and minibatch, while it trains."""
     if status not in ("running", "paused"):
         return
+    frame = run.frame()
     with (
         st.expander("Change the training", icon=":material/tune:"),
         st.form(f"training_change_{run.name}", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
-        rate = st.select_slider(
-            "Learning rate",
-            [0.00025, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016],
-            0.004,
-            key=f"training_rate_{run.name}",
-        )
-        gamma = st.select_slider(
-            "Penalty weight", [0.0, 0.1, 0.3, 1.0, 3.0, 10.0], 1.0, key=f"training_gamma_{run.name}"
-        )
-        minibatch = st.select_slider("Minibatch", [4, 8, 16, 32, 64, 128], 32, key=f"training_batch_{run.name}")
+        weight = "gradient_weight" if frame.get("loss") == "wgan-gp" else "r1_gamma"
+        now = {
+            "learning_rate": nearest(RATES, frame.get("stage_rate")),
+            weight: nearest(WEIGHTS, frame.get("gradient_weight" if weight == "gradient_weight" else "gamma")),
+            "minibatch": nearest(MINIBATCHES, frame.get("minibatch")),
+        }
+        titles = {"learning_rate": ("Learning rate", RATES), weight: ("Penalty weight", WEIGHTS)}
+        titles["minibatch"] = ("Minibatch", MINIBATCHES)
+        chosen = {
+            name: st.select_slider(title, values, now[name], key=f"training_{name}_{run.name}")
+            for name, (title, values) in titles.items()
+        }
         if st.form_submit_button("Apply", icon=":material/check:"):
-            weight = "gradient_weight" if loss_of(run) == "wgan-gp" else "r1_gamma"
-            values = {"learning_rate": rate, weight: gamma, "minibatch": minibatch}
-            control.send(run.folder, "change", values=values)
-            st.markdown("Changed: see the marks on the curves.")
+            changed = {name: value for name, value in chosen.items() if value != now[name]}
+            if changed:
+                control.send(run.folder, "change", values=changed)
+            st.markdown("Changed: see the marks on the curves." if changed else "Nothing is changed.")
 
 
-def loss_of(run: runs.Run) -> str:
-    return run.frame().get("loss", "")
+def nearest(values: tuple, value: float | None):
+    """The one of some values that lies nearest; their middle one without a value."""
+    return values[len(values) // 2] if value is None else min(values, key=lambda each: abs(each - value))
 
 
 def branch_section(run: runs.Run, moment: str | None) -> None:

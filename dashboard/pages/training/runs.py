@@ -216,7 +216,7 @@ def _check_room() -> None:
 
 
 def _free_folder(title: str) -> Path:
-    stem = re.sub(r"[^a-z0-9]+", "-", title.casefold().replace("×", "x")).strip("-")[:40] or "run"
+    stem = re.sub(r"[^a-z0-9]+", "-", title.casefold().replace("×", "x")).strip("-")[:70] or "run"
     number = 1
     while (folder := run_folder() / f"{stem}-{number}").exists():
         number += 1
