@@ -22,6 +22,7 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "opening": "benchmarks.opening",
     "app": "benchmarks.app",
     "latent_walk": "benchmarks.latent_walk",
+    "class": "benchmarks.classroom",
 }
 PAGE = ROOT / "docs/SPEED.md"
 LOADED = 0.5  # cores that others keep busy on average, or the load average before a run that cannot tell
