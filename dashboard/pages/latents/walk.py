@@ -69,7 +69,7 @@ def walk_controls(model: session.Model, points: KeyPoints, look: Look) -> tuple[
     else:
         degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=120, **BARE)
     offered = [LERP, NOTHING] if kind == "Key points" else [NOTHING]
-    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=160, **BARE)
+    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=178, **BARE)
     texts = points.texts if kind != "Circle" else (points.texts[points.chosen],)
     recipe = WalkRecipe(
         KINDS[kind], texts, int(frames), closed, "slerp", float(smooth), float(np.deg2rad(degrees)), session.seed(),
