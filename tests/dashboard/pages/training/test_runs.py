@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 
 from dashboard import library
+from dashboard.limits import Limits
 from dashboard.pages.training import own_pictures, runs
 from dashboard.pages.training.feed import ROUTES
 from dashboard.pages.training.presets import PRESETS
@@ -45,7 +46,7 @@ def begin(title="Tiny run"):
 
 
 def test_a_run_is_killed_goes_on_and_ends(folder, monkeypatch):
-    monkeypatch.setenv("PGGAN_LAB_TRAININGS", "1")
+    monkeypatch.setattr(runs, "limits", lambda: Limits(trainings=1))
     run = begin()
     assert run.status() == ("starting", "")
     with pytest.raises(runs.RunError, match="1 runs are training"):
