@@ -51,7 +51,7 @@ def test_a_run_is_killed_goes_on_and_ends(folder, monkeypatch):
     assert run.status() == ("starting", "")
     with pytest.raises(runs.RunError, match="1 runs are training"):
         begin("Another")
-    until(lambda: run.status()[0] == "running" and len(run.moments()) > 1)
+    until(lambda: run.status()[0] == "running" and run.moments())
     with pytest.raises(runs.RunError, match="Stop the run first"):
         runs.delete(run)
     control.send(run.folder, "pause")
