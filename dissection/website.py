@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from dissection.effects.measured_causes import FILE as CAUSES
-from dissection.effects.measured_causes import Causes, CausesError
+from dissection.effects.causal_results import FILE as CAUSES
+from dissection.effects.causal_results import CausalResults, CausalResultsError
 from dissection.effects.proposals import ADD, REMOVE, Proposal, propose
 from dissection.output.overlays import lit_region, make_material, palette, resize_pictures
 from dissection.result import SETTINGS, Dissection
@@ -23,8 +23,8 @@ from dissection.scoring.job import fingerprint
 from dissection.scoring.spool import DissectionError
 from dissection.world.town import CONCEPTS, PALETTE
 from pgan_core import Generator, website
+from pgan_core.models import model_folders
 from pgan_core.pictures import contact_sheet, encode
-from pgan_core.shell import model_folders
 
 UNITS, PICTURES = 12, 3  # of a concept's wall, and of one unit
 THUMBNAIL, COLUMNS, GAP = 96, 3, 6  # pixels of a picture, units in a row, pixels between units
@@ -66,20 +66,22 @@ def find_dissection(generator: Generator) -> Dissection | None:
     return max(mine, key=lambda dissection: dissection.info.get("samples", 0), default=None)
 
 
-def find_causes(generator: Generator) -> Causes | None:
+def find_causes(generator: Generator) -> CausalResults | None:
     """The causal results of this very generator below the model folders."""
     own = fingerprint(generator)
     for path in (path for folder in model_folders() for path in sorted(folder.rglob(CAUSES))):
         try:
-            causes = Causes.load(path)
-        except CausesError:
+            causes = CausalResults.load(path)
+        except CausalResultsError:
             continue
         if causes.info.get("weights_sha256") == own:
             return causes
     return None
 
 
-def site_units(generator: Generator, dissection: Dissection, causes: Causes | None) -> tuple[dict, dict[str, bytes]]:
+def site_units(
+    generator: Generator, dissection: Dissection, causes: CausalResults | None
+) -> tuple[dict, dict[str, bytes]]:
     """What the page shows of a dissection: plain values for model.json, and a wall of pictures a concept.
 
     Raises DissectionError if the dissection is of another network.
@@ -173,7 +175,7 @@ def named(dissection: Dissection, name: str) -> list[str | None]:
     return [dissection.concepts[best] if clear else None for clear, best in pairs]
 
 
-def proposal(dissection: Dissection, causes: Causes | None, concept: str, verb: str) -> Proposal:
+def proposal(dissection: Dissection, causes: CausalResults | None, concept: str, verb: str) -> Proposal:
     """The units for a concept and a verb: those that were measured, where they are of this dissection."""
     stored = causes.proposal(concept, verb) if causes is not None and causes.is_of(dissection) else None
     return stored or propose(dissection, concept)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pgan_core.generator import Generator, rgb_name
-from pgan_core.generator_config import GeneratorConfig, LayerSpec
+from pgan_core.generator_config import GeneratorConfig, GeneratorLayer
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -131,7 +131,7 @@ class _Writer:
             x = self.op("latent:joined", "Concat", [x, labels], axis=1)
         return self.norm("latent:norm", x, config.latent_norm_eps) if config.latent_norm in ("joint", "both") else x
 
-    def block_if_reached(self, size: int, specs: Sequence[LayerSpec], x: str, old: str, new: str) -> tuple:
+    def block_if_reached(self, size: int, specs: Sequence[GeneratorLayer], x: str, old: str, new: str) -> tuple:
         """A size's layers, computed only where the walk comes so far; else its outputs are empty."""
         reached = self.op(f"{size}:reached", "LessOrEqual", [self.constant(f"{size}", size, np.int64), "resolution"])
         main, self.nodes = self.nodes, []
@@ -155,10 +155,10 @@ class _Writer:
         return tuple(outputs)
 
     @staticmethod
-    def no(spec: LayerSpec) -> np.ndarray:
+    def no(spec: GeneratorLayer) -> np.ndarray:
         return np.zeros((0, spec.out_features, 0, 0))
 
-    def block(self, specs: Sequence[LayerSpec], x: str, suffix: str) -> tuple[str, str]:
+    def block(self, specs: Sequence[GeneratorLayer], x: str, suffix: str) -> tuple[str, str]:
         """The layers of one size: what they pass on and the picture of this size, "" without one."""
         picture = ""
         for spec in specs:
@@ -172,7 +172,7 @@ class _Writer:
             x = y if before else self.pixel_norm(spec, y)
         return x, picture
 
-    def linear(self, spec: LayerSpec, x: str, name: str) -> str:
+    def linear(self, spec: GeneratorLayer, x: str, name: str) -> str:
         layer = self.generator.layers[spec.name]
         bias = layer.effective_bias().detach().cpu().numpy()
         weight = self.weight(spec.name, layer)
@@ -195,7 +195,7 @@ class _Writer:
         weight = self.op(f"{name}/weight:float", "Cast", [weight], to=self.FLOAT) if self.half else weight
         return self.op(f"{name}/weight:effective", "Mul", [weight, self.constant(f"{name}/c", layer.c)])
 
-    def upsampling(self, spec: LayerSpec, x: str, weight: str, bias: np.ndarray, name: str) -> str:
+    def upsampling(self, spec: GeneratorLayer, x: str, weight: str, bias: np.ndarray, name: str) -> str:
         """Nearest-neighbour 2x and a 3x3 convolution, as one convolution of 2x2 taps with four outputs a feature, one
         for each place of a doubled pixel: 16 multiply-adds where the plain form spends 36.
         """
@@ -229,7 +229,7 @@ class _Writer:
         kept = self.op(f"{layer}:kept", "Mul", [x, left])
         return self.op(f"{layer}:edited", "Add", [kept, set_to])
 
-    def pixel_norm(self, spec: LayerSpec, x: str) -> str:
+    def pixel_norm(self, spec: GeneratorLayer, x: str) -> str:
         if self.config.pixel_norm == "off" or spec.name in self.config.pixel_norm_skip:
             return x
         return self.norm(f"{spec.name}:norm", x, self.config.pixel_norm_eps)

@@ -18,9 +18,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pgan_core.checkpoints.file_options import add_file_options, open_files
+from pgan_core.checkpoints.loading import load_checkpoint
+from pgan_core.checkpoints.reader_options import add_reader_options, said
 from pgan_core.generator import Generator
 from pgan_core.latents import inputs_from_seeds
+from pgan_core.models import model_file
 from pgan_core.onnx_graph import fading_sizes, onnx_model
 from pgan_core.paths import WEB
 from pgan_core.pictures import contact_sheet, encode, enlarge, to_uint8
@@ -39,12 +41,11 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> argparse.ArgumentPa
     parser = subparsers.add_parser(
         "export", description="Write a static site in which the visitor's own browser runs the generator."
     )
-    parser.add_argument("files", nargs="+", metavar="MODEL", help="a checkpoint or a model's name such as toytown128")
+    parser.add_argument("model", metavar="MODEL", help="a checkpoint, or a model's name such as toytown128")
     parser.add_argument("--out", required=True, type=Path, help="folder for the site")
     parser.add_argument("--name", help="what the page calls the model (default: as the argument does)")
     parser.add_argument("--precision", choices=("half", "float"), default="half", help="of the weights (default half)")
-    parser.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
-    add_file_options(parser)
+    add_reader_options(parser)
     parser.set_defaults(run=run_export)
     return parser
 
@@ -56,12 +57,12 @@ def run_export(args: argparse.Namespace, more=None) -> int:
     """
     try:
         check_folder(args.out)
-        generator = open_files(args, args.weights).generator
+        generator = load_checkpoint(model_file(args.model), **said(args)).generator
         if generator is None:
-            raise ValueError(f"{args.files[0]} has no generator")
+            raise ValueError(f"{args.model} has no generator")
         facts, files = more(generator) if more else ({}, {})
         written = write_site(
-            generator, args.out, name=args.name or Path(args.files[0]).stem, half=args.precision == "half",
+            generator, args.out, name=args.name or Path(args.model).stem, half=args.precision == "half",
             facts=facts, files=files,
         )  # fmt: skip
     except (ValueError, OSError) as error:  # CheckpointError is a ValueError
