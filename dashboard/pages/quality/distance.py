@@ -153,7 +153,7 @@ def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
         levels = {"picture": picture.transpose(1, 2, 0)} | pyramid_pictures(picture)
         with column:
             st.markdown(f"**{source}**")
-            captions = [name if name == "picture" else figures.level_name(name) for name in levels]
+            captions = [figures.level_name(name) for name in levels]
             image_wall(
                 np.stack([enlarge(level, size) for level in levels.values()]), f"quality-pyramid-{role}", len(levels),
                 captions, size=128,

@@ -67,6 +67,7 @@ def stddev_steps(
     verdict = discriminator.variant(stddev=config).run(
         images, labels=labels, resolution=resolution, alpha=alpha, keep=[MAP]
     )
+    assert verdict.scores is not None  # without `stop` a walk ends at the score
     groups, count = len(stddev), len(images)
     numbers = np.arange(count)
     return StddevSteps(
