@@ -18,6 +18,7 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "memory": "benchmarks.memory",
     "dissection": "benchmarks.dissection",
     "swd": "benchmarks.swd",
+    "training": "benchmarks.training",
     "opening": "benchmarks.opening",
     "app": "benchmarks.app",
     "latent_walk": "benchmarks.latent_walk",

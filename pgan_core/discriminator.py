@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pgan_core.layers import LayerWeights, StddevConfig, downsample, minibatch_stddev
-from pgan_core.network import LayerSpec, Network, NetworkConfig, as_tensor, one_hot
+from pgan_core.network import Alpha, LayerSpec, Network, NetworkConfig, as_tensor, blended, is_fade, one_hot
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
         points = [p for p, _ in self._walk(self.resolution, torch.empty(0)) if not p.endswith(":pre")]
         return tuple(p for p in points if "/from_rgb" not in p or p.startswith(f"{self.resolution}x"))
 
-    def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]:
+    def moment(self, resolution: int | None = None, alpha: Alpha | None = None) -> tuple[int, Alpha]:
         """As the generator's; a network that never blends has alpha 1."""
         return super().moment(resolution, alpha if self.config.fades else 1.0)
 
@@ -120,7 +120,7 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
         labels: Tensor | None = None,
         *,
         resolution: int | None = None,
-        alpha: float | None = None,
+        alpha: Alpha | None = None,
     ) -> Tensor:
         """Pictures N x C x r x r (or full size, which is pooled down to r) to scores N.
 
@@ -137,7 +137,7 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
         *,
         labels: Tensor | None = None,
         resolution: int | None = None,
-        alpha: float | None = None,
+        alpha: Alpha | None = None,
         keep: Sequence[str] = (),
         start: tuple[str, Tensor] | None = None,
         stop: str | None = None,
@@ -176,11 +176,14 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
         result.scores = self._scores(x, features, labels)
         return result
 
-    def variant(self, equalized: bool = True, stddev: StddevConfig | None = None) -> "Discriminator":
+    def variant(
+        self, equalized: bool = True, stddev: StddevConfig | None = None, float_below: int = 0
+    ) -> "Discriminator":
         """A changed network that shares this one's weights: ``equalized=False`` computes with them as stored,
-        ``stddev`` groups and averages the minibatch-stddev layer in another way."""
+        ``stddev`` groups and averages the minibatch-stddev layer in another way, ``float_below`` keeps layers smaller
+        than so many pixels in float32 under autocast."""
         twin = copy.copy(self)
-        twin.equalized = equalized
+        twin.equalized, twin.float_below = equalized, float_below
         if stddev is not None and self.config.stddev is not None:
             twin.config = replace(self.config, stddev=stddev)
         return twin
@@ -204,7 +207,7 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
 
     def _pre(self, spec: DiscriminatorLayer, x: Tensor) -> Tensor:
         resize = "fused down" if spec.downsamples and self.config.fused_down else None
-        return self.layers[spec.name](x, resize, equalized=self.equalized)
+        return self._layer(spec, x, resize)
 
     def _activation(self, spec: DiscriminatorLayer, x: Tensor) -> Tensor:
         if spec.name == "4x4/dense1" or (spec.kind == "from_rgb" and not self.config.from_rgb_activation):
@@ -216,15 +219,16 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
             return minibatch_stddev(images, config)[:, :, :1, :1].expand(-1, -1, *x.shape[2:])
         return minibatch_stddev(x, config)
 
-    def _after(self, point: str, x: Tensor, images: Tensor, resolution: int, alpha: float) -> Tensor:
+    def _after(self, point: str, x: Tensor, images: Tensor, resolution: int, alpha: Alpha) -> Tensor:
         """What follows a point: pooling at the end of a block and, in the newest block, the blend."""
         size, _, layer = point.partition("/")
         if layer != "conv1":
             return x
         if not self.config.fused_down:
             x = downsample(x)
-        if alpha < 1 and size == f"{resolution}x{resolution}":
-            x = torch.lerp(self._old_branch(images, resolution // 2), x, alpha)
+        if is_fade(alpha) and size == f"{resolution}x{resolution}":
+            old = self._old_branch(images, resolution // 2)
+            x = blended(old.to(x.dtype), x, alpha)  # below `float_below` the old branch has longer numbers
         return x
 
     def _small_way_in(self, spec: DiscriminatorLayer, images: Tensor) -> Tensor:

@@ -33,9 +33,12 @@ from pgan_core.layers import (
     pixel_norm,
     upsample,
 )
-from pgan_core.network import Network, as_tensor, split_labels
+from pgan_core.network import Alpha, Network, as_tensor, blended, is_fade, split_labels
 from pgan_core.prepared import PreparedForm, folded_layers
 
+OnePass = Callable[
+    [Tensor, Tensor], Tensor
+]  # a map N x C x H x W and a bias C to LeakyReLU and pixel norm of their sum
 Edit = Callable[[Tensor], Tensor]  # an activation N x C x H x W to its edited form; see dissection.interventions
 
 
@@ -64,6 +67,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         """weights by layer name as a checkpoint stores them, or None for a fresh N(0, 1) network from ``seed``."""
         super().__init__(config, generator_layers(config), weights, seed)
         self.norm_kind, self.fused = "on", False  # changed only in a variant
+        self.one_pass: OnePass | None = None
         self.form: PreparedForm | None = None  # of a prepared generator
         if config.label_embedding and label_embedding is None:
             label_embedding = torch.eye(config.label_dim)
@@ -80,7 +84,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         labels: Tensor | None = None,
         *,
         resolution: int | None = None,
-        alpha: float | None = None,
+        alpha: Alpha | None = None,
     ) -> Tensor:
         """Latents N x latent_dim to pictures N x C x r x r in [-1, 1], unclamped.
 
@@ -98,7 +102,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         *,
         labels: Tensor | None = None,
         resolution: int | None = None,
-        alpha: float | None = None,
+        alpha: Alpha | None = None,
         keep: Sequence[str] = (),
         edits: Mapping[str, Sequence[Edit]] | None = None,
         start: tuple[str, Tensor] | None = None,
@@ -114,10 +118,12 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         """
         resolution, alpha = self.moment(resolution, alpha)
         walk, edits = list(self._walk(resolution)), edits or {}
+        if self.one_pass and (keep or edits or start or stop):
+            raise ValueError("this variant takes two steps in one: keep, edit, start and stop at points of another")
         points = [point for point, _ in walk]
         self._check(points, [*keep, *(start or ())[:1], *filter(None, [stop])], edits)
         new, old = rgb_name(resolution), rgb_name(resolution // 2)
-        wanted = {new, *keep, stop} | ({old} if alpha < 1 else set())
+        wanted = {new, *keep, stop} | ({old} if is_fade(alpha) else set())
 
         pictures, result = {}, Run()
         if start is None:
@@ -126,7 +132,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
             begin = points.index(start[0])
             if start[0].endswith("/rgb") and start[0] != new:
                 raise ValueError(f"a walk to {resolution}x{resolution} cannot start at {start[0]}, a side branch")
-            if alpha < 1 and begin > points.index(old):
+            if is_fade(alpha) and begin > points.index(old):
                 pictures[old] = self._old_branch(z, labels, resolution // 2, edits, start[0])
             x = start[1]
             walk = [(start[0], self._enter), *walk[begin + 1 :]]
@@ -153,19 +159,32 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         """float32 at least where the layers are prepared: latents are normalised before they are shortened."""
         return super().input_dtype if self.form is None else torch.promote_types(self.form.dtype, torch.float32)
 
-    def variant(self, pixel_norm: str = "on", equalized: bool = True, fused: bool = False) -> "Generator":
+    def variant(
+        self,
+        pixel_norm: str = "on",
+        equalized: bool = True,
+        fused: bool = False,
+        one_pass: OnePass | None = None,
+        float_below: int = 0,
+    ) -> "Generator":
         """A changed network that shares this one's weights and mutates nothing.
 
         pixel_norm: "on" as it is, "off", or "lrn" (local response normalisation) or "batch" (batch normalisation) in
-        its place; ``equalized=False`` computes with the stored weights, without their constants; ``fused`` up-samples
-        and convolves in one, the same pictures to rounding (training uses it for speed).
+        its place; ``equalized=False`` computes with the stored weights, without their constants.
+
+        Three ways that training makes the same pictures faster, to rounding: ``fused`` up-samples and convolves in one;
+        ``one_pass`` adds a convolution's bias and applies LeakyReLU and pixel norm; ``float_below`` keeps layers
+        smaller than so many pixels in float32 under autocast.
         """
         if pixel_norm not in ("on", "off", "lrn", "batch"):
             raise ValueError(f"pixel_norm is one of on, off, lrn, batch, not {pixel_norm!r}")
         if self.form is not None:  # its constants are folded
             raise ValueError("a prepared generator has no variants: prepare the generator's variant instead")
         twin = copy.copy(self)  # shallow: the layers are the same objects
-        twin.norm_kind, twin.equalized, twin.fused = pixel_norm, equalized, fused
+        twin.norm_kind, twin.equalized, twin.fused, twin.float_below = pixel_norm, equalized, fused, float_below
+        plain = (self.config.activation, self.config.slope, self.config.pixel_norm, pixel_norm)
+        if plain == ("leaky_relu", 0.2, "after", "on") and not self.config.pixel_norm_eps_outside:
+            twin.one_pass = one_pass
         return twin
 
     def prepared(self, dtype: torch.dtype = torch.float32) -> "Generator":
@@ -181,7 +200,8 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         fast = Generator.__new__(Generator)
         nn.Module.__init__(fast)  # not Generator's: the layers are made from this one's
         fast.config, fast.specs, fast.form = self.config, self.specs, PreparedForm(self.config, dtype)
-        fast.norm_kind, fast.equalized, fast.fused = self.norm_kind, self.equalized, False
+        fast.norm_kind, fast.equalized, fast.fused, fast.one_pass = self.norm_kind, self.equalized, False, None
+        fast.float_below = 0
         fast.layers = cast(LayerDict, folded_layers(self.specs, self.layers, self.equalized, dtype))
         embedding = self.label_embedding
         fast.register_buffer("label_embedding", None if embedding is None else embedding.detach())
@@ -198,6 +218,10 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
             linear = partial(self._linear, spec)
             if spec.kind == "rgb":
                 yield spec.name, linear
+            elif self.one_pass and spec.kind == "conv" and spec.name not in self.config.pixel_norm_skip:
+                yield f"{spec.name}:pre", partial(self._linear, spec, biased=False)
+                bias = self.layers[spec.name].effective_bias(self.equalized)
+                yield f"{spec.name}:norm", partial(self.one_pass, bias=bias)
             elif self.config.pixel_norm == "before":
                 yield f"{spec.name}:norm", lambda x, linear=linear, spec=spec: self._norm(spec, linear(x))
                 yield f"{spec.name}:pre", lambda x: x
@@ -207,11 +231,11 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
                 yield spec.name, self._nonlinearity
                 yield f"{spec.name}:norm", partial(self._norm, spec)
 
-    def _linear(self, spec: GeneratorLayer, x: Tensor) -> Tensor:
+    def _linear(self, spec: GeneratorLayer, x: Tensor, biased: bool = True) -> Tensor:
         if self.form is not None:
             return self.layers[spec.name](x)
         resize = ("fused up" if self.fused else "up") if spec.upsamples else None
-        return self.layers[spec.name](x, resize, equalized=self.equalized)
+        return self._layer(spec, x, resize, biased)
 
     def _norm(self, spec: GeneratorLayer, x: Tensor) -> Tensor:
         if self.norm_kind == "lrn":
@@ -259,7 +283,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         stop = rgb_name(resolution)
         return self.run(z, labels=labels, resolution=resolution, alpha=1.0, edits=earlier, stop=stop).activations[stop]
 
-    def blend(self, old: Tensor | None, new: Tensor, alpha: float) -> Tensor:
+    def blend(self, old: Tensor | None, new: Tensor, alpha: Alpha) -> Tensor:
         """Figure 2: (1 - alpha) * enlarged old + alpha * new, and the output function.
 
         old N x C x r/2 x r/2 (None outside a fade) and new N x C x r x r are pictures as ``keep`` gives "8x8/rgb".
@@ -268,8 +292,8 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
         if old is None:
             return output(new)
         if self.config.output_first:
-            return torch.lerp(upsample(output(old)), output(new), alpha)
-        return output(torch.lerp(upsample(old), new, alpha))
+            return blended(upsample(output(old)), output(new), alpha)
+        return output(blended(upsample(old), new, alpha))
 
     def _check(self, points: Sequence[str], names: Sequence[str], edits: Mapping) -> None:
         for name in names:

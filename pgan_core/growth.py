@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 FIRST_RESOLUTION = 4
 
@@ -42,6 +42,7 @@ class Moment:
     lod: float
     minibatch: int
     learning_rate: float
+    share: float = 0.0  # of the stage's steady part: 0 through the fade, 1 at the end
 
     @property
     def fading(self) -> bool:
@@ -102,7 +103,19 @@ class Schedule:
         stage, elapsed = self.stages[index], kimg - self.starts()[index]
         alpha = min(elapsed / stage.fade_kimg, 1.0) if stage.fade_kimg else 1.0
         lod = math.log2(self.resolution / stage.resolution) + 1.0 - alpha
-        return Moment(kimg, stage.resolution, alpha, lod, stage.minibatch, stage.learning_rate)
+        steady = elapsed - stage.fade_kimg
+        share = min(max(steady / stage.steady_kimg, 0.0), 1.0) if stage.steady_kimg else float(alpha == 1.0)
+        return Moment(kimg, stage.resolution, alpha, lod, stage.minibatch, stage.learning_rate, share)
+
+    def ending(self, kimg: float, end: float) -> Schedule:
+        """The same, but the fade or the steady part that `kimg` lies in ends at `end`; what follows moves with it."""
+        moment = self.at(kimg)
+        stages, starts = list(self.stages), self.starts()
+        index = next(i for i, stage in enumerate(stages) if stage.resolution == moment.resolution)
+        part = "fade_kimg" if moment.fading else "steady_kimg"
+        begin = starts[index] + (0.0 if moment.fading else stages[index].fade_kimg)
+        stages[index] = replace(stages[index], **{part: max(end - begin, 0.0)})
+        return Schedule(tuple(stages))
 
     def landmarks(self) -> list[Landmark]:
         """The middle of each fade and the end of each resolution that is trained, in order."""

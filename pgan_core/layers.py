@@ -64,14 +64,15 @@ class EqualizedLayer(nn.Module):
         """The bias that the network adds: b * bias_c; with ``equalized=False`` b as it is stored."""
         return self.bias * self.bias_c if equalized and self.bias_c != 1 else self.bias
 
-    def forward(self, x: Tensor, resize: str | None = None, equalized: bool = True) -> Tensor:
+    def forward(self, x: Tensor, resize: str | None = None, equalized: bool = True, biased: bool = True) -> Tensor:
         """x to the layer's linear output.
 
         resize: "up" doubles the map first (nearest neighbour), "fused up" does both in one transposed convolution, the
         same to rounding; "fused down" halves the linear output, in one convolution.  ``equalized=False`` uses the
-        stored weights without c: the network that equalized learning rate replaces.
+        stored weights without c: the network that equalized learning rate replaces.  ``biased=False`` leaves a
+        convolution's bias to the caller.
         """
-        weight, bias = self.effective_weight(equalized), self.effective_bias(equalized)
+        weight, bias = self.effective_weight(equalized), self.effective_bias(equalized) if biased else None
         if self.weight.dim() == 2:
             return _dense(x, weight, bias)
         if resize == "fused up":

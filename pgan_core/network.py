@@ -64,6 +64,19 @@ class NetworkConfig:
         return self.sizes if self.rgb_resolutions is None else self.rgb_resolutions
 
 
+Alpha = float | Tensor  # a weight; as a 0-dim tensor on the network's device it can change between replays of a graph
+
+
+def is_fade(alpha: Alpha) -> bool:
+    """Whether alpha blends two sizes. A tensor always does: to read its value would be to wait for the device."""
+    return isinstance(alpha, Tensor) or alpha < 1
+
+
+def blended(old: Tensor, new: Tensor, alpha: Alpha) -> Tensor:
+    """(1 - alpha) * old + alpha * new."""
+    return torch.lerp(old, new, alpha.to(new.dtype) if isinstance(alpha, Tensor) else alpha)
+
+
 def check_alpha(alpha: float) -> None:
     """Raises ValueError for an alpha outside 0 to 1."""
     if not 0 <= alpha <= 1:
@@ -112,7 +125,7 @@ class Network(nn.Module, Generic[Config, Spec]):
         super().__init__()
         self.config: Config = config
         self.specs: Sequence[Spec] = specs
-        self.equalized = True  # changed only in a variant
+        self.equalized, self.float_below = True, 0  # changed only in a variant
         self.layers = build_layers(specs, initial_weights(specs, seed) if weights is None else weights)
 
     @property
@@ -134,10 +147,11 @@ class Network(nn.Module, Generic[Config, Spec]):
         """The kind of number in which latents and pictures enter."""
         return next(self.parameters()).dtype
 
-    def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]:
+    def moment(self, resolution: int | None = None, alpha: Alpha | None = None) -> tuple[int, Alpha]:
         """The (resolution, alpha) that a walk uses: what is asked for, else what the checkpoint stored.
 
-        Raises ValueError for a size without a layer for pictures, and for an alpha outside 0 to 1.
+        A tensor alpha is taken as it is.  Raises ValueError for a size without a layer for pictures, and for an alpha
+        outside 0 to 1.
         """
         stored = self.config.stored_resolution or self.resolution
         if resolution is None:
@@ -146,14 +160,24 @@ class Network(nn.Module, Generic[Config, Spec]):
             alpha = self.config.stored_alpha if resolution == stored else 1.0
         if resolution not in self.resolutions:
             raise ValueError(f"{self.PICTURES} {', '.join(map(str, self.resolutions))} pixels, not {resolution}")
-        check_alpha(alpha)
+        if not isinstance(alpha, Tensor):
+            check_alpha(alpha)
+            alpha = float(alpha)
         if resolution == self.config.sizes[0]:
             alpha = 1.0  # there is nothing below 4x4 to fade from
-        elif alpha < 1 and resolution // 2 not in self.resolutions:
+        elif is_fade(alpha) and resolution // 2 not in self.resolutions:
             raise ValueError(
                 f"a fade to {resolution} needs an RGB layer at {resolution // 2}, which this file does not have"
             )
-        return resolution, float(alpha)
+        return resolution, alpha
+
+    def _layer(self, spec: Spec, x: Tensor, resize: str | None = None, biased: bool = True) -> Tensor:
+        """A layer's linear output; in float32 below `float_below`, whatever autocast says."""
+        layer = self.layers[spec.name]
+        if spec.resolution >= self.float_below:
+            return layer(x, resize, equalized=self.equalized, biased=biased)
+        with torch.autocast(x.device.type, enabled=False):
+            return layer(x.float(), resize, equalized=self.equalized, biased=biased)
 
     def _nonlinearity(self, x: Tensor) -> Tensor:
         return F.relu(x) if self.config.activation == "relu" else F.leaky_relu(x, self.config.slope)

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.ablations.plan import FULL, RECIPES, Plan
 from pgan_core.shell import check_folder
 from pgan_core.training.cli import whole_numbers
-from pgan_core.training.settings import LOSSES
+from pgan_core.training.losses import LOSSES
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -12,8 +12,8 @@ from pgan_core.growth import Moment
 from pgan_core.metrics import ms_ssim_of_pairs, sliced_wasserstein
 from pgan_core.metrics.picture_sets import generated_pictures
 from pgan_core.pictures import enlarge
+from pgan_core.training.networks import grown_to
 from pgan_core.training.records import layers_at_work
-from pgan_core.training.state import grown_to
 
 NOT_HIDDEN = {"4x4/minibatch_stddev", "4x4/dense1"}  # the extra map and the score, which WGAN-GP leaves to float
 

@@ -27,7 +27,7 @@ from pgan_core.training.data import RealImages
 from pgan_core.training.loop import Trainer
 from pgan_core.training.records import Log
 from pgan_core.training.settings import TrainingError
-from pgan_core.training.streams import stream
+from pgan_core.training.streams import Draws, stream
 
 PROBED = 64  # latents and real pictures that magnitudes are measured on, the same at every probe
 LOSSES = ("discriminator_loss", "generator_loss", "penalty", "real_score", "fake_score")
@@ -112,7 +112,7 @@ def measure(trainer: Trainer, held: np.ndarray | None, spent: float) -> dict:
     """One record: signals and weights of the networks as trained, quality (if `held` is given) of the average."""
     moment = moment_of(trainer)
     latents = torch.randn(PROBED, trainer.settings.latent_dim, generator=stream("probe", 0))
-    reals = trainer.reals.batch(PROBED, resolution=moment.resolution, alpha=moment.alpha, seed=0, step=0)
+    reals = trainer.reals.batch(PROBED, resolution=moment.resolution, alpha=moment.alpha, draws=Draws(0))
     generator, discriminator = trainer.generator, trainer.discriminator
     networks = {"generator": generator, "discriminator": discriminator}
     record = {

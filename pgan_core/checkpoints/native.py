@@ -148,10 +148,10 @@ def _read_parts(role: str, description: str, tensors: dict[str, Tensor]) -> Netw
             raise CheckpointError(f"the PGGAN Lab file has weights that are not numbers in {role} {name}")
         weights[name] = LayerWeights(weight, bias, float(c), float(bias_c))
     embedding = tensors.pop(f"{role}.embedding", None)
-    return NetworkParts(role, _read_config(ROLES[role], described["config"]), weights, embedding)
+    return NetworkParts(role, read_config(ROLES[role], described["config"]), weights, embedding)
 
 
-def _read_config(kind: type, stored: dict) -> GeneratorConfig | DiscriminatorConfig:
+def read_config(kind: type, stored: dict) -> GeneratorConfig | DiscriminatorConfig:
     """A configuration from JSON: lists become tuples again, the stddev's own dataclass too."""
     if unknown := set(stored) - {f.name for f in fields(kind)}:
         raise CheckpointError(

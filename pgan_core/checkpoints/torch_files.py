@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable
+from typing import IO, cast
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from pgan_core.checkpoints.errors import CheckpointError
 from pgan_core.checkpoints.pickle_machine import Name, PickleMachine
@@ -14,7 +17,6 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_START = b"\x80\x02\x8a\x0a" + LEGACY_MAGIC.to_bytes(10, "little") + b"."
 LEGACY_PROTOCOL = 1001
 ZIP_START = b"PK\x03\x04"
-_END_OF_DIRECTORY = b"PK\x05\x06"
 MAX_ENTRIES = 100_000
 
 
@@ -99,66 +101,58 @@ def zip_entries(data: memoryview) -> dict[str, memoryview]:
 
     Only stored entries are taken, as torch writes them: nothing here can unpack to more than the file holds.
     """
-    count, size, start = _zip_directory(data)
-    entries, position, total = {}, start, 0
-    for _ in range(count):
-        if bytes(data[position : position + 4]) != b"PK\x01\x02" or position + 46 > start + size:
-            raise CheckpointError("its directory is broken")
-        fields = struct.unpack("<HHHHHHIIIHHHHHII", data[position + 4 : position + 46])
-        method, checksum, packed, unpacked, name_length, extra_length, note_length = fields[3], *fields[6:12]
-        offset = fields[15]
-        name_end = position + 46 + name_length
-        name = str(data[position + 46 : name_end], "utf-8", "replace")
-        extra = data[name_end : name_end + extra_length]
-        unpacked, packed, offset = _zip64_sizes(extra, unpacked, packed, offset)
-        position = name_end + extra_length + note_length
-        if method != 0 or packed != unpacked:
-            raise CheckpointError(f"its entry {name[:60]} is compressed, which torch never does")
-        total += packed
-        if total > len(data) or name in entries:
+    entries: dict[str, memoryview] = {}
+    try:
+        with ZipFile(cast(IO[bytes], io.BufferedReader(_View(data)))) as archive:
+            listed = archive.infolist()
+    except (BadZipFile, NotImplementedError, OSError, OverflowError, UnicodeError, ValueError, struct.error) as error:
+        raise CheckpointError("it is cut off, or its directory is broken") from error
+    total = 0
+    for entry in listed:
+        if entry.compress_type != ZIP_STORED or entry.file_size != entry.compress_size:
+            raise CheckpointError(f"its entry {entry.filename[:60]} is compressed, which torch never does")
+        total += entry.file_size
+        if total > len(data) or len(entries) == MAX_ENTRIES or entry.filename in entries:
             raise CheckpointError("it declares more than the file holds")
-        entries[name] = _zip_content(data, name, offset, packed, checksum)
+        entries[entry.filename] = _content(data, entry)
     return entries
 
 
-def _zip_directory(data: memoryview) -> tuple[int, int, int]:
-    """(entries, size, start) of the central directory, from the record at the archive's end."""
-    tail = bytes(data[-(2**16 + 22) :])
-    at = tail.rfind(_END_OF_DIRECTORY)
-    if at < 0 or at + 22 > len(tail):
-        raise CheckpointError("it is cut off: its directory is missing")
-    count, size, start = struct.unpack("<HII", tail[at + 10 : at + 20])
-    locator = tail[at - 20 : at]
-    if locator[:4] == b"PK\x06\x07":  # zip64, which torch always writes
-        (record,) = struct.unpack("<Q", locator[8:16])
-        if bytes(data[record : record + 4]) != b"PK\x06\x06" or record + 56 > len(data):
-            raise CheckpointError("its zip64 directory is missing")
-        count, size, start = struct.unpack("<QQQ", data[record + 32 : record + 56])
-    if count > MAX_ENTRIES or start + size > len(data):
-        raise CheckpointError("its directory lies beyond the end of the file")
-    return count, size, start
-
-
-def _zip64_sizes(extra: memoryview, unpacked: int, packed: int, offset: int) -> tuple[int, int, int]:
-    """Sizes and offset where the 32-bit fields say that they stand in the zip64 extra field."""
-    values = [unpacked, packed, offset]
-    while len(extra) >= 4:
-        tag, length = struct.unpack("<HH", extra[:4])
-        if tag == 1:
-            body = bytes(extra[4 : 4 + length])
-            for i, value in enumerate(values):
-                if value == 0xFFFFFFFF and len(body) >= 8:
-                    values[i], body = int.from_bytes(body[:8], "little"), body[8:]
-        extra = extra[4 + length :]
-    return values[0], values[1], values[2]
-
-
-def _zip_content(data: memoryview, name: str, offset: int, size: int, checksum: int) -> memoryview:
-    if bytes(data[offset : offset + 4]) != ZIP_START or offset + 30 > len(data):
-        raise CheckpointError(f"its entry {name[:60]} is not where the directory says")
-    name_length, extra_length = struct.unpack("<HH", data[offset + 26 : offset + 30])
-    begin = offset + 30 + name_length + extra_length
-    content = data[begin : begin + size]
-    if len(content) != size or zlib.crc32(content) != checksum:
-        raise CheckpointError(f"its entry {name[:60]} is damaged: the checksum differs")
+def _content(data: memoryview, entry: ZipInfo) -> memoryview:
+    """An entry's bytes, without a copy: they follow its local header, whose length the directory does not say."""
+    start = max(entry.header_offset, 0)
+    header = data[start : start + 30]
+    if len(header) < 30 or header[:4] != ZIP_START:
+        raise CheckpointError(f"its entry {entry.filename[:60]} is not where the directory says")
+    name_length, extra_length = struct.unpack("<HH", header[26:30])
+    begin = start + 30 + name_length + extra_length
+    content = data[begin : begin + entry.file_size]
+    if len(content) != entry.file_size or zlib.crc32(content) != entry.CRC:
+        raise CheckpointError(f"its entry {entry.filename[:60]} is damaged: the checksum differs")
     return content
+
+
+class _View(io.RawIOBase):
+    """A memoryview as a file, so that `zipfile` reads an archive's directory without a copy of the archive."""
+
+    def __init__(self, data: memoryview):
+        self.data, self.position = data, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: len(self.data)}[whence]
+        if position < 0:
+            raise OSError("a place before the file's start")
+        self.position = position
+        return position
+
+    def readinto(self, buffer) -> int:
+        part = self.data[self.position : self.position + len(buffer)]
+        buffer[: len(part)] = part
+        self.position += len(part)
+        return len(part)

@@ -1,8 +1,9 @@
 """A run's networks as files to ship: `python -m pgan_core.training.export --run RUN --out FOLDER`, at any time.
 
 Every landmark that the run has passed becomes one safetensors file of the averaged generator and the discriminator in
-float16; the newest networks become `final.safetensors`, in float32 and with the generator as trained beside its
-average. Each holds its configuration and the recipe, with the last stage as long as it really was.
+float16; the newest networks become `final.safetensors`, in float32, and the generator as trained, from which training
+goes on, `raw.safetensors` in float16. Each holds its configuration and the recipe, with the last stage as long as it
+really was.
 """
 
 from __future__ import annotations
@@ -15,27 +16,14 @@ import torch
 
 from pgan_core.checkpoints import load_checkpoint
 from pgan_core.checkpoints.native import save_checkpoint
-from pgan_core.discriminator import Discriminator
-from pgan_core.generator import Generator
 from pgan_core.shell import check_folder
 
 from .loop import LICENCE
+from .networks import grown_to, restore
 from .settings import Settings, TrainingError
-from .state import load_state, save_stage
+from .state import load_state
 
 MAX_BYTES = 40_000_000  # of all files together
-
-
-def newest_networks(state: dict, settings: Settings) -> dict[str, Generator | Discriminator]:
-    """The networks of a resume snapshot, by the names that `save_stage` gives them."""
-    networks = {
-        "average": Generator(settings.generator_config()),
-        "generator": Generator(settings.generator_config()),
-        "discriminator": Discriminator(settings.discriminator_config()),
-    }
-    for name, network in networks.items():
-        network.load_state_dict(state[name])
-    return networks
 
 
 def trained_recipe(settings: Settings, kimg: float) -> dict:
@@ -79,19 +67,22 @@ def export(run: Path, out: Path) -> list[Path]:
             written.append(out / source.name)
             save_checkpoint(written[-1], stage.generator, stage.discriminator, metadata=metadata, dtype=torch.float16)
     name = settings.schedule.landmarks()[-1].name if in_last_stage else f"{moment.resolution}x{moment.resolution}"
-    written.append(out / "final.safetensors")
-    save_stage(
-        written[-1],
-        **newest_networks(state, settings),
-        moment=moment,
-        metadata={"stage": name, "kimg": kimg, "seconds": round(training_seconds(run)), **common},
+    networks, seen = restore(state, settings), {"kimg": settings.before_kimg + kimg}
+    average, raw, judge = (
+        grown_to(network, moment.resolution, moment.alpha)
+        for network in (networks.average, networks.generator, networks.discriminator)
     )
+    metadata = {"stage": name, **seen, "seconds": round(training_seconds(run)), **common}
+    written += [out / "final.safetensors", out / "raw.safetensors"]
+    save_checkpoint(written[-2], average, judge, metadata=metadata)
+    of_final = {"of": "final.safetensors", "licence": LICENCE, **seen}
+    save_checkpoint(written[-1], generator_raw=raw, metadata=of_final, dtype=torch.float16)
     return written
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m pgan_core.training.export") -> None:
     """The command; ends with one sentence where there is nothing to export or it is too large to ship."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog=prog, description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--run", required=True, type=Path, help="folder of a training run")
     parser.add_argument("--out", required=True, type=Path, help="folder for the files")
     args = parser.parse_args(arguments)

@@ -1,60 +1,46 @@
-"""The training loop: growing, alternating steps, the generator's average, snapshots (paper, section 2, appendix A.1).
+"""A training run in a folder: the schedule, the log, snapshots (paper, section 2, appendix A.1).
 
     trainer = Trainer(settings, RealImages.open("town.npz"), out="run")     # goes on where `run` left off
     trainer.train()
 
-Everything random is drawn from (seed, step), so that a run killed at any moment and resumed gives the weights of an
-unbroken one.
+What is computed stands in `learner` and `step`. Everything random is drawn from (seed, step), so that a run killed at
+any moment and resumed gives the weights of an unbroken one.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pgan_core.discriminator import Discriminator
 from pgan_core.files import write_atomically
 from pgan_core.generator import Generator
 from pgan_core.growth import Moment, Schedule
 
-from . import losses
 from .data import RealImages
+from .learner import Learner
+from .networks import Networks, Start, describe, fresh, restore
+from .processes import ALONE, Processes
 from .records import Log, Progress, activation_magnitudes, write_samples
-from .settings import Settings, TrainingError, check_minibatches, check_same_run
+from .settings import CHANGEABLE, IN_STAGES, Settings, TrainingError, check_minibatches, check_same_run
 from .state import load_state, save_stage, save_state
+from .step import Acts
 from .streams import stream
+from .time_plan import TimePlan, adjusted
 
 LICENCE = "CC0-1.0"  # of the weights that this writes
 SAMPLES = 64  # pictures in a grid
 PROBE = 16  # pictures that activation magnitudes are measured on
-
-
-@dataclass
-class Part:
-    """One worker's share of a minibatch: reals, what its fakes are made of, and the fakes once they are made."""
-
-    reals: Tensor
-    latents: Tensor
-    mixing: Tensor
-    fakes: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """A part's gradient, one tensor a parameter (None beyond the resolution), and its mean losses for the log."""
-
-    gradient: tuple[Tensor | None, ...]
-    notes: dict[str, float]
+NEWEST = "newest"  # the stage file of a run that has not come to its end
+REMEMBER_STEPS, MOST_RETURNS = 256, 3  # how often a good moment is remembered; returns to one before a run gives up
 
 
 class Trainer:
@@ -66,175 +52,123 @@ class Trainer:
         reals: RealImages,
         out: str | Path,
         *,
-        device: str = "cpu",
-        workers: int = 1,
+        device: str | torch.device = "cpu",
+        processes: Processes = ALONE,
+        start: Start | None = None,
+        time_plan: TimePlan | None = None,
         snapshot_minutes: float = 10.0,
         log_kimg: float = 1.0,
         probe_kimg: float = 10.0,
         sample_kimg: float = 10.0,
+        stage_dtype: torch.dtype = torch.float32,
         data_note: str = "",
+        data_source: str = "",
         change: bool = False,
     ):
-        self.settings, self.reals, self.out, self.device = settings, reals, Path(out), torch.device(device)
-        self.workers = workers
-        check_minibatches(settings.schedule, workers)
-        self._map = map if workers == 1 else ThreadPoolExecutor(workers).map
+        """start: networks to go on from, in a folder that has no run yet; fresh ones without it."""
+        self.settings, self.reals, self.out, self.processes = settings, reals, Path(out), processes
+        self.time_plan, self.stage_dtype = time_plan, stage_dtype
+        check_minibatches(settings.schedule, processes.count)
         self.snapshot_seconds = 60 * snapshot_minutes
         self.every = {"log": log_kimg, "probe": probe_kimg, "sample": sample_kimg}
-        self.data = {"fingerprint": reals.fingerprint(), "images": len(reals), "note": data_note}
+        self.data = {"fingerprint": reals.fingerprint(), "note": data_note, "source": data_source}
         reals.level(settings.schedule.resolution)  # refuses images that are too small, before anything is written
-        self._build()
-        self.step, self.images, self.phase, self.tally = 0, 0, self.schedule.at(0).phase, {}
-        self.changes = []  # settings that changed on the way: {"kimg": 290.0, "r1_gamma": [1.0, 0.2]}
-        self.out.mkdir(parents=True, exist_ok=True)
-        if self.state_path.exists():
-            self._load(change)
-        self.log = Log(self.out / "log.jsonl", step=self.step)
-        if not self.state_path.exists():
-            self.save()
-        self._write_description()
+        self.step, self.images, self.returns, self._remembered = 0, 0, 0, -1
+        self.changes: list[dict] = []  # on the way: {"kimg": 290.0, "r1_gamma": [1.0, 0.2]}
+        state = load_state(self.state_path) if self.state_path.exists() else None
+        if state is not None:
+            networks = self._resume(state, change)
+        else:
+            networks = start.networks if start else fresh(settings)
+            self.images = round(1000 * _faded(settings.schedule, start)) if start else 0
+        self.learner = Learner(self.settings, networks, reals, device=device, processes=processes)
+        self.learner.phase = self.schedule.at(self.images / 1000).phase
+        if state is not None:
+            self.learner.load(state)
+        if processes.writes:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self.log = Log(self.out / "log.jsonl", step=self.step)
+            if state is None:
+                self.save()
+            self._write_description()
+        processes.wait()
 
     @property
     def schedule(self) -> Schedule:
         return self.settings.schedule
 
     @property
+    def moment(self) -> Moment:
+        """Where the run stands."""
+        return self.schedule.at(self.images / 1000)
+
+    @property
     def state_path(self) -> Path:
         return self.out / "state.pt"
 
-    def _build(self) -> None:
-        s = self.settings
-        generator = Generator(s.generator_config(), seed=2 * s.seed)
-        discriminator = Discriminator(s.discriminator_config(), seed=2 * s.seed + 1)
-        layout = torch.channels_last if s.channels_last else torch.contiguous_format
-        self.average = copy.deepcopy(generator).requires_grad_(False).to(self.device)
-        self.generator = generator.to(self.device, memory_format=layout)
-        self.discriminator = discriminator.to(self.device, memory_format=layout)
-        self.fused_generator = self.generator.variant(fused=True)  # the same weights in fewer multiply-adds
-        rate = s.schedule.stages[0].learning_rate
-        adam = {"lr": rate, "betas": s.betas, "eps": s.adam_epsilon, "fused": True}
-        self.generator_optimizer = torch.optim.Adam(self.generator.parameters(), **adam)
-        self.discriminator_optimizer = torch.optim.Adam(self.discriminator.parameters(), **adam)
+    @property
+    def generator(self) -> Generator:
+        return self.learner.networks.generator
+
+    @property
+    def discriminator(self) -> Discriminator:
+        return self.learner.networks.discriminator
+
+    @property
+    def average(self) -> Generator:
+        return self.learner.networks.average
 
     # ---- the loop ------------------------------------------------------------------------------------------------
 
-    def train(self, *, progress: bool = True, stop: Event | None = None) -> bool:
-        """Runs to the schedule's end, or until `stop` is set; whether the end was reached. Raises TrainingError."""
-        total = round(self.schedule.total_kimg * 1000)
+    def train(
+        self,
+        *,
+        progress: bool = True,
+        stop: Event | None = None,
+        watch: Callable[[Trainer, Acts], None] | None = None,
+    ) -> bool:
+        """Runs to the schedule's end, or until `stop` is set; whether the end was reached. Raises TrainingError.
+
+        watch: called after every step with what it did; it may change the run (`change`, `skip`, `hold`).
+        """
         self._saved_at = self._noted_at = time.monotonic()
         self._noted_images = self.images
-        bar = Progress(self.schedule, (self.generator, self.discriminator), self.images, visible=progress)
-        while self.images < total and not (stop and stop.is_set()):
+        bar = Progress(
+            self.schedule, (self.generator, self.discriminator), self.images,
+            visible=progress and self.processes.writes,
+        )  # fmt: skip
+        self._remember()
+        while not self.finished and not self.processes.any(bool(stop and stop.is_set())):
             before = self.images
-            moment = self.train_step()
+            moment, acts = self.train_step()
             bar.advance(self.images, moment)
-            self._after_step(before, moment)
+            self.after_step(before, moment)
+            if watch:
+                watch(self, acts)
         bar.close()
-        if finished := self.images >= total:
-            self._keep_stage(self.schedule.landmarks()[-1].name, self.schedule.at(self.images / 1000))
+        if self.finished:
+            self._end()
+        else:
+            self._keep_stage(NEWEST, self.moment)
         self.save()
-        return finished
+        self._write_description()
+        return self.finished
 
-    def train_step(self) -> Moment:
+    @property
+    def finished(self) -> bool:
+        return self.images >= round(self.schedule.total_kimg * 1000)
+
+    def train_step(self) -> tuple[Moment, Acts]:
         """One discriminator step and one generator step on the same fakes; the average follows."""
-        moment = self.schedule.at(self.images / 1000)
-        if moment.phase != self.phase:
-            self._reset_optimizers()
-            self.phase = moment.phase
-        parts = self._draw(moment)
-        regularize = self.settings.loss == "logistic" and self.step % self.settings.r1_every == 0
-        judge = partial(self._discriminator_gradient, moment=moment, regularize=regularize)
-        self._apply(self.discriminator_optimizer, list(self._map(judge, parts)), moment)
-        self.discriminator.requires_grad_(False)
-        teach = partial(self._generator_gradient, moment=moment)
-        self._apply(self.generator_optimizer, list(self._map(teach, parts)), moment)
-        self.discriminator.requires_grad_(True)
-        self._update_average(moment)
+        moment = self.moment
+        acts = self.learner.step(self.step, moment, self.images)
         self.step += 1
         self.images += moment.minibatch
-        return moment
+        return moment, acts
 
-    def _draw(self, moment: Moment) -> list[Part]:
-        """This step's reals, latents and mixing factors, in one part for each worker."""
-        seed, step, size = self.settings.seed, self.step, moment.minibatch
-        reals = self.reals.batch(size, resolution=moment.resolution, alpha=moment.alpha, seed=seed, step=step)
-        latents = torch.randn(size, self.settings.latent_dim, generator=stream("latents", seed, step))
-        mixing = torch.rand(size, 1, 1, 1, generator=stream("mixing", seed, step))
-        columns = (tensor.to(self.device).chunk(self.workers) for tensor in (reals, latents, mixing))
-        return [Part(*row) for row in zip(*columns, strict=True)]
+    def after_step(self, before: int, moment: Moment) -> None:
+        """What is due after a step that began when `before` images had been seen: records, samples, snapshots."""
 
-    def _critic(self, moment: Moment) -> losses.Critic:
-        return lambda images: self.discriminator(images, resolution=moment.resolution, alpha=moment.alpha).float()
-
-    def _discriminator_gradient(self, part: Part, moment: Moment, regularize: bool) -> Gradient:
-        """Makes the part's fakes, which the generator's step uses again, and judges them beside the reals."""
-        s, critic, reals = self.settings, self._critic(moment), part.reals.requires_grad_(regularize)
-        penalty = None
-        with self._autocast():
-            fakes = self.fused_generator(part.latents, resolution=moment.resolution, alpha=moment.alpha)
-            part.fakes = fakes.float()  # autocast's are shorter than the reals that they are mixed with
-            real_scores, fake_scores = critic(reals), critic(part.fakes.detach())
-            if s.loss == "wgan-gp":
-                loss = losses.wgan_critic_loss(real_scores, fake_scores, drift=s.drift)
-                penalty = losses.gradient_penalty(critic, reals, part.fakes, part.mixing, weight=s.gradient_weight)
-            else:
-                loss = losses.logistic_discriminator_loss(real_scores, fake_scores)
-            if regularize:  # lazy: rarer and stronger by the same factor
-                penalty = losses.r1_penalty(real_scores, reals, gamma=s.r1_gamma) * s.r1_every
-        notes = {"discriminator_loss": loss, "real_score": real_scores, "fake_score": fake_scores}
-        notes |= {} if penalty is None else {"penalty": penalty}
-        total = loss if penalty is None else loss + penalty
-        return self._gradient(total, self.discriminator, notes)
-
-    def _generator_gradient(self, part: Part, moment: Moment) -> Gradient:
-        """On the discriminator's fakes: the generator has not changed since it made them, so it is exact."""
-        with self._autocast():
-            scores = self._critic(moment)(part.fakes)
-        wgan = self.settings.loss == "wgan-gp"
-        loss = losses.wgan_generator_loss(scores) if wgan else losses.logistic_generator_loss(scores)
-        return self._gradient(loss, self.generator, {"generator_loss": loss})
-
-    def _gradient(self, loss: Tensor, network: nn.Module, notes: dict[str, Tensor]) -> Gradient:
-        gradient = torch.autograd.grad(loss.mean(), list(network.parameters()), allow_unused=True)
-        return Gradient(gradient, {name: float(value.detach().mean()) for name, value in notes.items()})
-
-    def _apply(self, optimizer: torch.optim.Optimizer, parts: list[Gradient], moment: Moment) -> None:
-        """One optimizer step on the parts' mean gradient; layers beyond the resolution have none and stay."""
-        (group,) = optimizer.param_groups
-        group["lr"] = moment.learning_rate
-        for parameter, *shares in zip(group["params"], *(part.gradient for part in parts), strict=True):
-            parameter.grad = None if shares[0] is None else sum(shares[1:], shares[0]) / len(shares)
-        optimizer.step()
-        for name in parts[0].notes:
-            total, count = self.tally.get(name, (0.0, 0))
-            self.tally[name] = (total + sum(part.notes[name] for part in parts) / len(parts), count + 1)
-
-    @torch.no_grad()
-    def _update_average(self, moment: Moment) -> None:
-        """Exponential average of the weights, of shorter memory where they move fast.
-
-        Its half-life is at most a twentieth of the images seen and, in a fade, of the fade's: there the two to-RGB
-        layers make up for each other at every alpha, and an average over many alphas has the wrong colours.
-        """
-        fade_kimg = next(s.fade_kimg for s in self.schedule.stages if s.resolution == moment.resolution)
-        spans = [self.images + moment.minibatch, *([1000 * fade_kimg] if moment.fading else [])]
-        half_life = min(1000 * self.settings.ema_kimg, 0.05 * min(spans))
-        weight = 1 - 0.5 ** (moment.minibatch / half_life)
-        for mean, current in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            mean.lerp_(current, weight)
-
-    def _reset_optimizers(self) -> None:
-        """Forgets Adam's moments, as the official code does at the start and the end of every fade."""
-        self.generator_optimizer.state.clear()
-        self.discriminator_optimizer.state.clear()
-
-    def _autocast(self):
-        enabled = self.settings.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
-    # ---- what is written -----------------------------------------------------------------------------------------
-
-    def _after_step(self, before: int, moment: Moment) -> None:
         def due(what: str) -> bool:
             images = self.every[what] * 1000
             return before // images != self.images // images
@@ -242,106 +176,211 @@ class Trainer:
         if due("log") or due("probe"):
             self._write_record(moment, with_activations=due("probe"))
         if due("sample"):
-            write_samples(
-                self._sample_path(f"{self.images // 1000:06d}"), self.average, self._latents("samples"), moment
-            )
+            self._write_samples(f"{self.images // 1000:06d}", moment)
         for mark in self.schedule.landmarks()[:-1]:
             if before < mark.kimg * 1000 <= self.images:
                 self._keep_stage(mark.name, moment)
                 self.save()
-        if time.monotonic() - self._saved_at > self.snapshot_seconds:
+        if self.processes.writes and time.monotonic() - self._saved_at > self.snapshot_seconds:
+            self._keep_stage(NEWEST, moment)
             self.save()
+        if self.time_plan and self.processes.told(self.time_plan.left() <= 0):
+            self._set(replace(self.settings, schedule=_cut(self.schedule, self.images / 1000)))
+
+    def _end(self) -> None:
+        moment = self.moment
+        self._keep_stage(f"{moment.resolution}x{moment.resolution}-end", moment)
+        if self.processes.writes:
+            self._stage_path(NEWEST).unlink(missing_ok=True)
+
+    # ---- changes on the way --------------------------------------------------------------------------------------
+
+    def change(self, **values) -> None:
+        """Goes on with other values of CHANGEABLE settings, or of `learning_rate` and `minibatch` from this size up.
+
+        The change is recorded. Raises TrainingError for a setting that cannot change, and for a value that cannot be.
+        """
+        stages = {name: values.pop(name) for name in IN_STAGES if name in values}
+        for name in values:
+            if name not in CHANGEABLE:
+                raise TrainingError(f"A run cannot change {name}; it can change {', '.join(CHANGEABLE + IN_STAGES)}.")
+        now = self.moment
+        before = {name: getattr(self.settings, name) for name in values}
+        before |= {name: getattr(now, name) for name in stages}
+        schedule = Schedule(
+            tuple(replace(s, **stages) if s.resolution >= now.resolution else s for s in self.schedule.stages)
+        )
+        check_minibatches(schedule, self.processes.count)
+        self._set(replace(self.settings, schedule=schedule, **values))
+        self._note({name: [before[name], value] for name, value in (values | stages).items()})
+
+    def skip(self) -> None:
+        """Ends the fade, or the steady part, that the run is in."""
+        kimg, part = self.images / 1000, "fade" if self.moment.fading else "steady part"
+        self._set(replace(self.settings, schedule=self.schedule.ending(kimg, kimg)))
+        self._note({"skipped": part})
+
+    def hold(self, kimg: float) -> None:
+        """Prolongs the steady part that the run is in. Raises TrainingError in a fade, whose alpha would jump."""
+        now = self.moment
+        if now.fading:
+            raise TrainingError("A fade cannot be held: the weight of the newer size would jump back.")
+        end = self.images / 1000 + kimg
+        self._set(replace(self.settings, schedule=self.schedule.ending(now.kimg, end)))
+        self._note({"held_kimg": kimg})
+
+    def _set(self, settings: Settings) -> None:
+        captured = replace(settings, schedule=self.schedule) != self.settings or self._minibatch_of(settings) != (
+            self.moment.minibatch
+        )
+        self.settings = settings
+        if captured:  # a graph holds such numbers; the schedule's others are read at each step
+            self.learner.change(settings)
+        else:
+            self.learner.settings = settings
+
+    def _minibatch_of(self, settings: Settings) -> int:
+        return settings.schedule.at(self.images / 1000).minibatch
+
+    def _note(self, change: dict) -> None:
+        self.changes.append({"kimg": self.images / 1000, **change})
+
+    def _remember(self) -> None:
+        """A good moment to come back to."""
+        if self.learner.is_finite():
+            self.learner.remember()
+            self._remembered, self.returns = self.step, 0
+
+    def _go_back(self, broken: str) -> None:
+        """From a minibatch that the run diverged at to the last good moment. Raises TrainingError if that fails."""
+        where = f"The run diverged at {self.images / 1000:.1f} kimg: {broken} is not finite"
+        self.returns += 1
+        if self._remembered < 0 or self.returns > MOST_RETURNS:
+            raise TrainingError(f"{where}.")
+        self.learner.go_back()
+        self._note({"diverged": broken, "back_by_steps": self.step - self._remembered})
+        if self.processes.writes:
+            print(f"{where}; the weights are those of {self.step - self._remembered} steps before, the rate is halved.")
+
+    # ---- what is written -----------------------------------------------------------------------------------------
 
     def _latents(self, purpose: str) -> Tensor:
         """The same latents at every moment of a run."""
         count = {"samples": SAMPLES, "probe": PROBE}[purpose]
         draw = stream(purpose, self.settings.seed)
-        return torch.randn(count, self.settings.latent_dim, generator=draw).to(self.device)
+        return torch.randn(count, self.generator.config.latent_dim, generator=draw).to(self.learner.device)
 
-    def _sample_path(self, name: str) -> Path:
-        return self.out / "samples" / f"{name}.png"
+    def _write_samples(self, name: str, moment: Moment) -> None:
+        if self.processes.writes:
+            write_samples(self.out / "samples" / f"{name}.png", self.average, self._latents("samples"), moment)
 
     def _write_record(self, moment: Moment, *, with_activations: bool) -> None:
-        """Means since the last record, to the log. Raises TrainingError if a loss is no longer a number."""
+        """Means since the last record, to the log; a run that diverged goes back."""
+        means = self.learner.means()
         now = time.monotonic()
-        means = {name: total / count for name, (total, count) in sorted(self.tally.items())}
+        speed = (self.images - self._noted_images) / max(now - self._noted_at, 1e-9)
         record = {
             "step": self.step,
             "kimg": self.images / 1000,
             "resolution": moment.resolution,
             "alpha": moment.alpha,
             "minibatch": moment.minibatch,
-            "learning_rate": moment.learning_rate,
-            "images_per_second": round((self.images - self._noted_images) / max(now - self._noted_at, 1e-9), 2),
-            **means,
+            "learning_rate": self.learner.learning_rate(moment),
+            "r1_gamma": self.settings.gamma(moment) * self.learner.gamma_factor,
+            "images_per_second": round(speed, 2),
+            **dict(sorted(means.items())),
         }
         if with_activations:
             record["activations"] = activation_magnitudes(
                 self.generator, self.discriminator, self._latents("probe"), moment
             )
-        self.log.append(record)
-        self.tally, self._noted_at, self._noted_images = {}, now, self.images
+        if self.processes.writes:
+            self.log.append(record)
+        self._noted_at, self._noted_images = now, self.images
         broken = [name for name, value in means.items() if not math.isfinite(value)]
         if broken:
-            raise TrainingError(f"The run diverged at {self.images / 1000:.1f} kimg: {broken[0]} is not finite.")
+            self._go_back(broken[0])
+        elif self.step - self._remembered >= REMEMBER_STEPS:
+            self._remember()
+        if self.time_plan:
+            self._follow_clock(self.time_plan, moment, speed)
+
+    def _follow_clock(self, plan: TimePlan, moment: Moment, speed: float) -> None:
+        """The rest of the schedule, as long as the time that is left."""
+        plan.speeds[moment.resolution] += 0.2 * (speed - plan.speeds[moment.resolution])
+        schedule = adjusted(self.schedule, self.images / 1000, plan.speeds, max(plan.left(), 0.0))
+        self._set(replace(self.settings, schedule=self.processes.told(schedule)))
+
+    def _stage_path(self, name: str) -> Path:
+        return self.out / "stages" / f"{name}.safetensors"
 
     def _keep_stage(self, name: str, moment: Moment) -> None:
-        """A landmark's pictures and networks."""
-        write_samples(self._sample_path(name), self.average, self._latents("samples"), moment)
+        """A landmark's pictures and networks; none of weights that are no numbers."""
+        if not self.processes.writes or not self.learner.is_finite():
+            return
+        self._write_samples(name, moment)
         metadata = {
             "stage": name,
-            "kimg": self.images / 1000,
+            "kimg": self.settings.before_kimg + self.images / 1000,
             "recipe": self.settings.as_dict(),
             "recipe_changes": self.changes,
-            "data": self.data,
+            "data": self._data(),
             "licence": LICENCE,
         }
-        save_stage(
-            self.out / "stages" / f"{name}.safetensors",
-            average=self.average,
-            generator=self.generator,
-            discriminator=self.discriminator,
-            moment=moment,
-            metadata=metadata,
-        )
+        save_stage(self._stage_path(name), self.learner.networks, moment, metadata, self.stage_dtype)
+
+    def _data(self) -> dict:
+        return {**self.data, "images": len(self.reals)}
 
     def _write_description(self) -> None:
+        if not self.processes.writes:
+            return
         machine = {
-            "workers": self.workers,
+            "processes": self.processes.count,
             "threads": torch.get_num_threads(),
-            "device": str(self.device),
+            "device": str(self.learner.device),
             "torch": torch.__version__,
         }
-        content = {"settings": self.settings.as_dict(), "changes": self.changes, "data": self.data, "machine": machine}
-        write_atomically(self.out / "run.json", json.dumps(content, indent=1).encode())
+        content = {"settings": self.settings.as_dict(), "changes": self.changes, "data": self._data()}
+        content |= {"time_plan": self.time_plan.as_dict()} if self.time_plan else {}
+        write_atomically(self.out / "run.json", json.dumps({**content, "machine": machine}, indent=1).encode())
 
     # ---- the resume snapshot -------------------------------------------------------------------------------------
 
-    def _modules(self) -> dict:
-        return {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "average": self.average,
-            "generator_optimizer": self.generator_optimizer,
-            "discriminator_optimizer": self.discriminator_optimizer,
-        }
-
     def save(self) -> None:
-        """The resume snapshot, whole or not at all."""
+        """The resume snapshot, whole or not at all; none of a run whose weights are no numbers."""
+        if not self.processes.writes or not self.learner.is_finite():
+            return
         self.log.sync()
-        state = {name: module.state_dict() for name, module in self._modules().items()}
-        counters = {"step": self.step, "images": self.images, "phase": list(self.phase), "tally": self.tally}
-        recipe = {"settings": self.settings.as_dict(), "changes": self.changes, "data": self.data}
-        save_state(self.state_path, {**state, **counters, **recipe})
+        counters = {"step": self.step, "images": self.images}
+        recipe = {"settings": self.settings.as_dict(), "changes": self.changes, "data": self._data()}
+        recipe |= {"time_plan": self.time_plan.as_dict()} if self.time_plan else {}
+        networks = {"networks": describe(self.learner.networks)}
+        save_state(self.state_path, {**self.learner.state(), **counters, **recipe, **networks})
         self._saved_at = time.monotonic()
 
-    def _load(self, change: bool) -> None:
-        state = load_state(self.state_path)
+    def _resume(self, state: dict, change: bool) -> Networks:
         changed = check_same_run(state["settings"], self.settings, change)
         self.changes = state.get("changes", []) + ([{"kimg": state["images"] / 1000, **changed}] if changed else [])
         if state["data"]["fingerprint"] != self.data["fingerprint"]:
             raise TrainingError("The run was started with other images: resume it with the same data file.")
-        for name, module in self._modules().items():
-            module.load_state_dict(state[name])
-        self.step, self.images, self.tally = state["step"], state["images"], state["tally"]
-        self.phase = tuple(state["phase"])
+        self.step, self.images = state["step"], state["images"]
+        for name in ("note", "source"):
+            self.data[name] = self.data[name] or state["data"].get(name, "")
+        return restore(state, self.settings)
+
+
+def _faded(schedule: Schedule, start: Start) -> float:
+    """The kimg at which a schedule's first fade has the alpha that its networks had."""
+    first = next(stage for stage in schedule.stages if stage.kimg)
+    return start.alpha * first.fade_kimg if start.alpha < 1 else 0.0
+
+
+def _cut(schedule: Schedule, kimg: float) -> Schedule:
+    """The schedule up to `kimg`: nothing comes after it."""
+    made = []
+    for start, stage in zip(schedule.starts(), schedule.stages, strict=True):
+        left = max(kimg - start, 0.0)
+        fade = min(stage.fade_kimg, left)
+        made.append(replace(stage, fade_kimg=fade, steady_kimg=min(stage.steady_kimg, left - fade)))
+    return Schedule(tuple(made))

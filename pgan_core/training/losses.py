@@ -1,27 +1,58 @@
-"""What the two networks minimise: WGAN-GP (the paper's choice, appendix A.1) and logistic with R1.
+"""What the two networks minimise. A loss is one function of scores, and one entry in `LOSSES`.
 
-A `critic` is any function from images N x 3 x H x W to scores N; higher means more real. Every loss is
-returned per image (N), so that its mean is what an optimizer minimises and its parts can be logged.
+Scores are N numbers, higher for more real; losses are returned per image (N), so that their mean is what an optimizer
+minimises. A `critic` is any function from images N x 3 x H x W to scores N.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 Critic = Callable[[Tensor], Tensor]
+DRIFT = 0.001  # appendix A.1
 
 
-def wgan_generator_loss(fake_scores: Tensor) -> Tensor:
-    return -fake_scores
-
-
-def wgan_critic_loss(real_scores: Tensor, fake_scores: Tensor, *, drift: float = 0.001) -> Tensor:
+def wasserstein(real: Tensor, fake: Tensor, drift: float = DRIFT) -> tuple[Tensor, Tensor]:
     """The Wasserstein distance's estimate, and a drift term that keeps real scores near 0 (appendix A.1)."""
-    return fake_scores - real_scores + drift * real_scores.square()
+    return fake - real + drift * real.square(), -fake
+
+
+def logistic(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Each picture judged alone; non-saturating: -log sigmoid(score) for the generator (Goodfellow et al. 2014)."""
+    return softplus(fake) + softplus(-real), softplus(-fake)
+
+
+def relativistic(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """A real and a generated picture compared in pairs (R3GAN, Huang et al. 2024)."""
+    return softplus(fake - real), softplus(real - fake)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss and what it needs: `function` takes real and fake scores and returns both networks' losses per image.
+
+    penalty: "between" real and fake pictures (WGAN-GP's, on every step), or the squared gradient at "reals" or at
+    "reals and fakes" (lazily, on every k-th step). The formulas are TeX, with r and f for the scores of a real and of
+    a generated picture.
+    """
+
+    function: Callable[..., tuple[Tensor, Tensor]]
+    penalty: str
+    generator_sees_reals: bool
+    discriminator_formula: str
+    generator_formula: str
+
+
+LOSSES = {
+    "wgan-gp": Loss(wasserstein, "between", False, r"f - r + 0.001\,r^2", r"-f"),
+    "logistic": Loss(logistic, "reals", False, r"\log(1 + e^{f}) + \log(1 + e^{-r})", r"\log(1 + e^{-f})"),
+    "relativistic": Loss(relativistic, "reals and fakes", True, r"\log(1 + e^{f - r})", r"\log(1 + e^{r - f})"),
+}
 
 
 def gradient_penalty(
@@ -40,19 +71,11 @@ def gradient_penalty(
     return (norm - target).square() * (weight / target**2)
 
 
-def logistic_generator_loss(fake_scores: Tensor) -> Tensor:
-    """Non-saturating: -log sigmoid(score) (Goodfellow et al. 2014)."""
-    return softplus(-fake_scores)
+def zero_centred_penalty(scores: Tensor, *images: Tensor, gamma: float | Tensor = 1.0) -> Tensor:
+    """gamma / 2 * |d score / d image|^2 for each place in the batch, summed over the sets of `images`.
 
-
-def logistic_discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    return softplus(fake_scores) + softplus(-real_scores)
-
-
-def r1_penalty(real_scores: Tensor, reals: Tensor, *, gamma: float = 1.0) -> Tensor:
-    """gamma / 2 * |d score / d real image|^2 (Mescheder et al. 2018); `reals` must require gradients.
-
-    Applied lazily, on every k-th step, it is multiplied by k (Karras et al. 2020, appendix B).
+    Of reals it is R1 (Mescheder et al. 2018), of fakes R2; `scores` are those of the sets, added. The images must
+    require gradients. Applied lazily, on every k-th step, it is multiplied by k (Karras et al. 2020, appendix B).
     """
-    (gradient,) = torch.autograd.grad(real_scores.sum(), reals, create_graph=True)
-    return gradient.square().sum(dim=(1, 2, 3)) * (gamma / 2)
+    slopes = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    return torch.stack([slope.square().sum(dim=(1, 2, 3)) for slope in slopes]).sum(dim=0) * (gamma / 2)

@@ -94,6 +94,7 @@ def activation_magnitudes(generator: Generator, discriminator: Discriminator, la
     where = {"resolution": moment.resolution, "alpha": moment.alpha}
     made_names, judged_names = layers_at_work(generator, discriminator, moment.resolution)
     made = generator.run(latents, keep=made_names, **where)
+    assert made.images is not None  # nothing stopped the walk
     judged = discriminator.run(made.images, keep=judged_names, **where)
     return {
         network: {name: [float(x.abs().max()), float(x.abs().mean())] for name, x in walk.activations.items()}

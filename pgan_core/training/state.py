@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from pgan_core.checkpoints.native import save_checkpoint
-from pgan_core.discriminator import Discriminator, discriminator_layers
 from pgan_core.files import write_atomically
-from pgan_core.generator import Generator, generator_layers
 from pgan_core.growth import Moment
 
+from .networks import Networks, grown_to
 from .settings import TrainingError
 
 FORMAT = "pggan-lab-training/1"
@@ -41,30 +39,13 @@ def load_state(path: Path) -> dict:
     return state
 
 
-def grown_to(network: Generator | Discriminator, resolution: int, alpha: float) -> Generator | Discriminator:
-    """The part of a network that trains at `resolution`, with the moment of its fade; shares the weights' memory."""
-    config = replace(
-        network.config,
-        resolution=resolution,
-        channels=network.config.channels[: resolution.bit_length() - 2],
-        stored_alpha=alpha,
-    )
-    specs = generator_layers(config) if isinstance(network, Generator) else discriminator_layers(config)
-    return type(network)(config, {spec.name: network.layers[spec.name].stored() for spec in specs})
-
-
 def save_stage(
-    path: Path,
-    *,
-    average: Generator,
-    generator: Generator,
-    discriminator: Discriminator,
-    moment: Moment,
-    metadata: dict,
+    path: Path, networks: Networks, moment: Moment, metadata: dict, dtype: torch.dtype = torch.float32
 ) -> None:
     """The averaged generator, the generator as trained and the discriminator, no larger than they have grown."""
     path.parent.mkdir(exist_ok=True)
-    small, raw, judge = (
-        grown_to(network, moment.resolution, moment.alpha) for network in (average, generator, discriminator)
+    average, raw, judge = (
+        grown_to(network, moment.resolution, moment.alpha)
+        for network in (networks.average, networks.generator, networks.discriminator)
     )
-    save_checkpoint(path, small, judge, generator_raw=raw, metadata=metadata)
+    save_checkpoint(path, average, judge, generator_raw=raw, metadata=metadata, dtype=dtype)

@@ -80,6 +80,13 @@ def test_the_page_takes_what_is_stored(hand, causes):
         assert proposal(hand.item, hand.model, "door", verb) == causes.proposal("door", aim)
 
 
+def test_what_is_stored_is_worth_showing(causes):
+    assert causes.contexts["door"].grew["wall"] > 0.6 > 0.05 > causes.contexts["door"].grew["sky"]
+    assert causes.contexts["window"].grew["wall"] > 0.3 > 0.05 > causes.contexts["window"].grew["sky"]
+    assert causes.contexts["chimney"].grew["roof"] > 0.5
+    assert causes.concepts["foliage"].gone > 0.9 and causes.removed("foliage") > 0.95
+
+
 @pytest.mark.parametrize(
     ("concept", "ground", "not_in_the_sky"),
     [("door", "wall", True), ("window", "wall", True), ("chimney", "roof", False)],  # chimneys do grow in the sky

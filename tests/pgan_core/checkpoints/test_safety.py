@@ -172,9 +172,9 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_cost_little(name):
     for content in (BOMBS[name], zipped({"a/data.pkl": BOMBS[name]})):
-        peak, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        peak, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
         refused(content)
-        assert time.perf_counter() - begin < 5
+        assert time.process_time() - begin < 5
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 300 * 1024  # KiB
 
 

@@ -1,17 +1,107 @@
 """The `train` command: what its arguments mean, and one sentence for what it refuses."""
 
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors import safe_open
 
+from pgan_core import Generator, GeneratorConfig, load_checkpoint
 from pgan_core.__main__ import main
+from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.growth import official_schedule
+from pgan_core.paths import ASSETS
 from pgan_core.training import cli
-from pgan_core.training.cli import by_resolution, has_bfloat16
+from pgan_core.training.cli import bounds, by_resolution, cooldown, course, has_bfloat16, penalty_weight
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_values_by_resolution():
     assert by_resolution("64") == {4: 64}
     assert by_resolution("4:64,32:32") == {4: 64, 32: 32}
+
+
+def test_values_that_move_over_a_stage():
+    assert course("32:1.5-0.7,64:3-1") == ((32, 1.5, 0.7), (64, 3.0, 1.0))
+    assert course("2") == ((4, 2.0, 2.0),) and course("1e-3-1e-4") == ((4, 1e-3, 1e-4),)
+    assert penalty_weight("0.5") == 0.5 and penalty_weight("3-1") == ((4, 3.0, 1.0),)
+    assert cooldown("0.3") == ((4, 0.3, 0.1),) and cooldown("4:0.3-0.3,128:0.45-0.05")[1] == (128, 0.45, 0.05)
+    assert bounds("0.25-0.5") == (0.25, 0.5)
+    for wrong in ("three", "4:x", "1-2-x"):
+        with pytest.raises(ValueError):
+            course(wrong)
+
+
+def test_the_recipe_of_the_shipped_model_is_one_word(monkeypatch):
+    """What its metadata says, where one word can: the run itself had no planned schedule."""
+    settings = settings_of(monkeypatch, ["--recipe", "gpu", "--no-mirror"], resolution=128)
+    with safe_open(ASSETS / "toytown128" / "final.safetensors", "numpy") as file:
+        shipped = json.loads(file.metadata()["metadata"])["recipe"]
+    names = ("feature_maps", "discriminator_maps", "latent_dim", "loss", "r1_every", "ema_kimg", "mirror", "fused_down")
+    plain = settings.as_dict()
+    assert {name: plain[name] for name in names} == {name: shipped[name] for name in names}
+    rates = {(stage["minibatch"], stage["learning_rate"]) for stage in (*plain["schedule"], *shipped["schedule"])}
+    assert rates == {(64, 0.0015)}
+
+
+def write_noise(path, count=16, size=8):
+    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (count, 3, size, size), dtype=np.uint8))
+    return str(path)
+
+
+TINY = "--feature-maps 8,4 --latent-dim 4 --fade-kimg 0.032 --steady-kimg 0.032 --minibatch 8 --learning-rate 0.002"
+
+
+def test_a_run_goes_on_with_nothing_but_its_folder(tmp_path, capsys):
+    data, out = write_noise(tmp_path / "data.npz"), tmp_path / "run"
+    options = f"{TINY} --loss relativistic --r1-gamma 4:1-0.5 --balance 0.25-0.5 --cooldown 0.3"
+    train = ["train", "--data", data, "--out", str(out)]
+    assert main([*train, *options.split()]) == 0
+    stored = json.loads((out / "run.json").read_text())["settings"]
+    assert (stored["loss"], stored["cooldown"]) == ("relativistic", [[4, 0.3, 0.1]])
+    assert main(["train", "--out", str(out)]) == 0  # it is finished
+    moved = tmp_path / "elsewhere"
+    out.rename(moved)
+    assert main(["train", "--data", data, "--out", str(moved)]) == 0
+    with pytest.raises(SystemExit, match="started with loss"):
+        main(["train", "--data", data, "--out", str(moved), *TINY.split(), "--loss", "logistic"])
+
+
+def test_a_checkpoint_is_grown_further(tmp_path):
+    """And again from the folder, whose networks are not those that the settings alone would make."""
+    data = write_noise(tmp_path / "data.npz", size=16)
+    start, out = tmp_path / "start.safetensors", tmp_path / "run"
+    generator = Generator(GeneratorConfig(8, (6, 4), latent_dim=4, latent_norm="latent"), seed=3)
+    save_checkpoint(start, generator, metadata={"kimg": 500.0})
+    lengths = "--fade-kimg 0.032 --steady-kimg 0.032 --minibatch 8"
+    arguments = ["train", "--data", data, "--out", str(out), "--from", str(start), "--grow-to", "16", *lengths.split()]
+    assert main(arguments) == 0
+    last = load_checkpoint(out / "stages" / "16x16-end.safetensors")
+    assert last.generator.config.channels == (6, 4, 4) and last.generator.config.latent_norm == "latent"
+    assert last.info["metadata"]["kimg"] == pytest.approx(500.096)
+    assert sorted(path.stem for path in (out / "stages").iterdir()) == ["16x16-end", "16x16-fade", "8x8-end"]
+    assert main(arguments) == 0 and main(["train", "--out", str(out)]) == 0
+
+
+def test_a_run_of_some_seconds_ends_in_time(tmp_path):
+    """The real process: setting up counts, and the last stage is there before the time is over."""
+    data, out = write_noise(tmp_path / "data.npz", size=16), tmp_path / "run"
+    minutes = 0.7
+    command = [sys.executable, "-m", "pgan_core", "train", "--data", data, "--out", str(out), "--threads", "1"]
+    begun = time.monotonic()
+    subprocess.run([*command, "--minutes", str(minutes)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    assert time.monotonic() - begun < 60 * minutes + 5
+    last = load_checkpoint(out / "stages" / "16x16-end.safetensors")
+    stages = last.info["metadata"]["recipe"]["schedule"]
+    assert all(stage["steady_kimg"] > 0 for stage in stages) and last.info["metadata"]["kimg"] > 0
+    described = json.loads((out / "run.json").read_text())
+    assert described["time_plan"]["used"] < 60 * minutes + 5
+    assert set(described["time_plan"]["speeds"]) == {"4", "8", "16"}
 
 
 def settings_of(monkeypatch, arguments, resolution=64):
@@ -53,7 +143,8 @@ def test_bfloat16_only_where_the_cpu_multiplies_it(monkeypatch):
         ("--resolution 32", "cannot train 32 pixels"),
         ("--feature-maps 8,8,4", "one number for each of the sizes 4, 8"),
         ("--minibatch 6", "minibatch of 6 does not divide into groups of 4"),
-        ("--minibatch 8 --workers 3", "groups of 4, the stddev layer's, for 3 workers"),
+        ("--balance 0.5-0.25", "two rising bounds"),
+        ("--from nowhere.safetensors", "nowhere.safetensors"),
         ("--device toaster", "There is no device toaster here"),
         ("--minibatch 8:16", "must start at 4"),
     ],

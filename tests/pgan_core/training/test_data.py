@@ -12,6 +12,7 @@ import torch
 
 from pgan_core.picture_data import DataError, box_average, load_images
 from pgan_core.training.data import RealImages, fade
+from pgan_core.training.streams import Draws
 
 OFFICIAL = Path(__file__).parents[2] / "fixtures" / "growth" / "tf_losses.npz"
 
@@ -43,18 +44,18 @@ def test_pyramid_is_the_rounded_mean_of_square_boxes(pixels):
 def test_batches_depend_on_seed_and_step_alone(pixels):
     reals, again = RealImages(pixels), RealImages(pixels)
     draw = {"resolution": 8, "alpha": 0.5}
-    first = reals.batch(8, seed=3, step=10, **draw)
-    reals.batch(8, seed=3, step=11, **draw)
-    assert torch.equal(first, again.batch(8, seed=3, step=10, **draw))
-    assert not torch.equal(first, again.batch(8, seed=3, step=11, **draw))
-    assert not torch.equal(first, again.batch(8, seed=4, step=10, **draw))
+    first = reals.batch(8, draws=Draws(3, step=10), **draw)
+    reals.batch(8, draws=Draws(3, step=11), **draw)
+    assert torch.equal(first, again.batch(8, draws=Draws(3, step=10), **draw))
+    assert not torch.equal(first, again.batch(8, draws=Draws(3, step=11), **draw))
+    assert not torch.equal(first, again.batch(8, draws=Draws(4, step=10), **draw))
 
 
 def test_half_of_the_images_are_mirrored(pixels):
-    plain = RealImages(pixels[:1], mirror=False).batch(64, resolution=16, alpha=1.0, seed=0, step=0)
+    plain = RealImages(pixels[:1], mirror=False).batch(64, resolution=16, alpha=1.0, draws=Draws(0, step=0))
     assert torch.equal(plain, plain[:1].expand_as(plain))
     assert plain.min() >= -1 and plain.max() <= 1
-    both = RealImages(pixels[:1]).batch(64, resolution=16, alpha=1.0, seed=0, step=0)
+    both = RealImages(pixels[:1]).batch(64, resolution=16, alpha=1.0, draws=Draws(0, step=0))
     mirrored = torch.tensor([torch.equal(image, plain[0].flip(-1)) for image in both])
     straight = torch.tensor([torch.equal(image, plain[0]) for image in both])
     assert (mirrored ^ straight).all()

@@ -21,11 +21,17 @@ def test_a_run_becomes_files_to_ship(tmp_path):
     trainer = Trainer(settings, reals, tmp_path / "run", data_note="noise")
     for _ in range(14):
         before = trainer.images
-        trainer._after_step(before, trainer.train_step())
+        moment, _ = trainer.train_step()
+        trainer.after_step(before, moment)
     trainer.save()
     written = export(tmp_path / "run", tmp_path / "out")
-    assert [path.name for path in written] == ["4x4-end.safetensors", "8x8-fade.safetensors", "final.safetensors"]
-    stages = [load_checkpoint(path) for path in written]
+    assert [path.name for path in written] == [
+        "4x4-end.safetensors",
+        "8x8-fade.safetensors",
+        "final.safetensors",
+        "raw.safetensors",
+    ]
+    *stages, raw = [load_checkpoint(path, weights="raw" if path.stem == "raw" else "ema") for path in written]
     assert [stage.info["metadata"]["stage"] for stage in stages] == ["4x4-end", "8x8-fade", "8x8-end"]
     assert [stage.generator.resolution for stage in stages] == [4, 8, 8]
     for stage in stages:
@@ -36,6 +42,7 @@ def test_a_run_becomes_files_to_ship(tmp_path):
         assert metadata["recipe"]["schedule"][-1]["steady_kimg"] == pytest.approx(0.048)
     z = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
     assert torch.equal(stages[-1].generator(z), trainer.average(z))
+    torch.testing.assert_close(raw.generator(z), trainer.generator(z), atol=1e-2, rtol=1e-2)
     source = load_checkpoint(tmp_path / "run" / "stages" / "8x8-fade.safetensors")
     torch.testing.assert_close(stages[1].generator(z), source.generator(z), atol=1e-2, rtol=1e-2)
     assert written[0].stat().st_size < 0.5 * (tmp_path / "run" / "stages" / "4x4-end.safetensors").stat().st_size

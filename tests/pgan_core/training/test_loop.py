@@ -18,8 +18,10 @@ from pgan_core.__main__ import main
 from pgan_core.growth import make_schedule
 from pgan_core.training.data import RealImages
 from pgan_core.training.loop import Trainer
+from pgan_core.training.losses import LOSSES
 from pgan_core.training.settings import Settings, TrainingError, check_same_run
 from pgan_core.training.state import load_state
+from pgan_core.training.step import update_average
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,18 +68,18 @@ def assert_same_run(first, second):
     assert log_of(first) == log_of(second)
 
 
-@pytest.mark.parametrize(("loss", "workers"), [("logistic", 1), ("wgan-gp", 1), ("logistic", 2)])
-def test_resumed_run_is_the_unbroken_one_to_the_bit(tmp_path, reals, loss, workers):
+@pytest.mark.parametrize("loss", LOSSES)
+def test_resumed_run_is_the_unbroken_one_to_the_bit(tmp_path, reals, loss):
     schedule = make_schedule(
         16, fade_kimg={4: 0.032}, steady_kimg={4: 0.032}, minibatch={4: 8}, learning_rate={4: 2e-3}
     )
     settings = replace(tiny_settings(loss=loss), schedule=schedule)
-    make_trainer(tmp_path / "whole", reals, settings, workers=workers).train(progress=False)
+    make_trainer(tmp_path / "whole", reals, settings).train(progress=False)
     for steps in (3, 6, 10):  # in a steady stretch, inside a fade, in the next resolution
-        broken = make_trainer(tmp_path / "broken", reals, settings, workers=workers)
+        broken = make_trainer(tmp_path / "broken", reals, settings)
         stop = StopAfter(steps)
         assert not broken.train(progress=False, stop=stop)
-    assert make_trainer(tmp_path / "broken", reals, settings, workers=workers).train(progress=False)
+    assert make_trainer(tmp_path / "broken", reals, settings).train(progress=False)
     assert_same_run(tmp_path / "whole", tmp_path / "broken")
 
 
@@ -166,11 +168,11 @@ def test_log_holds_losses_and_the_magnitudes_of_every_layer(tmp_path, reals):
 
 def test_moments_are_reset_at_the_ends_of_fades(tmp_path, reals):
     trainer = make_trainer(tmp_path, reals, tiny_settings())
-    first = trainer.generator_optimizer.param_groups[0]["params"][0]
+    first = trainer.learner.optimizers[0].param_groups[0]["params"][0]
     ages = []
     for _ in range(20):
         trainer.train_step()
-        ages.append(int(trainer.generator_optimizer.state[first]["step"]))
+        ages.append(int(trainer.learner.optimizers[0].state[first]["step"]))
     # fades begin after 32 and 96 images, end at 64 and 128; 8 images a step, 4 from 16x16 on
     assert ages == [1, 2, 3, 4, 5, 1, 2, 3, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6, 1]
 
@@ -188,8 +190,8 @@ def test_memory_of_the_average(tmp_path, reals, images, half_life):
     before = trainer.average.layers["4x4/conv"].weight.clone()
     with torch.no_grad():
         trainer.generator.layers["4x4/conv"].weight += 1
-    trainer.images = images
-    trainer._update_average(trainer.schedule.at(images / 1000))
+    moment = trainer.schedule.at(images / 1000)
+    update_average(trainer.learner.networks, trainer.settings.average_weight(moment, images))
     moved = trainer.average.layers["4x4/conv"].weight - before
     torch.testing.assert_close(moved, torch.full_like(moved, 1 - 0.5 ** (8 / half_life)))
 
@@ -198,7 +200,7 @@ def test_other_settings_and_other_data_are_refused_in_one_sentence(tmp_path, rea
     make_trainer(tmp_path, reals, tiny_settings())
     with pytest.raises(TrainingError, match="started with latent_dim = 4, not 8"):
         make_trainer(tmp_path, reals, tiny_settings(latent_dim=8))
-    other = RealImages(reals.level(16)[::-1])
+    other = RealImages(reals.level(16).numpy()[::-1])
     with pytest.raises(TrainingError, match="other images"):
         make_trainer(tmp_path, other, tiny_settings())
     (tmp_path / "state.pt").write_bytes(b"half a snapsh")
@@ -246,7 +248,7 @@ def test_bfloat16_moves_the_weights_as_float32_does(tmp_path, reals, loss):
         for _ in range(7):
             trainer.train_step()
         assert all(parameter.dtype == torch.float32 for parameter in trainer.generator.parameters())
-        scores[precision] = {name: total / count for name, (total, count) in trainer.tally.items()}
+        scores[precision] = trainer.learner.means()
     for name, value in scores["float32"].items():
         assert scores["bfloat16"][name] == pytest.approx(value, rel=0.1, abs=0.1), name
 
@@ -257,3 +259,55 @@ def test_a_run_that_diverged_says_so(tmp_path, reals):
         trainer.generator.layers["4x4/conv"].weight.fill_(float("nan"))
     with pytest.raises(TrainingError, match="diverged"):
         trainer.train(progress=False)
+
+
+def test_a_diverged_minibatch_goes_back_to_the_last_good_moment(tmp_path, reals, capsys):
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    broken = []
+
+    def break_once(run, acts):
+        if run.step == 6 and not broken:
+            broken.append(run.step)
+            with torch.no_grad():
+                run.generator.layers["4x4/conv"].weight.fill_(float("nan"))
+
+    assert trainer.train(progress=False, watch=break_once)
+    assert trainer.learner.is_finite() and trainer.learner.rate_factor == 0.5
+    assert "diverged" in capsys.readouterr().out
+    (change,) = trainer.changes
+    assert change["diverged"] and change["back_by_steps"] > 0
+    assert load_checkpoint(tmp_path / "stages" / "16x16-end.safetensors").generator is not None
+
+
+def test_a_run_is_changed_while_it_goes(tmp_path, reals):
+    """Rate, penalty and minibatch from the next step on; a fade skipped, a steady part held; all of it recorded."""
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    for _ in range(5):  # into the fade to 8x8
+        trainer.train_step()
+    trainer.change(learning_rate=5e-4, r1_gamma=0.25)
+    moment, acts = trainer.train_step()
+    assert trainer.learner.learning_rate(moment) == 5e-4 and float(trainer.learner.gamma) == 0.25
+    assert acts.fakes.shape == (8, 3, 8, 8) and acts.batch.reals.shape == acts.fakes.shape
+    with pytest.raises(TrainingError, match="cannot be held"):
+        trainer.hold(1.0)
+    trainer.skip()
+    assert not trainer.moment.fading and trainer.moment.resolution == 8
+    trainer.hold(0.5)
+    assert trainer.schedule.at(trainer.images / 1000 + 0.4).resolution == 8
+    trainer.change(minibatch=4)
+    assert trainer.train_step()[1].fakes.shape == (4, 3, 8, 8)
+    assert [sorted(change)[-1] for change in trainer.changes] == ["r1_gamma", "skipped", "kimg", "minibatch"]
+    with pytest.raises(TrainingError, match="cannot change latent_dim"):
+        trainer.change(latent_dim=8)
+    trainer.save()
+    again = Trainer(trainer.settings, reals, tmp_path)
+    assert again.changes == trainer.changes and again.moment == trainer.moment
+
+
+def test_a_stopped_run_leaves_a_stage_of_the_moment(tmp_path, reals):
+    trainer = make_trainer(tmp_path, reals, tiny_settings())
+    assert not trainer.train(progress=False, stop=StopAfter(5))
+    newest = load_checkpoint(tmp_path / "stages" / "newest.safetensors")
+    assert newest.generator.resolution == 8 and newest.info["metadata"]["kimg"] == pytest.approx(0.04)
+    assert trainer.train(progress=False)
+    assert not (tmp_path / "stages" / "newest.safetensors").exists()

@@ -35,9 +35,9 @@ def official_losses(official, lod):
 
     reals, mixing = torch.from_numpy(data["reals"]), torch.from_numpy(data["mixing_factors"])
     fakes = full_size(torch.from_numpy(data["latents"]))
-    judged = losses.wgan_critic_loss(critic(reals), critic(fakes.detach()))
+    judged, _ = losses.wasserstein(critic(reals), critic(fakes.detach()))
     judged = judged + losses.gradient_penalty(critic, reals, fakes, mixing)
-    return losses.wgan_generator_loss(critic(fakes)), judged
+    return losses.wasserstein(critic(reals), critic(fakes))[1], judged
 
 
 @pytest.mark.parametrize("name", LODS)
@@ -79,7 +79,7 @@ def test_penalty_of_a_critic_of_known_slope():
     penalty = losses.gradient_penalty(critic, reals, fakes, mixing)
     torch.testing.assert_close(penalty, torch.full((2,), 40.0))
     reals.requires_grad_()
-    torch.testing.assert_close(losses.r1_penalty(critic(reals), reals, gamma=2.0), torch.full((2,), 9.0))
+    torch.testing.assert_close(losses.zero_centred_penalty(critic(reals), reals, gamma=2.0), torch.full((2,), 9.0))
 
 
 def test_penalty_of_a_critic_without_slope_can_be_learned_from():
@@ -91,10 +91,42 @@ def test_penalty_of_a_critic_without_slope_can_be_learned_from():
     assert gradient.isfinite().all()
 
 
+def test_penalty_of_both_sets_is_the_sum_of_theirs():
+    reals, fakes = (
+        torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(i)).requires_grad_() for i in (0, 1)
+    )
+
+    def critic(images):
+        return images.square().sum((1, 2, 3))
+
+    both = losses.zero_centred_penalty(critic(reals) + critic(fakes), reals, fakes, gamma=3.0)
+    expected = [6 * images.detach().square().sum((1, 2, 3)) for images in (reals, fakes)]  # slope 2 x
+    torch.testing.assert_close(both, sum(expected))
+
+
 def test_logistic_losses_are_the_negative_log_likelihoods():
     real, fake = torch.tensor([2.0, -50.0]), torch.tensor([-1.0, 200.0])
     expected = -torch.log(torch.sigmoid(real.double())) - torch.log(torch.sigmoid(-fake.double()).clamp_min(1e-300))
-    found = losses.logistic_discriminator_loss(real, fake)
+    found, taught = losses.logistic(real, fake)
     assert found[0].item() == pytest.approx(expected[0].item())
     assert found[1].item() == pytest.approx(250.0)
-    assert losses.logistic_generator_loss(fake).tolist() == pytest.approx([math.log1p(math.e), 0.0], abs=1e-6)
+    assert taught.tolist() == pytest.approx([math.log1p(math.e), 0.0], abs=1e-6)
+
+
+def test_relativistic_losses_depend_on_the_difference_alone():
+    real, fake = torch.tensor([2.0, 0.5]), torch.tensor([-1.0, 3.5])
+    judged, taught = losses.relativistic(real, fake)
+    assert judged.tolist() == pytest.approx([math.log1p(math.exp(-3)), math.log1p(math.exp(3))], rel=1e-5)
+    assert taught.tolist() == pytest.approx([math.log1p(math.exp(3)), math.log1p(math.exp(-3))], rel=1e-5)
+    moved = losses.relativistic(real + 7, fake + 7)
+    torch.testing.assert_close(moved[0], judged)
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_every_loss_pulls_scores_the_right_way(name):
+    """A step down each gradient moves reals up and fakes down for the discriminator, fakes up for the generator."""
+    real, fake = torch.tensor([0.3], requires_grad=True), torch.tensor([-0.2], requires_grad=True)
+    judged, taught = losses.LOSSES[name].function(real, fake)
+    of_real, of_fake = torch.autograd.grad(judged.sum(), (real, fake), retain_graph=True)
+    assert of_real < 0 < of_fake
+    assert torch.autograd.grad(taught.sum(), fake)[0] < 0

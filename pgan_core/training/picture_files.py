@@ -1,0 +1,85 @@
+"""A folder or a zip of picture files as a training set: centre-cropped to squares, resized, checked."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pgan_core.picture_data import PICTURE_SUFFIXES, DataError, picture_files
+
+MOST_PICTURES, MOST_BYTES, MOST_PIXELS = 100_000, 500_000_000, 64_000_000
+LARGEST = 1024  # pixels that are chosen without asking
+_BROKEN = (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError, ValueError, zipfile.BadZipFile)
+
+
+def load_pictures(path: Path, resolution: int | None = None, *, at_least: int = 1) -> np.ndarray:
+    """uint8 N x 3 x R x R of a folder (its own folders too) or a zip of PNG, JPEG, WebP, ..., in the order of names.
+
+    resolution: a power of two; None: the largest that enlarges no picture. A picture that is smaller than that, too
+    few or too many pictures, files that are none: DataError, one sentence. Nothing is unpacked to the disk.
+    """
+    files = list(_files(path))
+    if not at_least <= len(files) <= MOST_PICTURES:
+        raise DataError(
+            f"{path} holds {len(files):,} pictures; from {at_least:,} to {MOST_PICTURES:,} can be trained on."
+        )
+    smallest = min(min(_open(name, content).size) for name, content in files)
+    if resolution is None:
+        resolution = min(LARGEST, 2 ** (smallest.bit_length() - 1))
+    if resolution < 4 or resolution & (resolution - 1):
+        raise DataError(f"Pictures are trained on at a power of two from 4 pixels, not {resolution}: {path}.")
+    if smallest < resolution:
+        raise DataError(f"{path} holds a picture of {smallest} pixels: it cannot train {resolution}.")
+    images = np.empty((len(files), 3, resolution, resolution), np.uint8)
+    for i, (name, content) in enumerate(files):
+        picture = _open(name, content)
+        try:
+            square = ImageOps.fit(picture.convert("RGB"), (resolution, resolution), Image.Resampling.BOX)
+        except _BROKEN as error:
+            raise DataError(f"{name} is not a readable picture.") from error
+        images[i] = np.asarray(square).transpose(2, 0, 1)
+    return images
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path | bytes]]:
+    """Every picture file's name, and its path or its content."""
+    if path.is_dir():
+        try:
+            yield from ((str(file), file) for file in picture_files(path))
+        except ValueError as error:
+            raise DataError(str(error)) from error
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if _is_picture(m.filename)]
+            total = sum(member.file_size for member in members)
+            if total > MOST_BYTES or len(members) > MOST_PICTURES:
+                raise DataError(
+                    f"{path} unpacks to {len(members):,} pictures of {total / 1e6:,.0f} MB; "
+                    f"at most {MOST_PICTURES:,} of {MOST_BYTES / 1e6:,.0f} MB are taken."
+                )
+            for member in sorted(members, key=lambda member: member.filename):
+                yield member.filename, archive.read(member)
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+        raise DataError(f"{path} is not a readable zip file ({str(error)[:80]}).") from error
+
+
+def _is_picture(name: str) -> bool:
+    place = PurePosixPath(name)
+    return place.suffix.lower() in PICTURE_SUFFIXES and not any(part[:2] in ("__", "._") for part in place.parts)
+
+
+def _open(name: str, content: Path | bytes) -> Image.Image:
+    """A picture whose pixels are not decoded yet. Raises DataError for none, and for one that is too large."""
+    try:
+        picture = Image.open(BytesIO(content) if isinstance(content, bytes) else content)
+    except _BROKEN as error:
+        raise DataError(f"{name} is not a readable picture.") from error
+    if picture.width * picture.height > MOST_PIXELS:
+        raise DataError(f"{name} has {picture.width} x {picture.height} pixels, more than can be opened safely.")
+    return picture
