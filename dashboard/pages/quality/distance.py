@@ -200,7 +200,9 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
             image_wall(
                 drawn(patches, 4.0 if i == 0 else 0.25), f"quality-patches-{i}", 6 if i else 1, captions, size=64
             )
-    st.caption("Patches are normalised by their own set. The number is the patch's place on the line.")
+    st.caption(
+        "Patches are normalised by their own set. The number is a patch's place on the line, a tick in the left figure."
+    )
 
 
 def drawn(patches: np.ndarray, gain: float) -> np.ndarray:

@@ -51,7 +51,7 @@ def slice_figure(sorted_pair: Sequence[np.ndarray], positions: Sequence[np.ndarr
     """
     figure = make_subplots(
         1, 2, column_widths=[0.45, 0.55], horizontal_spacing=0.1,
-        subplot_titles=("Projections on the line (ticks: the patches below)", "Sorted, smallest to largest"),
+        subplot_titles=("Projections", "Sorted"),
     )  # fmt: skip
     a, b = (_thinned(values) for values in sorted_pair)
     rank = np.linspace(0, 100, len(a))
