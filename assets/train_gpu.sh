@@ -45,7 +45,7 @@ python -m pgan_core train --from $from --out "$work/run" --minutes "$left" \
   --data "town:first=$first,repeats=$repeats,keep=$keep" --no-mirror --snapshot-minutes 1.25 --stage-numbers float16 \
   --r1-gamma "${GAMMA:-6-1.5}" --cooldown "${COOLDOWN:-0.6-0.05}" "$@" 2> "$out/train.txt" || true
 publish
-python -m pgan_core export --run "$work/run" --out "$work/files"
+python -m pgan_core ship --run "$work/run" --out "$work/files"
 cp "$work"/files/{final,raw}.safetensors "$out"
 rm -f "$out/newest.safetensors"
 ls -l "$out"

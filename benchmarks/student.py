@@ -23,7 +23,8 @@ PATIENCE = 90.0  # seconds for one run
 class Student:
     """One browser tab. Every action returns the seconds until the page's script has ended."""
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, headers: dict[str, str] | None = None):
+        self.headers = headers or {}
         self.url = url.replace("http", "ws", 1) + "/_stcore/stream"
         self.socket: ClientConnection | None = None
         self.exceptions: list[str] = []
@@ -37,7 +38,10 @@ class Student:
         self.script, self.query, self.page = "", query, page
         self.kept: dict[str, Delta] = {}
         self.heard: set[str] = set()
-        self.socket = await connect(self.url, subprotocols=[Subprotocol("streamlit")], max_size=None, compression=None)
+        self.socket = await connect(
+            self.url, subprotocols=[Subprotocol("streamlit")], max_size=None, compression=None,
+            additional_headers=self.headers,
+        )  # fmt: skip
         await self._run(name=page)
         return time.perf_counter() - start
 
@@ -100,7 +104,9 @@ class Student:
     def _hear(self, message: ForwardMsg) -> bool:
         """Take in one message; whether it says that the run has ended."""
         kind = message.WhichOneof("type")
-        if kind == "navigation":
+        if kind == "new_session":
+            self.session = message.new_session.initialize.session_id
+        elif kind == "navigation":
             self.script = message.navigation.page_script_hash
             self.pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
         elif kind == "ref_hash":

@@ -22,6 +22,7 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "opening": "benchmarks.opening",
     "app": "benchmarks.app",
     "latent_walk": "benchmarks.latent_walk",
+    "class": "benchmarks.classroom",
 }
 PAGE = ROOT / "docs/SPEED.md"
 LOADED = 0.5  # cores that others kept busy on average or, if that is unknown, the load average before the run

@@ -31,7 +31,7 @@ SIZES = {"cpu": (16, 32), "cuda": (16, 32, 64, 128)}
 STEPS = 8  # in a call: two periods of the lazy penalty
 
 
-def recipe(size: int, minibatch: int, device: str) -> Settings:
+def recipe(size: int, minibatch: int, device: str, quick: bool) -> Settings:
     """The shipped model's networks and loss at one size, without growing."""
     schedule = make_schedule(
         size, fade_kimg={4: 0.0}, steady_kimg={4: 0.0, size: 1000.0}, minibatch={4: minibatch}, learning_rate={4: 1e-3}
@@ -39,8 +39,8 @@ def recipe(size: int, minibatch: int, device: str) -> Settings:
     count, fast = len(schedule.stages), has_bfloat16(device)
     return Settings(
         schedule,
-        GPU["feature_maps"][:count],
-        discriminator_maps=GPU["discriminator_maps"][:count],
+        (8,) * count if quick else GPU["feature_maps"][:count],
+        discriminator_maps=(8,) * count if quick else GPU["discriminator_maps"][:count],
         latent_dim=GPU["latent_dim"],
         loss="relativistic",
         mirror=False,
@@ -110,7 +110,7 @@ def measure(options: Options) -> dict:
     for device in devices():
         for size in (8,) if options.quick else SIZES[device]:
             minibatch = 8 if options.quick else 64 if device == "cuda" else 16
-            settings = recipe(size, minibatch, device)
+            settings = recipe(size, minibatch, device, options.quick)
             images = np.random.default_rng(0).integers(0, 256, (256, 3, size, size), dtype=np.uint8)
             networks = fresh(settings)
             ways = {
@@ -118,7 +118,9 @@ def measure(options: Options) -> dict:
                 "plain, lazy": plain_loop(copy.deepcopy(networks), images, settings, device, every=settings.r1_every),
                 "ours": our_loop(networks, images, settings, device),
             }
-            times = alternate(ways, seconds=0.1 if options.quick else 20, device=device)
+            times = alternate(
+                ways, seconds=0.1 if options.quick else 20, least=1 if options.quick else 3, device=device
+            )
             speeds = {name: STEPS * minibatch / median(times, name) for name in ways}
             cases.append(
                 {

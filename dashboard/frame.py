@@ -9,6 +9,7 @@ import pandas  # noqa: F401  (before plotly, which could see it half-imported in
 import streamlit as st
 
 from dashboard import links, sidebar, startup
+from dashboard.load import load
 
 # section -> (name of the folder in pages/ and in the address, title, icon)
 PAGES = {
@@ -71,7 +72,8 @@ def draw() -> None:
         startup.import_heavy()
     above = st.empty()
     try:
-        page.run()
+        with load().run():
+            page.run()
     finally:  # a page that stopped early has read the link, too
         if sentence := links.judge():
             above.warning(sentence, icon=":material/link_off:")

@@ -115,3 +115,9 @@ def stages(path: Path) -> list[Path]:
     near = (p for folder in folders() for p in below(folder)) if run else path.parent.glob("*.safetensors")
     found = [p for p in {*near, path} if "stage" in (said := facts(p) or {}) and said.get("run") == run]
     return sorted((p for p in found if not run or kimg(p) <= kimg(path)), key=lambda p: (kimg(p), p.name))
+
+
+def lighter(path: Path) -> Path | None:
+    """The last finished stage of a file's run before its own moment, of half the size; None if there is none."""
+    earlier = [p for p in stages(path) if kimg(p) < kimg(path) and str((facts(p) or {}).get("stage")).endswith("-end")]
+    return earlier[-1] if earlier else None

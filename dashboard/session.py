@@ -13,10 +13,12 @@ A control with `key="<page>_<name>"` and `bind="query-params"` (Streamlit's own)
 pages and appears in the address, so a link restores it. `recall` and `remember` do this for values without a widget.
 """
 
+import functools
 import hashlib
 import math
 import re
 import shutil
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,9 +29,12 @@ import streamlit as st
 import torch
 
 from dashboard import library, links
+from dashboard.limits import limits
+from dashboard.load import load
 from dashboard.shared.page import plain
+from dashboard.shared.progress import queue
 from dashboard.startup import give_back_soon, returned_when_gone
-from dashboard.upload_folders import new_folder
+from dashboard.upload_folders import make_room, new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
 from pgan_core.checkpoints import Checkpoint
 from pgan_core.checkpoints.reader_options import READER_OPTIONS
@@ -38,7 +43,7 @@ from pgan_core.latents import following_seeds, inputs_from_seeds
 DEFAULT_SEED = 28  # of the shipped model: a clear day, bare walls and roof to draw on, and a tree on either side
 BY_SEED = "by seed"  # the class of a seed, unless one is chosen
 RECENT = 6  # models in the list of recently used models
-MODELS_IN_MEMORY = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
+MODELS_IN_MEMORY = limits().models_in_memory
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,16 @@ def offered() -> dict[str, Path]:
     return library.models() | {name: path for name, path in uploads.items() if path.exists()}
 
 
-def model(needs_generator: bool = True) -> Model:
-    """The chosen model, loaded. The page stops with one sentence without a model, or without a needed generator."""
+def model(needs_generator: bool = True, may_be_lighter: bool = False) -> Model:
+    """The chosen model, loaded. The page stops with one sentence without a model, or without a needed generator.
+
+    may_be_lighter: while the server is full an earlier, smaller stage of the same run may stand in, and is named.
+    """
     name = st.session_state.get("model")
     files = offered()
+    if may_be_lighter and name in files and load().is_full and (stage := library.lighter(files[name])) is not None:
+        name = next((other for other, path in files.items() if path == stage), name)
+        st.info(f"Many people are here just now: until it is calmer, this page shows the smaller {plain(name)}.")
     if name not in files:
         st.info("There is no model yet: put a checkpoint into assets/ or upload one on the Models page.")
         st.stop()
@@ -128,7 +139,18 @@ def _load(path: str, device: str, options: tuple, identity: str) -> Checkpoint:
     for network in (checkpoint.generator, checkpoint.discriminator):
         if network is not None:
             returned_when_gone(network)
+    _loaded()[identity] = checkpoint
     return checkpoint
+
+
+@functools.cache
+def _loaded() -> weakref.WeakValueDictionary[str, Checkpoint]:
+    return weakref.WeakValueDictionary()
+
+
+def models_in_memory() -> int:
+    """How many opened models this server holds."""
+    return len(_loaded())
 
 
 def prepared(model: Model) -> Generator:
@@ -148,6 +170,7 @@ def unload() -> None:
     """
     st.cache_resource.clear()
     st.cache_data.clear()
+    queue().clear()
     give_back_soon()  # by then the calling script has let go of the model
 
 
@@ -163,7 +186,9 @@ def upload(files: list[tuple[str, bytes]]) -> str:
     """Store uploaded files (name, content) for this browser; returns the name for `choose`.
 
     Several files make one model (a generator and its discriminator). An `expected.npz` is stored beside them.
+    Older uploads make room where the limits ask for it. Raises ValueError for files that are too large.
     """
+    make_room(sum(len(data) for _, data in files))
     folder, paths = new_folder(), []
     for name, data in files:
         path = folder / (re.sub(r"[^\w.+ -]", "_", Path(name).name).lstrip(".")[-100:] or "upload")

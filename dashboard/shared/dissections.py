@@ -1,5 +1,6 @@
 """The dissections that a page can show: found in the model folders, uploaded, or computed here."""
 
+import functools
 import hashlib
 import tempfile
 from dataclasses import dataclass
@@ -8,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard import library, session
-from dashboard.shared.progress import with_progress
-from dissection import Dissection, DissectionError, dissect
+from dashboard import library, session, work
+from dashboard.shared.jobs import ENDED
+from dashboard.shared.progress import apart, queue
+from dissection import Dissection, DissectionError
 from dissection.output.overlays import Material, make_material, palette
 from dissection.result import ARRAYS, SETTINGS
 from dissection.scoring.job import fingerprint
-from dissection.scoring.progress import PhaseReport
-from dissection.scoring.spool import Spool
 from dissection.segmenters import SegmenterError
 from dissection.segmenters.registry import load_segmenter
 from dissection.world.town import CONCEPTS, PALETTE
@@ -91,48 +91,35 @@ def bring(files: dict[str, bytes]) -> Dissection:
         return Dissection.load(folder)
 
 
+def work_key(model: session.Model, layers: tuple[str, ...], segmenter: str, samples: int, threshold) -> tuple:
+    """Names a new dissection of this model, from the sidebar's seed on."""
+    return ("dissect", weights_of(model), layers, segmenter, samples, session.seed(), threshold, model.label)
+
+
+def is_under_way(model: session.Model, *settings) -> bool:
+    """Whether a dissection with these settings of `work_key` waits or runs, whoever asked for it."""
+    return (job := queue().find(work_key(model, *settings))) is not None and job.state not in ENDED
+
+
 def compute(
-    generator: Generator,
-    identity: str,
-    layers: tuple[str, ...],
-    segmenter: str,
-    samples: int,
-    seed: int,
-    threshold: str | float,
-    label: int | None = None,
-) -> Dissection:
-    """A new dissection, under a bar with the time left. Any action of the viewer stops it; it can be resumed.
+    model: session.Model, layers: tuple[str, ...], segmenter: str, samples: int, threshold: str | float
+) -> Dissection | None:
+    """A new dissection, made apart under a bar with the time left; None while there is none.
 
-    Raises ValueError (SegmenterError, DissectionError) in one sentence.
+    One that was cancelled or broke off goes on from where it was.
     """
-    key = ("dissect", identity, layers, segmenter, samples, seed, threshold, label)
-    work = Path(tempfile.gettempdir()) / f"pggan-lab-{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}"
-    note = st.empty()
-
-    def run(share) -> Dissection:
-        result = dissect(
-            generator,
-            layers,
-            segmenter_for(segmenter, generator, identity),
-            samples,
-            seed=seed,
-            label=label,
-            threshold=threshold,
-            work=work,
-            progress=lambda report: _tell(report, note, share),
-        )
-        Spool.discard(work)
-        return result
-
-    result = with_progress(key, run, "Dissecting")
-    note.empty()
-    return result
+    key = work_key(model, layers, segmenter, samples, threshold)
+    folder = Path(_folder().name) / hashlib.sha256(repr(key).encode()).hexdigest()[:24]
+    return apart(
+        key, "Dissecting", work.dissection, model.generator, layers, segmenter, samples, session.seed(), model.label,
+        threshold, folder,
+    )  # fmt: skip
 
 
-def _tell(report: PhaseReport, note, share) -> None:
-    begin, weight = {"pictures": (0.0, 0.35), "levels": (0.35, 0.35), "scores": (0.7, 0.3)}[report.phase]
-    note.caption(str(report))
-    share(begin + weight * report.done / max(report.total, 1))
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory:
+    """Where unfinished dissections lie, for as long as the server lives."""
+    return tempfile.TemporaryDirectory(prefix="pggan-lab-")
 
 
 @st.cache_resource(max_entries=6, show_spinner="Loading the segmenter")

@@ -1,5 +1,7 @@
 """Long work on a page: a bar while it runs, its result kept for all browsers, stopped when the viewer moves on."""
 
+import functools
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -7,6 +9,12 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from dashboard.limits import limits
+from dashboard.shared.jobs import ENDED, Job, Queue, QueueFull
+
+LOOK = 0.25  # seconds between two looks at work in another process
 
 
 class Results:
@@ -87,3 +95,71 @@ def with_progress(
             results.put(key, value)
     bar.clear()
     return value
+
+
+# ---- heavy work, apart from the server ---------------------------------------------------------------------------
+
+
+@functools.cache  # not one of Streamlit's, which are emptied while work goes on
+def queue() -> Queue:
+    """The one queue of this server."""
+    found = limits()
+    return Queue(found.workers, found.queue, found.results_mb * 10**6)
+
+
+def is_known(key: tuple) -> bool:
+    """Whether somebody asked for this work, so that a link finds it under way or done."""
+    return queue().find(key) is not None
+
+
+def apart(key: tuple, label: str, function: Callable, *arguments: Any) -> Any | None:
+    """The result of function(progress, *arguments), made by a worker's process; None where there is none.
+
+    While it waits or runs, its place in the queue or its progress is shown with a button that cancels it; why there is
+    no result is said in one sentence. It goes on when the viewer leaves, and is found again by its key, which names
+    everything that the result depends on. Function and arguments must be picklable.
+    """
+    context, mark = get_script_run_ctx(), hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+    viewer = context.session_id if context else ""
+    job = queue().find(key)
+    left = st.session_state.setdefault("jobs_left", set())  # cancelled here, though others may go on waiting for it
+    if job is None or (job.state not in ENDED and viewer not in job.viewers and key not in left):
+        try:
+            job = queue().submit(key, function, *arguments, viewer=viewer)
+        except QueueFull as full:
+            st.warning(str(full))
+            return None
+    if job.state not in ENDED and key not in left:
+        _wait(job, label, mark, viewer, left)
+    if job.state == "done":
+        left.discard(key)
+        return job.value
+    st.warning(job.sentence if job.state in ENDED else "You cancelled this; it goes on for others.")
+    st.button("Start again", key=f"again_{mark}", on_click=_again, args=(job, left), icon=":material/refresh:")
+    return None
+
+
+def _again(job: Job, left: set) -> None:
+    left.discard(job.key)
+    queue().forget(job)
+
+
+def _wait(job: Job, label: str, mark: str, viewer: str, left: set) -> None:
+    """Show how far a job is until it has ended; Streamlit stops this, not the job, when the viewer moves on."""
+
+    def cancel() -> None:
+        left.add(job.key)
+        queue().cancel(job, viewer)
+
+    place = st.empty()
+    with place.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, text=label)
+        st.button("Cancel", key=f"cancel_{mark}", on_click=cancel, icon=":material/close:")
+    shown = None
+    while not job.ended.wait(LOOK):
+        number = queue().place(job)
+        words = f"{label}: number {number} in the queue" if number else f"{label} {job.note and f'({job.note})'}"
+        if (words, job.share) != shown:
+            shown = words, job.share
+            bar.progress(min(job.share, 1.0), text=words)
+    place.empty()

@@ -273,9 +273,9 @@ def open_run(args: argparse.Namespace, device: str, processes):
         settings = make_settings(args, _size(args, reals, plan, device), device, start, stored and stored.as_dict())
     if plan and not state:
         settings = _planned(settings, start, reals, plan, args, device, processes)
-        total = settings.schedule.total_kimg
-        often = {"log_kimg": total / 500, "probe_kimg": total / 60, "sample_kimg": total / 60}
-    else:
+    total = settings.schedule.total_kimg
+    often = {"log_kimg": total / 500, "probe_kimg": total / 60, "sample_kimg": total / 60}
+    if not plan:
         often = {"sample_kimg": args.sample_kimg}
     return Trainer(
         settings,

@@ -19,7 +19,7 @@ from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.shell import check_folder
 
 from .loop import LICENCE
-from .networks import grown_to, restore
+from .networks import restore
 from .settings import Settings, TrainingError
 from .state import load_state
 
@@ -67,16 +67,13 @@ def export(run: Path, out: Path) -> list[Path]:
             written.append(out / source.name)
             save_checkpoint(written[-1], stage.generator, stage.discriminator, metadata=metadata, dtype=torch.float16)
     name = settings.schedule.landmarks()[-1].name if in_last_stage else f"{moment.resolution}x{moment.resolution}"
-    networks, seen = restore(state, settings), {"kimg": settings.before_kimg + kimg}
-    average, raw, judge = (
-        grown_to(network, moment.resolution, moment.alpha)
-        for network in (networks.average, networks.generator, networks.discriminator)
-    )
+    networks = restore(state, settings).grown_to(moment.resolution, moment.alpha)
+    seen = {"kimg": settings.before_kimg + kimg}
     metadata = {"stage": name, **seen, "seconds": round(training_seconds(run)), **common}
     written += [out / "final.safetensors", out / "raw.safetensors"]
-    save_checkpoint(written[-2], average, judge, metadata=metadata)
+    save_checkpoint(written[-2], networks.average, networks.discriminator, metadata=metadata)
     of_final = {"of": "final.safetensors", "licence": LICENCE, **seen}
-    save_checkpoint(written[-1], generator_raw=raw, metadata=of_final, dtype=torch.float16)
+    save_checkpoint(written[-1], generator_raw=networks.generator, metadata=of_final, dtype=torch.float16)
     return written
 
 

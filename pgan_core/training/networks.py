@@ -40,8 +40,13 @@ class Networks:
         for role, network in self.by_role().items():
             network.train().requires_grad_(role != "average")
             network.to(device)
-            network.to(memory_format=torch.preserve_format if role == "average" else layout)
+            network.to(memory_format=torch.preserve_format if role == "average" else layout)  # pyright: ignore
         return self
+
+    def grown_to(self, resolution: int, alpha: float) -> Networks:
+        """The parts that train at a size, with the moment of its fade; they share the weights' memory."""
+        made = (grown_to(network, resolution, alpha) for network in self.by_role().values())
+        return Networks(*made)  # pyright: ignore
 
 
 def fresh(settings: Settings) -> Networks:

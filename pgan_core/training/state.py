@@ -13,7 +13,7 @@ from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.files import write_atomically
 from pgan_core.growth import Moment
 
-from .networks import Networks, grown_to
+from .networks import Networks
 from .settings import TrainingError
 
 FORMAT = "pggan-lab-training/1"
@@ -44,8 +44,7 @@ def save_stage(
 ) -> None:
     """The averaged generator, the generator as trained and the discriminator, no larger than they have grown."""
     path.parent.mkdir(exist_ok=True)
-    average, raw, judge = (
-        grown_to(network, moment.resolution, moment.alpha)
-        for network in (networks.average, networks.generator, networks.discriminator)
+    small = networks.grown_to(moment.resolution, moment.alpha)
+    save_checkpoint(
+        path, small.average, small.discriminator, generator_raw=small.generator, metadata=metadata, dtype=dtype
     )
-    save_checkpoint(path, average, judge, generator_raw=raw, metadata=metadata, dtype=dtype)

@@ -59,7 +59,10 @@ class TimePlan:
 def measured_speeds(
     settings: Settings, networks: Networks, reals: RealImages, device: torch.device | str, seconds: float
 ) -> dict[int, float]:
-    """Images a second at every resolution that the schedule visits, each trained for so many seconds on copies."""
+    """Images a second at every resolution that the schedule visits, each trained for so many seconds on copies.
+
+    A slow machine gets up to four times as long, for a whole period of the lazy penalty.
+    """
     trained = [stage.resolution for stage in settings.schedule.stages if stage.kimg]
     learner, found = Learner(settings, copy.deepcopy(networks), reals, device=device), {}
     for resolution in trained:
@@ -67,7 +70,7 @@ def measured_speeds(
         learner.step(0, moment, 0)  # makes ready
         learner.means()  # waits for the device
         begun, steps = time.monotonic(), 0
-        while time.monotonic() - begun < seconds or steps < 2 * settings.r1_every:
+        while (spent := time.monotonic() - begun) < seconds or (steps < settings.r1_every and spent < 4 * seconds):
             learner.step(steps, moment, 0)
             steps += 1
             if steps % settings.r1_every == 0:

@@ -55,6 +55,8 @@ def test_a_quick_run_measures_everything_but_the_browser(tmp_path, capsys, monke
     assert all("browser" in reason for reason in missing.values())
     assert stored["machine"]["torch"] == torch.__version__ and stored["machine"]["threads"] == 1
     assert set(generation_cases(file)) == {"float32", "bfloat16"}
+    lesson = stored["sections"]["class"]["found"]["classes"][0]
+    assert lesson["open"]["count"] >= 2 and lesson["faults"] == [] and lesson["tracebacks"] == 0
     assert stored["sections"]["shipped"]["found"]["bfloat16_psnr"] > 40
     assert printed.count("\n| ") > 12 and "16x16" in printed
 

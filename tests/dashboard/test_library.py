@@ -77,3 +77,10 @@ def test_a_folder_is_listed_anew_only_when_an_entry_came_or_went(tmp_path, monke
     assert {path.name for path in library.below(tmp_path)} == {"first.pth"} and not walked
     (inner / "second.pth").write_bytes(b"")  # changes the folder's time
     assert {path.name for path in library.below(tmp_path)} == {"first.pth", "second.pth"} and walked == [str(inner)]
+
+
+def test_the_lighter_model_is_the_last_finished_stage_before(model_folder, monkeypatch):
+    monkeypatch.setenv("PGGAN_LAB_MODELS", str(model_folder))
+    run = model_folder / "first"
+    assert library.lighter(run / "16x16-end.safetensors").name == "8x8-end.safetensors"
+    assert library.lighter(run / "4x4-end.safetensors") is None

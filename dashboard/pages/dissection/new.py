@@ -17,10 +17,9 @@ def new_view(model: session.Model) -> None:
     """Choose settings and compute, or upload files."""
     st.subheader("Dissect this model")
     layers, segmenter, samples, threshold = settings(model)
-    with st.container(horizontal=True, gap="small"):
-        st.button("Dissect", type="primary", key="dissection_start", on_click=start, disabled=not layers)
-        st.button("Stop", key="dissection_stop", on_click=stop, help="Finished work is kept; Dissect resumes it")
-    if st.session_state.get("dissection_running") and layers:
+    st.button("Dissect", type="primary", key="dissection_start", on_click=start, disabled=not layers)
+    is_under_way = dissections.is_under_way(model, layers, segmenter, samples, threshold)  # begun in another tab
+    if layers and (st.session_state.get("dissection_running") or is_under_way):
         run(model, layers, segmenter, samples, threshold)
     st.caption(
         "With your own Python segmenter, a Hugging Face model or a sample of any size: `pggan-lab dissect CHECKPOINT "
@@ -75,21 +74,9 @@ def stop() -> None:
 
 
 def run(model: session.Model, layers: tuple[str, ...], segmenter: str, samples: int, threshold) -> None:
-    """Compute, keep, and show the result; one sentence where it cannot be."""
-    try:
-        read = dissections.compute(
-            model.generator,
-            dissections.weights_of(model),
-            layers,
-            segmenter,
-            samples,
-            session.seed(),
-            threshold,
-            model.label,
-        )
-    except (ValueError, OSError) as error:
-        stop()
-        st.error(str(error))
+    """Compute, keep, and show the result; one sentence where there is none."""
+    read = dissections.compute(model, layers, segmenter, samples, threshold)
+    if read is None:
         return
     stop()
     of_class = "" if model.label is None else f" of class {model.label}"

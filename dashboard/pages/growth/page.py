@@ -142,7 +142,7 @@ def run_section(schedule: Schedule, multiply_adds: dict[int, int]) -> None:
 
 # ---- the page ----------------------------------------------------------------------------------------------------
 
-model = session.model()
+model = session.model(may_be_lighter=True)
 stages = tuple((str(path), path.stat().st_mtime_ns) for path in library.stages(model.path))
 head = st.container()
 with head:

@@ -7,11 +7,13 @@ import streamlit as st
 import torch
 
 from dashboard import session
+from dashboard.pages.interventions import measurements
 from dashboard.pages.interventions.choice import Choice, parse_units, width_of
+from dashboard.pages.interventions.measurements import FIRST_SEED, Sample
 from dashboard.shared.images import image_wall
 from dashboard.shared.picture_grid import picture_grid
-from dashboard.shared.progress import with_progress
-from dissection.effects.artifacts import ArtifactCosts, Comparison, artifact_costs, compare_without
+from dashboard.shared.progress import apart, is_known, with_progress
+from dissection.effects.artifacts import ArtifactCosts, Comparison, compare_without
 from dissection.effects.trial import Trial
 from dissection.interventions import ablate
 from dissection.output.overlays import OUTLINE, outline, resize_nearest, resize_pictures
@@ -19,7 +21,7 @@ from dissection.scoring.tally import resize_maps
 from dissection.world.town import CONCEPTS, SIZES, town
 from pgan_core.pictures import contact_sheet, to_uint8
 
-FIRST_SEED, PICTURES, SHOWN = 2_000_000, 64, 6
+PICTURES, SHOWN = 64, 6
 WORST, COLUMNS, BEST, SIDE = 20, 4, 3, 96  # units to mark from, in a row, pictures of each, pixels of one
 LIT = 0.01  # of a unit's values count as strong
 
@@ -36,12 +38,17 @@ def artifacts_view(model: session.Model, choice: Choice) -> None:
         "The sliced Wasserstein distance normalises each set by its own colours, so it does not see a shift of colours."
     )
     wanted = st.session_state.setdefault("interventions_asked", set())
+    if is_known(key):  # asked for in another tab
+        wanted.add(key)
     if key not in wanted and st.button("Rank the units", key="interventions_rank", icon=":material/play_arrow:"):
         wanted.add(key)
         st.rerun()  # without the button
     if key not in wanted:
         return
-    costs = with_progress(key, lambda share: _rank(model, choice.layer, share), "Switching each unit off")
+    sample = Sample(model.generator, choice.layer, None, PICTURES, model.label)
+    costs = apart(key, "Switching each unit off", measurements.artifacts, sample, model.discriminator)
+    if costs is None:
+        return
     key = f"interventions_artifacts_{choice.layer}_{model.name}"
     harmful = [unit for unit in costs.order[:3] if costs.score_gain[unit] > 0] or costs.order[:1]
     units = mark(model, choice.layer, costs, key, listed(harmful))
@@ -123,10 +130,6 @@ def scenes(size: int) -> torch.Tensor:
 
 def _trial(model: session.Model, layer: str) -> Trial:
     return Trial(model.generator, layer, None, range(FIRST_SEED, FIRST_SEED + PICTURES), label=model.label, threads=2)
-
-
-def _rank(model: session.Model, layer: str, share) -> ArtifactCosts:
-    return artifact_costs(_trial(model, layer), model.discriminator, progress=share)
 
 
 def _compare(model: session.Model, layer: str, units: tuple[int, ...], is_town: bool) -> tuple[np.ndarray, Comparison]:

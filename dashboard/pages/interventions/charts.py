@@ -4,32 +4,18 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.pages.interventions import figures, shipped
+from dashboard.pages.interventions import figures, measurements, shipped
 from dashboard.pages.interventions.artifacts_view import artifacts_view
 from dashboard.pages.interventions.choice import Choice, width_of
+from dashboard.pages.interventions.measurements import EPOCHS, Sample
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
-from dashboard.shared.progress import with_progress
+from dashboard.shared.progress import apart, is_known
 from dissection.effects.causal_results import ConceptEffect, ContextTable
-from dissection.effects.context import stood_at
-from dissection.effects.measure_concepts import where_it_grows
-from dissection.effects.proposals import Proposal, related
-from dissection.effects.trial import (
-    Trial,
-    ablation_curve,
-    average_causal_effect,
-    bootstrap_shares,
-    clustered,
-    effect_table,
-    high_levels,
-)
-from dissection.effects.unit_search import Search, search_units
-from dissection.interventions import ablate
+from dissection.effects.proposals import related
+from dissection.effects.trial import clustered
 
 VIEWS = ["Effect", "Curve", "Each unit", "Search", "Context", "Artifacts"]
-FIRST_SEED = 2_000_000  # of the pictures that effects are measured on: no dissection's
-COUNTS = (0, 1, 2, 3, 5, 8, 12, 16, 20, 30)
-THREADS, EPOCHS = 2, 10
 
 
 def causal_view(model: session.Model, choice: Choice) -> None:
@@ -63,10 +49,9 @@ def measured(model: session.Model, choice: Choice) -> tuple[ConceptEffect | None
     return found, end - first
 
 
-def trial_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Trial:
+def sample_of(model: session.Model, choice: Choice, segmenter, pictures: int) -> Sample:
     """The sample that effects are measured on."""
-    seeds = range(FIRST_SEED, FIRST_SEED + pictures)
-    return Trial(model.generator, choice.layer, segmenter, seeds, label=model.label, threads=THREADS)
+    return Sample(model.generator, choice.layer, segmenter, pictures, model.label)
 
 
 def asked(name: str, model: session.Model, choice: Choice, default: int) -> tuple[tuple | None, int]:
@@ -77,6 +62,9 @@ def asked(name: str, model: session.Model, choice: Choice, default: int) -> tupl
             "Pictures", [24, 50, 100, 200, 500], default, key="interventions_pictures", width=260, bind="query-params"
         )
         key = ("interventions", name, model.identity, choice.layer, choice.units, choice.concept, pictures)
+        key = (*key, choice.item.key if choice.item else "")
+        if is_known(key):  # asked for in another tab
+            wanted.add(key)
         if key not in wanted and st.button("Measure", key=f"interventions_go_{name}", icon=":material/play_arrow:"):
             wanted.add(key)
             st.rerun()  # without the button
@@ -99,9 +87,10 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
         key, pictures = asked("effect", model, choice, 50)
         if key is None:
             return
-        table = with_progress(
-            key, lambda share: _effect(model, choice, segmenter, pictures, share), "Switching units off"
-        )
+        sample = sample_of(model, choice, segmenter, pictures)
+        table = apart(key, "Switching units off", measurements.effect, sample, choice.units)
+        if table is None:
+            return
         change, random = table[0], table[3]
         low, high = table[1], table[2]
         here = names.index(concept)
@@ -115,43 +104,23 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
     chart(figures.effects(names, change, low, high, random, concept), key="interventions_effect", download="png")
 
 
-def _effect(model, choice: Choice, segmenter, pictures: int, share) -> tuple[np.ndarray, ...]:
-    """Change, low and high ends (C each), and of random units (draws x C), column 0 left out."""
-    trial = trial_of(model, choice, segmenter, pictures)
-    done = effect_table(trial, choice.units, control=min(pictures, 50), progress=share)
-    return tuple(array[..., 1:] - 1 for array in (done.left, done.left_low, done.left_high, done.random_left))
-
-
 def curve(model: session.Model, choice: Choice, segmenter) -> None:
     """How much of the concept is left with 0 to 30 units off, by order: the stored one, and others on demand."""
     (found, _), lines = measured(model, choice), {}
-    is_known = found is not None and bool(found.counts)
-    if found is not None and is_known:
+    is_stored = found is not None and bool(found.counts)
+    if found is not None and is_stored:
         lines[f"by {found.by}"] = (found.counts, found.curve)
         st.caption(f"How much {choice.concept} is left as more units are switched off. Measure compares other orders.")
     key, pictures = asked("curve", model, choice, 50)
     if key is not None:
-        work = lambda share: _curves(model, choice, segmenter, pictures, not is_known, share)  # noqa: E731
-        lines |= with_progress((*key, is_known), work, "Switching units off")
+        orders = {} if is_stored else {"the chosen units": np.array(choice.units)}
+        for by in ("IoU", "IQR"):
+            values = related(choice.dissection, choice.concept, choice.layer, by)
+            orders[f"by {by}"] = np.argsort(-values, kind="stable")
+        sample, concept = sample_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
+        lines |= apart(key, "Switching units off", measurements.curves, sample, concept, orders) or {}
     if lines:
         chart(figures.curve(lines), key="interventions_curve", download="png")
-
-
-def _curves(model, choice: Choice, segmenter, pictures: int, is_chosen_too: bool, share) -> dict[str, tuple]:
-    """Order -> (counts of units that are off, shares left)."""
-    trial, concept = trial_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
-    orders = {"the chosen units": np.array(choice.units)} if is_chosen_too else {}
-    for by in ("IoU", "IQR"):
-        values = related(choice.dissection, choice.concept, choice.layer, by)
-        orders[f"by {by}"] = np.argsort(-values, kind="stable")
-    orders["random"] = np.random.default_rng(0).permutation(trial.units)
-    lines = {}
-    for number, (name, order) in enumerate(orders.items()):
-        counts = [k for k in COUNTS if k <= len(order)]
-        tell = lambda part, number=number: share((number + part) / len(orders))  # noqa: E731
-        left = ablation_curve(trial, [int(u) for u in order], counts, progress=tell)[:, concept]
-        lines[name] = (counts, left.tolist())
-    return lines
 
 
 def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
@@ -161,11 +130,10 @@ def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
     if key is None:
         return
 
-    def work(share) -> np.ndarray:
-        trial = trial_of(model, choice, segmenter, pictures)
-        return average_causal_effect(trial, high_levels(trial), progress=share)
-
-    values = with_progress(key, work, "Inserting and ablating each unit")[:, 1:]
+    sample = sample_of(model, choice, segmenter, pictures)
+    values = apart(key, "Inserting and ablating each unit", measurements.each_unit, sample)
+    if values is None:
+        return
     order = clustered(values)
     names = segmenter.concepts[1:]
     chart(figures.matrix(values[order], order.tolist(), names), key="interventions_matrix", download="png")
@@ -184,20 +152,12 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
     if key is None:
         return
 
-    def work(share) -> tuple[Search, np.ndarray]:
-        seeds = range(FIRST_SEED - pictures, FIRST_SEED)
-        learn = Trial(model.generator, choice.layer, segmenter, seeds, label=model.label)
-        iou = related(choice.dissection, choice.concept, choice.layer)
-        concept = segmenter.concepts.index(choice.concept)
-        found = search_units(learn, concept, iou, epochs=EPOCHS, progress=share)
-        trial = trial_of(model, choice, segmenter, pictures)
-        before = trial.pixels()
-        after = [trial.pixels([ablate([int(u) for u in units])]) for units in (found.order[:20], choice.units)]
-        left = [(a[:, concept].sum() / max(before[:, concept].sum(), 1), bootstrap_shares(before, a)) for a in after]
-        rows = np.array([[share, low[concept], high[concept]] for share, (low, high) in left])
-        return found, rows
-
-    found, rows = with_progress(key, work, "Searching")
+    iou, concept = related(choice.dissection, choice.concept, choice.layer), segmenter.concepts.index(choice.concept)
+    sample = sample_of(model, choice, segmenter, pictures)
+    done = apart(key, "Searching", measurements.search, sample, concept, iou, choice.units)
+    if done is None:
+        return
+    found, rows = done
     texts = [f"{1 - left:.0%} ({1 - high:.0%} to {1 - low:.0%})" for left, low, high in rows]
     st.markdown(f"The search's first 20 units remove **{texts[0]}**, the current {len(choice.units)} units {texts[1]}.")
     st.code(", ".join(map(str, found.order[:20])), language=None)
@@ -219,13 +179,13 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
     if key is None:
         return
 
-    def work(share) -> ContextTable:
-        trial = trial_of(model, choice, segmenter, pictures)
-        levels = choice.levels or high_levels(trial)[list(choice.units)].tolist()
-        proposal = Proposal(choice.concept, choice.layer, choice.units, "", tuple(levels))
-        return where_it_grows(trial, proposal, stood_at(trial), progress=share)
-
-    show_context(with_progress(key, work, "Inserting place by place"))
+    sample = sample_of(model, choice, segmenter, pictures)
+    found = apart(
+        key, "Inserting place by place", measurements.context, sample, choice.concept, choice.units,
+        tuple(choice.levels),
+    )  # fmt: skip
+    if found is not None:
+        show_context(found)
 
 
 def show_context(table: ContextTable) -> None:

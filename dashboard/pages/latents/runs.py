@@ -8,16 +8,19 @@ from torch import Tensor
 
 from dashboard import session
 from dashboard.pages.latents.sprites import Sheet, sprite_sheet
-from dashboard.shared.progress import with_progress
+from dashboard.shared.progress import apart, with_progress
+from dashboard.work import walk_inside
 from pgan_core.generator import Generator
 from pgan_core.latent_points import points_classes, points_latents
 from pgan_core.latents import truncate
 from pgan_core.pictures import contact_sheet
 from pgan_core.walk_recipe import WalkRecipe
-from pgan_core.walks import check_frames, estimate, layer_film, layer_travel, perceptual_steps, render
+from pgan_core.walks import check_frames, estimate, layer_film, render
 
 THUMB = 64  # pixels of a thumbnail, which is shown at this size
 ENTRIES = 8  # walks in memory, all browsers together
+FIRST_ENTRIES = 48  # of their first parts
+FIRST_PIXELS = 2**18  # of the frames that are made before a walk plays: 16 of 128 x 128
 FILM_COLUMNS = 4
 
 
@@ -39,7 +42,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Film:
-    """A walk's pictures uint8 N x r x r x 3, and the same as a sheet for the browser."""
+    """Some or all of a walk's pictures uint8 N x r x r x 3, and the same as a sheet for the browser."""
 
     frames: np.ndarray
     sheet: Sheet
@@ -75,39 +78,61 @@ def cost_of_100(model: session.Model, look: Look) -> tuple[float, int]:
     return cost.seconds, cost.bytes
 
 
-def walk_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
-    """The walk's pictures, from memory or under a bar. ValueError for too many frames and for malformed points."""
+def first_part(recipe: WalkRecipe, look: Look) -> tuple[int, ...]:
+    """The frames that are made first, evenly apart; all of them where they are few or small."""
+    count = min(recipe.frames, max(8, FIRST_PIXELS // look.resolution**2))
+    return tuple(np.unique(np.linspace(0, recipe.frames - 1, count).round().astype(int)).tolist())
+
+
+def every_frame(recipe: WalkRecipe) -> tuple[int, ...]:
+    return tuple(range(recipe.frames))
+
+
+def check(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
+    """Raises ValueError for too many frames and for malformed points."""
     check_frames(recipe.frames, look.resolution)
-    z, labels = inputs(model, recipe, look)
+    inputs(model, recipe, look)
+
+
+def walk_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tuple[int, ...]) -> Film:
+    """The walk's pictures at these frames, from memory or under a bar."""
 
     def work(progress) -> Film:
-        frames = pictures(session.prepared(model), z, labels, look, progress)
+        frames = pictures(session.prepared(model), *inputs(model, recipe, look, places), look, progress)
         return Film(frames, sprite_sheet(frames))
 
-    key = ("walk", model.identity, recipe, look)
-    return with_progress(key, work, f"Rendering {recipe.frames} frames", entries=ENTRIES)
+    key, is_whole = ("walk", model.identity, recipe, look, places), len(places) == recipe.frames
+    entries = ENTRIES if is_whole else FIRST_ENTRIES
+    return with_progress(key, work, f"Rendering {len(places)} frames", entries=entries, patience=0.5)
 
 
-def inputs(model: session.Model, recipe: WalkRecipe, look: Look) -> tuple[Tensor, Tensor | None]:
-    """The walk's latents and classes."""
-    return recipe.latents(model.info["latent_dim"]), recipe.classes(model.info["label_dim"], look.label)
+def inputs(
+    model: session.Model, recipe: WalkRecipe, look: Look, places: tuple[int, ...] | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """The walk's latents and classes, at some of its frames or at all."""
+    z, labels = recipe.latents(model.info["latent_dim"]), recipe.classes(model.info["label_dim"], look.label)
+    if places is None or len(places) == len(z):
+        return z, labels
+    chosen = list(places)
+    return z[chosen], labels if labels is None or len(labels) == 1 else labels[chosen]
 
 
-def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look) -> Film:
+def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tuple[int, ...]) -> Film:
     """The same walk on straight lines.
 
     For a network that normalises its latents both ways lead through the same pictures. Nothing is rendered then: each
     frame is the walk's frame whose latent has the nearest direction.
     """
     if not sees_directions_only(model.generator):
-        return walk_film(model, on_lerp(recipe), look)
+        return walk_film(model, on_lerp(recipe), look, places)
 
     def work(_progress) -> Film:
-        frames = walk_film(model, recipe, look).frames
-        nearest = nearest_directions(*(way.latents(model.info["latent_dim"]) for way in (on_lerp(recipe), recipe)))
+        frames = walk_film(model, recipe, look, places).frames
+        ways = (inputs(model, way, look, places)[0] for way in (on_lerp(recipe), recipe))
+        nearest = nearest_directions(*ways)
         return Film(frames[nearest], sprite_sheet(frames[nearest]))
 
-    key = ("lerp", model.identity, recipe, look)
+    key = ("lerp", model.identity, recipe, look, places)
     return with_progress(key, work, "Interpolating in a straight line", entries=ENTRIES, patience=0.5)
 
 
@@ -122,44 +147,35 @@ def nearest_directions(z: Tensor, among: Tensor) -> np.ndarray:
     return (F.normalize(z, dim=1) @ F.normalize(among, dim=1).T).argmax(dim=1).numpy()
 
 
-def layer_sheet(model: session.Model, recipe: WalkRecipe, look: Look, layer: str) -> tuple[Sheet, list[int]]:
+def layer_sheet(
+    model: session.Model, recipe: WalkRecipe, look: Look, layer: str, places: tuple[int, ...]
+) -> tuple[Sheet, list[int]]:
     """A layer's most changing units along the walk as grey maps, four a row, and their numbers."""
 
     def work(progress) -> tuple[Sheet, list[int]]:
-        z, labels = inputs(model, recipe, look)
+        z, labels = inputs(model, recipe, look, places)
         maps, units = layer_film(session.prepared(model), z, layer, labels, progress=progress)
         grids = [contact_sheet(frame[..., None].repeat(3, axis=-1), FILM_COLUMNS) for frame in maps]
         return sprite_sheet(np.stack(grids)), units
 
-    key = ("film", model.identity, recipe, look.label, layer)
+    key = ("film", model.identity, recipe, look.label, layer, places)
     return with_progress(key, work, f"Filming {layer}", entries=ENTRIES)
 
 
-def travel(model: session.Model, recipe: WalkRecipe, look: Look) -> dict[str, np.ndarray]:
-    """Each layer's relative distance from frame to frame; the latent first, the pictures last."""
+def inside(
+    model: session.Model, recipe: WalkRecipe, look: Look
+) -> tuple[dict[str, np.ndarray], np.ndarray | None] | None:
+    """Each layer's relative distance from frame to frame, and the perceptual one; made apart, None while there is none.
 
-    def work(progress) -> dict[str, np.ndarray]:
-        z, labels = inputs(model, recipe, look)
-        generator = session.prepared(model)
-        return layer_travel(
-            generator, z, labels, resolution=look.resolution, alpha=look.alpha, progress=progress
-        )  # fmt: skip
-
-    return with_progress(("travel", model.identity, recipe, look), work, "Measuring every layer", entries=64)
-
-
-def perceptual(model: session.Model, film: Film, recipe: WalkRecipe, look: Look) -> np.ndarray | None:
-    """The perceptual distance from frame to frame by the model's own discriminator; None where it cannot judge."""
-    discriminator = model.networks.get("discriminator")
-    known = discriminator is not None and look.resolution in discriminator.resolutions
-    if not known or look.resolution <= 4 or recipe.frames < 2:
-        return None
-    return with_progress(
-        ("perceptual", model.identity, recipe, look),
-        lambda progress: perceptual_steps(model.discriminator, film.frames, progress=progress),
-        "Comparing neighbouring frames",
-        entries=64,
-    )
+    The perceptual distance is measured by the model's own discriminator; None where it cannot judge.
+    """
+    judge = model.networks.get("discriminator")
+    can_judge = judge is not None and look.resolution in judge.resolutions and look.resolution > 4
+    z, labels = inputs(model, recipe, look)
+    return apart(
+        ("inside a walk", model.identity, recipe, look), "Measuring every layer", walk_inside, model.generator,
+        judge if can_judge else None, z, labels, look.resolution, look.alpha,
+    )  # fmt: skip
 
 
 def on_lerp(recipe: WalkRecipe) -> WalkRecipe:

@@ -1,8 +1,9 @@
 // A walk as sprite sheets that are already in the browser: every move of the dial is two drawImage calls.
 //
-// data: {frames, fps, identity, tracks: [{sheet, columns, edge, name}], curves: [{title, lines: [{name, colour, values}]}],
+// data: {frames, places, patience, fps, identity, tracks: [{sheet, columns, edge, name}], curves: [{title, lines: [{name, colour, values}]}],
 //        ticks: [{t, label}], start, speed, mode}
-// The tracks move in step. setStateValue("view", {moment, speed, mode}) when the hand lets go.
+// The tracks move in step and hold the frames of the walk at data.places; between these two are blended. After so many
+// seconds (null: never) setTriggerValue("finer") asks for every frame. setStateValue("view", {moment, speed, mode}) when the hand lets go.
 
 class Walk extends Player {
   async load(data) {
@@ -15,7 +16,7 @@ class Walk extends Player {
     const images = data.tracks.map(({sheet}) => Object.assign(new Image(), {src: sheet}));
     await Promise.all(images.map((image) => image.decode()));
     if (this.data.identity !== data.identity) return; // a newer walk came meanwhile
-    this.images = images;
+    Object.assign(this, {images, tracks: this.data.tracks, places: this.data.places});
     this.show(this.t);
     this.canvas.dataset.ready = data.identity;
     this.canvas.dataset.loaded = performance.timeOrigin + performance.now();
@@ -24,26 +25,26 @@ class Walk extends Player {
 
   draw() {
     if (!this.images) return;
-    this.data.tracks.forEach((track, i) => this.paint(this.canvases[i], this.images[i], track));
+    this.tracks.forEach((track, i) => this.paint(this.canvases[i], this.images[i], track));
     this.drawn = (this.drawn ?? 0) + 1;
   }
 
-  // The frame at this.t, blended with the next one, enlarged by a whole factor without smoothing, or halved.
+  // The frame at this.t, blended with the next one that is there, enlarged by a whole factor without smoothing, or halved.
   paint(canvas, image, {columns, edge}) {
     const {bitmap: side, css} = wholeMultiple(edge, canvas.parentElement.clientWidth);
     if (canvas.width !== side) canvas.width = canvas.height = side;
     canvas.style.width = `${css}px`;
-    const context = canvas.getContext("2d"), frame = Math.floor(this.t), part = this.t - frame;
+    const context = canvas.getContext("2d"), places = this.places;
+    const frame = Math.max(0, places.findLastIndex((place) => place <= this.t)), next = Math.min(frame + 1, places.length - 1);
+    const part = next === frame ? 0 : (this.t - places[frame]) / (places[next] - places[frame]);
     context.imageSmoothingEnabled = side < edge;
-    for (const [number, weight] of [[frame, 1], [this.after(frame), part]]) {
+    for (const [number, weight] of [[frame, 1], [next, part]]) {
       if (weight < 0.02 || (weight < 1 && number === frame)) continue;
       context.globalAlpha = weight;
       context.drawImage(image, (number % columns) * edge, Math.floor(number / columns) * edge, edge, edge, 0, 0, side, side);
     }
     context.globalAlpha = 1;
   }
-
-  after(frame) { return Math.min(frame + 1, this.data.frames - 1); }
 
   play() {
     const end = Number(this.range.max);
@@ -106,13 +107,15 @@ function drawCurve(place, {title, lines}, frames) {
 }
 
 export default function (component) {
-  const {data, parentElement, setStateValue} = component;
+  const {data, parentElement, setStateValue, setTriggerValue} = component;
   const root = parentElement.querySelector(".lab-walk");
   if (!root.walk) startWalk(root, data);
   const walk = root.walk;
   walk.settled = (t) => setStateValue("view", {moment: t, speed: walk.speed.value, mode: walk.mode.value});
   if (root.identity !== data.identity) showWalk(root, data);
-  return () => { walk.stop(); root.walk = root.identity = undefined; };
+  clearTimeout(walk.asking);
+  if (data.patience !== null) walk.asking = setTimeout(() => setTriggerValue("finer", Date.now()), 1000 * data.patience);
+  return () => { clearTimeout(walk.asking); walk.stop(); root.walk = root.identity = undefined; };
 }
 
 function startWalk(root, data) {

@@ -4,21 +4,24 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.load import load
 from dashboard.pages.latents import figures
 from dashboard.pages.latents.key_points import KeyPoints
 from dashboard.pages.latents.points import KINDS
 from dashboard.pages.latents.runs import (
-    Film,
     Look,
+    check,
     cost_of_100,
+    every_frame,
+    first_part,
+    inside,
     layer_sheet,
     lerp_film,
     on_lerp,
-    perceptual,
     sees_directions_only,
-    travel,
     walk_film,
 )
+from dashboard.pages.latents.sprites import Sheet
 from dashboard.pages.latents.walk_view import FPS, Curve, Place, walk_view
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE, BOUND
@@ -28,6 +31,8 @@ from pgan_core.latents import norms_and_angles
 from pgan_core.walk_recipe import WalkRecipe, walk_file
 from pgan_core.walks import path_length
 
+FINER = "latents_finer"  # in the session: the walk whose every frame is wanted
+PATIENCE = 8.0  # seconds until a walk that a full server left coarse asks again
 LERP, NOTHING = "Compare with lerp", "Only the walk"
 CAPTIONS = {
     "points": "Slerp: on the shell", "random": "A smooth random walk", "circle": "A circle around the chosen point",
@@ -86,16 +91,17 @@ def curves(recipe: WalkRecipe, latent_dim: int) -> list[Curve]:
     return [*shown, Curve("Angle per frame, degrees", angles)] if recipe.frames > 1 else shown
 
 
-def tracks(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> tuple[dict, Film]:
-    """The films to show by caption, and the walk's own."""
-    film = walk_film(model, recipe, look)
-    shown = {CAPTIONS[recipe.kind]: film.sheet}
+def tracks(
+    model: session.Model, recipe: WalkRecipe, look: Look, beside: str, places: tuple[int, ...]
+) -> dict[str, Sheet]:
+    """The films to show by caption, each with the walk's frames at `places`."""
+    shown = {CAPTIONS[recipe.kind]: walk_film(model, recipe, look, places).sheet}
     if beside == LERP:
-        shown["Lerp: straight through the inside"] = lerp_film(model, recipe, look).sheet
+        shown["Lerp: straight through the inside"] = lerp_film(model, recipe, look, places).sheet
     elif beside != NOTHING:
-        sheet, units = layer_sheet(model, recipe, look, beside)
+        sheet, units = layer_sheet(model, recipe, look, beside, places)
         shown[f"{beside}: {len(units)} units that change most"] = sheet
-    return shown, film
+    return shown
 
 
 def ticks(recipe: WalkRecipe) -> list[tuple[float, str]]:
@@ -108,28 +114,38 @@ def ticks(recipe: WalkRecipe) -> list[tuple[float, str]]:
 
 
 @st.fragment
-def play(shown: dict, recipe: WalkRecipe, latent_dim: int, identity: str) -> None:
-    """The player; only this runs again when the dial is let go."""
+def play(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> None:
+    """The player; only this runs again when the dial is let go, and when the walk plays and may become finer."""
+    identity = f"{model.identity}/{recipe}/{look}/{beside}"
+    some, whole = first_part(recipe, look), every_frame(recipe)
+    is_finer = st.session_state.get(FINER) == identity and not load().is_full
+    places = whole if is_finer or len(some) == len(whole) else some
+    with st.container():  # the bar's place: what follows stays where it is
+        shown = tracks(model, recipe, look, beside, places)
     start = Place(
         session.recall("latents_at", 0.0), session.recall("latents_speed", "1"), session.recall("latents_mode", "loop")
     )
+    patience = None if places is whole else PATIENCE if load().is_full else 0.0
     place = walk_view(
-        shown, curves(recipe, latent_dim), place=start, ticks=ticks(recipe), identity=identity, key="latents_walk"
-    )
+        shown, curves(recipe, model.info["latent_dim"]), place=start, places=places, ticks=ticks(recipe),
+        identity=f"{identity}/{len(places)}", key="latents_walk", patience=patience,
+        finer=lambda: st.session_state.update({FINER: identity}),
+    )  # fmt: skip
     session.remember("latents_at", place.moment, 0.0)
     session.remember("latents_speed", place.speed, "1")
     session.remember("latents_mode", place.mode, "loop")
 
 
-def exports(model: session.Model, recipe: WalkRecipe, look: Look, film: Film) -> None:
+def exports(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     """The walk as films, pictures and latents, each with the settings that made it."""
     names = {"walk.gif": "GIF", "walk.mp4": "MP4", "walk.webm": "WebM", "walk-strip.png": "PNG strip",
              "walk-grid.png": "PNG grid", "walk.npz": "Latents, npz", "walk.json": "Latents, JSON"}  # fmt: skip
     z, settings = recipe.latents(model.info["latent_dim"]), recipe.settings(**look.settings(model))
 
     def make(name: str) -> bytes:
-        columns = int(np.ceil(len(film.frames) ** 0.5)) if name == "walk-grid.png" else 0
-        return walk_file(name, film.frames, z, settings, fps=FPS, columns=columns)
+        columns = int(np.ceil(recipe.frames**0.5)) if name == "walk-grid.png" else 0
+        frames = walk_film(model, recipe, look, every_frame(recipe)).frames
+        return walk_file(name, frames, z, settings, fps=FPS, columns=columns)
 
     export_bar({name: lambda name=name: make(name) for name in names}, key="latents", labels=names)
 
@@ -143,25 +159,32 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) 
         seconds, size = (number * recipe.frames / 100 for number in cost_of_100(model, look))
         st.caption(f"{recipe.frames:,} frames: about {seconds:,.0f} s, {size / 1e6:,.0f} MB of pictures.")
     try:
-        with st.container():  # the bar's place: what follows stays where it is
-            shown, film = tracks(model, recipe, look, beside)
+        check(model, recipe, look)
     except ValueError as error:
         st.error(f"{error}.")
         return
-    play(shown, recipe, latent_dim, f"{model.identity}/{recipe}/{look}/{beside}")
-    exports(model, recipe, look, film)
+    play(model, recipe, look, beside)
+    exports(model, recipe, look)
     normalises = sees_directions_only(model.generator)
     words = WHY.format(dim=latent_dim) + (NORMALISED if normalises else NOT_NORMALISED)
     formula_box(EQUATION, words, "Shoemake 1985; White 2016. PGGAN's official videos use a smoothed random walk.")
     if recipe.frames > 1:
-        inside_section(model, recipe, look, film)
+        inside_section(model, recipe, look)
 
 
-def inside_section(model: session.Model, recipe: WalkRecipe, look: Look, film: Film) -> None:
+@st.fragment
+def inside_section(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     """Where in the network the walk changes things."""
     st.subheader("Where the change happens")
-    with st.container():
-        steps, distances = perceptual(model, film, recipe, look), travel(model, recipe, look)
+    is_asked = st.toggle(
+        "Measure every layer along this walk", key="latents_inside", bind="query-params", help="This takes some seconds"
+    )  # fmt: skip
+    if not is_asked:
+        return
+    measured = inside(model, recipe, look)
+    if measured is None:
+        return
+    distances, steps = measured
     chart(figures.layer_distances(distances, steps), key="latents_travel")
     words = (
         "Each row is a layer: how far its activation moves from one frame to the next, relative to its size. "

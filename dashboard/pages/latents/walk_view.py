@@ -1,6 +1,6 @@
 """A walk that plays in the browser: one or two films in step, curves of z beside them, one scrubber."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -40,9 +40,12 @@ def walk_view(
     curves: Sequence[Curve],
     *,
     place: Place,
+    places: Sequence[int],
     ticks: Sequence[tuple[float, str]],
     identity: str,
     key: str,
+    patience: float | None,
+    finer: Callable[[], None],
 ) -> Place:
     """Play sheets of equally many frames in step; returns where the viewer last let go.
 
@@ -50,7 +53,9 @@ def walk_view(
     """
     data = {
         "identity": identity,
-        "frames": next(iter(tracks.values())).count,
+        "frames": places[-1] + 1,
+        "places": list(places),
+        "patience": patience,
         "fps": FPS,
         "tracks": [
             {"sheet": sheet.address, "columns": sheet.columns, "edge": sheet.edge, "name": name}
@@ -63,7 +68,9 @@ def walk_view(
         "mode": place.mode if place.mode in MODES else "loop",
         "play": place.moment == 0,
     }
-    view = _component(data=data, key=key, default={"view": asdict(place)}, on_view_change=lambda: None).view
+    view = _component(
+        data=data, key=key, default={"view": asdict(place)}, on_view_change=lambda: None, on_finer_change=finer
+    ).view
     return Place(float(view["moment"]), view["speed"], view["mode"]) if view else place
 
 

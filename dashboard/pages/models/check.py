@@ -24,6 +24,8 @@ from pgan_core.checkpoints.selfcheck import (
 from pgan_core.layers import downsample
 from pgan_core.pictures import to_uint8
 
+JUDGED = 4  # pictures that the discriminator scores: one group of its minibatch stddev
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -56,11 +58,12 @@ def _draw(model: session.Model, seed: int, progress: Callable[[float], None]) ->
 
 
 def _scores(model: session.Model, images: torch.Tensor, labels: torch.Tensor | None) -> str:
-    """Mean scores of the pictures and of the same ones with shuffled pixels; empty where there is no discriminator."""
+    """Mean scores of the first pictures and of the same with shuffled pixels; empty without a discriminator."""
     if "discriminator" not in model.networks:
         return ""
     judge = model.discriminator
-    labels = labels if judge.embedding is not None else None
+    images = images[:JUDGED]
+    labels = labels[:JUDGED] if labels is not None and judge.embedding is not None else None
     size, alpha = model.generator.moment()
     try:
         scores = [judge(x, labels, resolution=size, alpha=alpha) for x in (images, shuffled(images))]

@@ -8,10 +8,13 @@ from typing import Any
 import streamlit as st
 
 from dashboard import library, session
+from dashboard.limits import limits
 from dashboard.pages.models import catalogue
 from dashboard.pages.models import facts as model_facts
 from dashboard.pages.models.check import self_check
 from dashboard.shared.page import header, plain
+from dashboard.shared.progress import queue
+from dashboard.upload_folders import own, root, used
 from pgan_core import CheckpointError
 from pgan_core.checkpoints.conversion import convert
 from pgan_core.checkpoints.reader_options import READER_OPTIONS, ReaderOption
@@ -62,7 +65,11 @@ def upload_section() -> None:
     files = [(upload.name, upload.getvalue()) for upload in uploads]
     if all(name == library.EXPECTED for name, _ in files):
         refuse(f"{library.EXPECTED} belongs to a checkpoint: choose both at once.")
-    open_new(session.upload(files))
+    try:
+        name = session.upload(files)
+    except ValueError as error:
+        refuse(str(error))
+    open_new(name)
 
 
 def open_new(name: str) -> None:
@@ -156,6 +163,18 @@ def unload(model: session.Model) -> None:
     st.stop()
 
 
+def server_section() -> None:
+    """What this server holds and does, beside its limits."""
+    most, (running, waiting, kept) = limits(), queue().counts()
+    mine, everybody = (used(folder) / 1e6 for folder in (own(), Path(root().name)))
+    st.caption(
+        f"This server holds {session.models_in_memory()} of {most.models_in_memory} models in memory, results of "
+        f"{kept / 1e6:,.0f} of {most.results_mb:,} MB, and uploads of {everybody:,.0f} of {most.uploads_mb:,} MB "
+        f"(yours {mine:,.0f} of {most.uploads_mb_each:,}); the oldest go first. {running} of {most.workers} pieces of "
+        f"heavy work run, and {waiting} of {most.queue} wait."
+    )
+
+
 # ---- the catalogue -----------------------------------------------------------------------------------------------
 
 
@@ -223,4 +242,5 @@ if model is not None:
         self_check(model)
     options_section(model)
     actions(model)
+server_section()
 catalogue_section()

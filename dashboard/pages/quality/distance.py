@@ -18,6 +18,7 @@ from pgan_core.pictures import enlarge
 
 COUNTS = [64, 256, 1024, 4096]
 FEW, MORE = 256, 1024  # "enough" is few, or more where few cannot tell the sets apart
+LOOKED_AT = 16  # pictures whose pyramids and patches are shown
 TOLD_APART = 1.25  # distance over floor
 EQUATION = (
     r"\begin{aligned} \mathrm{SWD} &= 10^3 \cdot \mathbb{E}_d\, W(Ad, Bd) \\"
@@ -54,7 +55,7 @@ def draw(model: session.Model, seed: int) -> None:
     with side:
         verdict(result, size, is_stored)
     formula_box(EQUATION, WORDS, WHERE)
-    few = min(result.count, 64)  # enough to look at
+    few = min(result.count, LOOKED_AT)
     pyramids(real, fake, size, few, seed)
     slice_section(real, fake, size, few, seed)
 

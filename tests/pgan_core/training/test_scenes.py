@@ -63,7 +63,7 @@ def test_no_scene_is_shown_twice_unless_it_is_said():
 
 
 def test_scenes_are_averaged_to_every_size():
-    data = HereScenes(Source.parse("town:keep=64"), 16, mirror=False)
+    data = HereScenes(Source.parse("town:keep=128"), 16, mirror=False)
     data.provide(0, 4)
     fine, coarse = (data.level(size)[:4].float() for size in (16, 4))
     torch.testing.assert_close(torch.nn.functional.avg_pool2d(fine, 4), coarse, atol=0.51, rtol=0)

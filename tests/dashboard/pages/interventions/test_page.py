@@ -209,13 +209,13 @@ def test_the_picture_to_copy_from_is_chosen_on_the_wall(open_page, step):
 def test_causes_are_measured_on_demand(open_page, view):
     app = fine(open_page(interventions_view=view, interventions_concept="sky", interventions_pictures="24"))
     go = next(button for button in app.button if button.key and button.key.startswith("interventions_go"))
-    app = fine(go.click().run(timeout=120))
+    app = fine(go.click().run(timeout=400))
     assert app.get("plotly_chart")
 
 
 def test_artifact_units_are_ranked_and_compared(open_page):
     app = fine(open_page(interventions_view="Artifacts", interventions_concept="sky"))
-    app = fine(app.button(key="interventions_rank").click().run(timeout=120))
+    app = fine(app.button(key="interventions_rank").click().run(timeout=400))
     text = next(field for field in app.text_input if field.key.startswith("interventions_artifacts"))
     assert 1 <= len(text.value.split(", ")) <= 3
     assert not any(button.key == "interventions_rank" for button in app.button)

@@ -139,7 +139,7 @@ def test_a_link_restores_the_walk(open_app):
 @pytest.mark.parametrize("points", ["5", "0,x", "z:AAAA,1", "99999999999,1"])
 def test_a_links_bad_points_are_one_sentence(open_app, points):
     app = open_app("latents", latents_points=points)
-    assert not app.exception and len(app.error) == 1 and "left out" in app.error[0].value
+    assert not app.exception and len(app.error) == 1 and "cannot be used" in app.error[0].value
     assert texts(app) == ["seed 0", "seed 1", "seed 2", "seed 3"]
 
 

@@ -1,0 +1,27 @@
+# PGGAN Lab on a CPU: docker build -t pggan-lab . && docker run --rm --read-only --tmpfs /tmp -p 8501:8501 pggan-lab
+FROM python:3.12-slim AS build
+
+# where torch without CUDA comes from; a mirror of it where there is one
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+WORKDIR /src
+COPY requirements.txt .
+RUN python -m venv /opt/lab \
+    && /opt/lab/bin/pip install --no-cache-dir --index-url "$TORCH_INDEX" "$(grep '^torch==' requirements.txt)" \
+    && /opt/lab/bin/pip install --no-cache-dir -r requirements.txt
+COPY . .
+RUN /opt/lab/bin/pip install --no-cache-dir --no-deps . \
+    && /opt/lab/bin/pip uninstall -y pip \
+    && find /opt/lab -name tests -path '*/site-packages/*' -type d -prune -exec rm -rf {} + \
+    && rm -rf /opt/lab/lib/python3*/site-packages/torch/include /opt/lab/lib/python3*/site-packages/torch/test
+
+FROM python:3.12-slim
+COPY --from=build /opt/lab /opt/lab
+RUN useradd --uid 1000 --create-home lab
+USER lab
+# nothing is written but below /tmp: uploads, and what libraries want to keep
+ENV HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /tmp
+EXPOSE 8501
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD \
+    ["/opt/lab/bin/python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+CMD ["/opt/lab/bin/pggan-lab", "--server.address=0.0.0.0", "--server.port=8501"]

@@ -1,0 +1,52 @@
+"""A process that does one piece of work for `dashboard.shared.jobs` and ends: `python -m dashboard.worker`.
+
+It reads a pickled (function, arguments) from its input and writes pickled messages: ("share", share, note), then
+("done", the pickled result) or ("failed", sentence). The function's first argument is `progress(share, note="")`.
+"""
+
+import contextlib
+import os
+import pickle
+import sys
+import threading
+import traceback
+from typing import BinaryIO
+
+NICENESS = 5  # a click in the app goes before work that somebody waits for anyway
+
+
+def main() -> None:
+    channel = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what is printed goes where the server's log goes
+    with contextlib.suppress(OSError, AttributeError):  # Windows has none
+        os.nice(NICENESS)
+    given = sys.stdin.buffer
+    function, arguments = pickle.load(given)
+    threading.Thread(target=end_with, args=(given,), daemon=True).start()
+    send(channel, do(function, arguments, lambda share, note="": send(channel, ("share", share, note))))
+
+
+def do(function, arguments: tuple, progress) -> tuple:
+    """The last message of the work: its result, or one sentence about what went wrong."""
+    try:
+        return "done", pickle.dumps(function(progress, *arguments))
+    except (ValueError, OSError) as error:
+        return "failed", str(error)
+    except Exception as error:
+        traceback.print_exc()
+        return "failed", f"This went wrong: {type(error).__name__}: {error}."
+
+
+def send(channel: BinaryIO, message: tuple) -> None:
+    pickle.dump(message, channel)
+    channel.flush()
+
+
+def end_with(given: BinaryIO) -> None:
+    """End when the server is gone: its end of the pipe closes, however it ended."""
+    given.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
