@@ -14,8 +14,8 @@ from pgan_core.metrics import (
     laplacian_pyramid,
     ms_ssim,
     ms_ssim_of_pairs,
-    sliced,
     sliced_wasserstein,
+    swd,
     swd_with_floor,
 )
 from pgan_core.metrics.pyramid import pyramid_up
@@ -68,15 +68,15 @@ def test_patches_and_distance_along_given_lines(images, expected_swd, level):
     for name in ("A", "B_noise"):
         x, y = (expected_swd[f"desc_{axis}_{name}_level{level}"].reshape(8, 16) for axis in "xy")
         corners = torch.from_numpy(np.stack([y, x], axis=-1) - 3)
-        patches = sliced.level_patches(images[name][:8], level, corners, last=level == 2)
-        sliced.normalise(patches)
+        patches = swd.level_patches(images[name][:8], level, corners, last=level == 2)
+        swd.normalise(patches)
         # The official rows are ordered (channel, column, row), ours (row, column, channel).
         patches = patches.view(-1, 7, 7, 3).permute(0, 3, 2, 1).flatten(1).contiguous()
         np.testing.assert_allclose(patches, expected_swd[f"final_{name}_level{level}"], atol=1e-5)
         clouds.append(patches)
     raw = np.concatenate(expected_swd[f"dirs_raw_level{level}"], axis=1)
     lines = torch.from_numpy((raw / np.linalg.norm(raw, axis=0)).T.astype(np.float32))
-    (distance,) = sliced.projected_distances(clouds[0], clouds[1:], lines)
+    (distance,) = swd.projected_distances(clouds[0], clouds[1:], lines)
     assert distance == pytest.approx(expected_swd[f"swd_given_dirs_level{level}"], rel=1e-5)
 
 
@@ -118,8 +118,8 @@ def test_sliced_wasserstein_depends_on_seed_alone(images, tmp_path, monkeypatch)
     assert sliced_wasserstein(real, fake, seed=1, **few) != found
     np.save(tmp_path / "real.npy", real)
     mapped = np.load(tmp_path / "real.npy", mmap_mode="r")
-    monkeypatch.setattr(sliced, "_BATCH_PIXELS", 3 * 64 * 64)
-    monkeypatch.setattr(sliced, "_CHUNK_VALUES", 500)
+    monkeypatch.setattr(swd, "_BATCH_PIXELS", 3 * 64 * 64)
+    monkeypatch.setattr(swd, "_CHUNK_VALUES", 500)
     streamed = sliced_wasserstein(mapped, torch.from_numpy(fake).float(), **few)
     assert streamed == pytest.approx(found, rel=1e-5)
 
