@@ -25,5 +25,6 @@ else:
     # torch then allocates large tensors in huge pages, which are faster to touch for the first time (docs/SPEED.md)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from dashboard import startup
+    from dashboard.pages.training.feed import ROUTES
 
-    app = st.App(__file__, lifespan=startup.lifespan)
+    app = st.App(__file__, lifespan=startup.lifespan, routes=ROUTES)

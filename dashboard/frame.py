@@ -15,6 +15,7 @@ from dashboard.load import load
 PAGES = {
     "Look": [
         ("growth", "Growth", ":material/stairs:"),
+        ("training", "Training", ":material/model_training:"),
         ("latents", "Latents", ":material/explore:"),
         ("models", "Models", ":material/folder_open:"),
     ],

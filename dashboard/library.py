@@ -1,7 +1,7 @@
 """Which model files the app offers: those in `assets/`, or in the folders that the environment names.
 
-`PGGAN_LAB_MODELS` lists folders, separated as in PATH. A link can open only files below these folders; any other file
-has to be uploaded on the Models page.
+`PGGAN_LAB_MODELS` lists folders, separated as in PATH; the stages of the app's training runs come after them. A link
+can open only files below these folders; any other file has to be uploaded on the Models page.
 """
 
 import functools
@@ -60,7 +60,29 @@ def models() -> dict[str, Path]:
         files = [path for path in below(folder) if path.suffix in PUBLISHED or facts(path)]
         for path in sorted(files, key=lambda path: (path.parent, "of" in (facts(path) or {}), -kimg(path), path.name)):
             found.setdefault(path.relative_to(folder).as_posix().removesuffix(".safetensors"), path)
-    return found
+    return found | run_models()
+
+
+def run_folder() -> Path:
+    """Where the app's training runs lie: PGGAN_LAB_RUNS, else `runs` in the folder that the app was started in."""
+    return Path(os.environ.get("PGGAN_LAB_RUNS") or "runs").resolve()
+
+
+def run_models() -> dict[str, Path]:
+    """Name -> file of the stages of training runs, the newest run's and in it the latest stage first."""
+    runs = sorted(run_folder().glob("*/stages"), key=_changed, reverse=True)
+    return {
+        f"{folder.parent.name}/{path.stem}": path
+        for folder in runs
+        for path in sorted(folder.glob("*.safetensors"), key=lambda path: (-kimg(path), path.name))
+    }
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # it is gone
+        return 0
 
 
 def facts(path: Path) -> dict | None:

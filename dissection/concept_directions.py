@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 from torch import Tensor
 from tqdm import tqdm
 
+from dissection.scoring.job import pictures_of
 from dissection.segmenters import Segmenter
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core import Generator
@@ -47,7 +48,7 @@ def concept_shares(
     """Each concept's share of the pixels of each picture, by a segmenter: N x concepts, for latents N x D."""
     found = []
     for run in runs(generator, z, labels, progress=progress):
-        maps = segmenter(run.images.float())
+        maps = segmenter(pictures_of(run).float())
         maps = maps[:, None] if maps.dim() == 3 else maps
         counts = torch.stack([(maps == c).sum(dim=(1, 2, 3)) for c in range(len(segmenter.concepts))], dim=1)
         found.append(counts.cpu().numpy() / maps[0, 0].numel())
@@ -135,7 +136,7 @@ def check_direction(
     shares = concept_shares(generator, segmenter, moved, labels, progress=progress)
     shares = shares[:, segmenter.concepts.index(concept)]
     rows = shares.reshape(len(z), steps)
-    return np.array([0.0 if np.ptp(row) == 0 else spearmanr(places, row).statistic for row in rows])
+    return np.array([0.0 if np.ptp(row) == 0 else np.corrcoef(rankdata(places), rankdata(row))[0, 1] for row in rows])
 
 
 def save_directions(path: Path, found: dict[str, Directions], checkpoint: Path, **facts) -> None:

@@ -189,7 +189,7 @@ def block_levels(job: Job, batches: UnitBlock, label_pixels: np.ndarray, paralle
     )
     if rule.raw:
         values = np.concatenate(batches.maps).swapaxes(0, 1)
-        thresholds = [levels.fraction_level(unit, rule.fraction) for unit in values]
+        thresholds = [levels.fraction_level(unit, rule.share) for unit in values]
     elif rule.fraction is not None:
         thresholds = [curve.level for curve in curves]
     else:

@@ -51,13 +51,15 @@ class Edit:
     def __call__(self, x: Tensor) -> Tensor:
         units = self._units_in(x)
         old = x[:, units]
-        new = old * self.factor if self.factor is not None else self._new(old)
+        new = self._new(old)
         a = self._alpha(x)
         edited = x.clone()
         edited[:, units] = old * (1 - a) + new * a
         return edited
 
     def _new(self, old: Tensor) -> Tensor:
+        if self.value is None:
+            return old if self.factor is None else old * self.factor
         value = self.value.to(old)
         if value.dim() == 1:
             return value[:, None, None]
@@ -79,7 +81,7 @@ class Edit:
         region = self.region.to(x)
         region = region[None, None] if region.dim() == 2 else region[:, None]
         pool = F.adaptive_max_pool2d if self.pooling == "max" else F.adaptive_avg_pool2d
-        return self.strength * pool(region, x.shape[2:])
+        return self.strength * pool(region, (x.shape[2], x.shape[3]))
 
 
 def ablate(units: Sequence[int] | None, region: Tensor | None = None, *, strength: float = 1.0) -> Edit:
@@ -126,9 +128,10 @@ def copy(
     activation = activation[0] if activation.dim() == 4 and activation.shape[0] == 1 else activation
     if activation.dim() != 3:
         raise EditError(f"an activation to copy is C x h x w, of one picture, not {tuple(activation.shape)}")
-    chosen = activation if units is None else activation[list(_checked_units(units, len(activation)))]
+    units = _checked_units(units, len(activation))
+    chosen = activation if units is None else activation[list(units)]
     share, region = _checked_share("strength", strength), _checked_region(region)
-    return Edit(_checked_units(units), chosen, None, share, region, verb="copy")
+    return Edit(units, chosen, None, share, region, verb="copy")
 
 
 def _checked_units(units: Sequence[int] | None, count: int | None = None) -> tuple[int, ...] | None:
@@ -198,13 +201,13 @@ def _plain(layer: str, edit: Edit) -> dict:
     if edit.region is not None and edit.region.dim() != 2:
         raise EditError("regions that differ from picture to picture can't be written to a file")
     record: dict = {"layer": layer, "units": None if edit.units is None else list(edit.units)}
-    if edit.factor is not None:
+    if edit.value is None:
         record["factor"] = edit.factor
     elif edit.value.dim() == 1:
         record["value"] = edit.value.tolist()
     elif edit.value.dim() == 3:
-        is_used = 1 if edit.region is None else edit._alpha(edit.value[None])[0] > 0
-        record["maps"] = _packed(edit.value * is_used)
+        alpha = edit._alpha(edit.value[None])
+        record["maps"] = _packed(edit.value * (alpha[0] > 0) if isinstance(alpha, Tensor) else edit.value)
     else:
         raise EditError("maps that differ from picture to picture can't be written to a file")
     record |= {"strength": edit.strength, "pooling": edit.pooling, "verb": edit.verb}
@@ -239,7 +242,7 @@ def _unnamed(record: Mapping) -> Edit:
         edit = insert(record["units"], _maps(record["maps"]), region, strength=strength, pooling=pooling)
         return replace(edit, verb="copy")
     edit = insert(record["units"], record["value"], region, strength=strength, pooling=pooling)
-    return edit if edit.value.any() else replace(edit, verb="remove")
+    return edit if edit.value is None or edit.value.any() else replace(edit, verb="remove")
 
 
 def _region(record: Mapping) -> Tensor:

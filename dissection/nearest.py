@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -22,6 +22,7 @@ from dissection.world.scenes import check_size
 from dissection.world.town import scene
 from pgan_core.metrics import nearest_cli
 from pgan_core.picture_data import PictureSource, StoredPictures
+from pgan_core.progress import Progress
 
 TOWN = re.compile(r"town:(\d+):(\d+-\d+(?:,\d+-\d+)*)")
 AHEAD = 2  # parts for each process that may be drawn ahead
@@ -39,7 +40,8 @@ def open_training(text: str, size: int) -> PictureSource:
         return StoredPictures(text, size)
     if not (match := TOWN.fullmatch(text)):
         raise ValueError(f"Scenes are named as town:0:0-999,2000-2999 (town:SEED:FIRST-LAST,...), not {text!r}.")
-    return TownScenes(int(match[1]), [tuple(map(int, part.split("-"))) for part in match[2].split(",")], size)
+    runs = [(int(first), int(last)) for first, last in (part.split("-") for part in match[2].split(","))]
+    return TownScenes(int(match[1]), runs, size)
 
 
 class TownScenes:
@@ -59,9 +61,7 @@ class TownScenes:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def batches(
-        self, count: int = 512, progress: Callable[[float], None] | None = None, start: int = 0
-    ) -> Iterator[np.ndarray]:
+    def batches(self, count: int = 512, progress: Progress | None = None, start: int = 0) -> Iterator[np.ndarray]:
         """See `PictureSource`; drawn on several processes, a few parts ahead."""
         parts = iter([self._numbers[i : i + count] for i in range(start, len(self), count)])
         done, ahead = start, deque()

@@ -158,8 +158,8 @@ def build(settings: dict, arrays: dict[str, np.ndarray]) -> Dissection:
     for number, entry in enumerate(settings["layers"]):
         mine = {name.split("/", 1)[1]: value for name, value in arrays.items() if name.startswith(f"{number}/")}
         check_shapes(mine, entry["name"], len(concepts))
-        limits = {"min_iou": float(entry["min_iou"]), "min_iqr": float(entry["min_iqr"])}
-        scores = UnitScores(**{f.name: mine.pop(f.name) for f in fields(UnitScores) if f.name not in limits}, **limits)
+        counted = {f.name: mine.pop(f.name) for f in fields(UnitScores) if f.name not in ("min_iou", "min_iqr")}
+        scores = UnitScores(**counted, min_iou=float(entry["min_iou"]), min_iqr=float(entry["min_iqr"]))
         layers[str(entry["name"])] = LayerDissection(scores=scores, level_pixels=int(mine.pop("level_pixels")), **mine)
     return Dissection(tuple(concepts), layers, settings["info"])
 

@@ -110,9 +110,10 @@ class Discriminator(Network[DiscriminatorConfig, DiscriminatorLayer]):
         points = [p for p, _ in self._walk(self.resolution, torch.empty(0)) if not p.endswith(":pre")]
         return tuple(p for p in points if "/from_rgb" not in p or p.startswith(f"{self.resolution}x"))
 
-    def moment(self, resolution: int | None = None, alpha: Alpha | None = None) -> tuple[int, Alpha]:
-        """As the generator's; a network that never blends has alpha 1."""
-        return super().moment(resolution, alpha if self.config.fades else 1.0)
+    @property
+    def fades(self) -> bool:
+        """Whether it blends two sizes; one that never does has alpha 1."""
+        return self.config.fades
 
     def forward(
         self,

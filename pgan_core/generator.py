@@ -36,9 +36,7 @@ from pgan_core.layers import (
 from pgan_core.network import Alpha, Network, as_tensor, blended, is_fade, split_labels
 from pgan_core.prepared import PreparedForm, folded_layers
 
-OnePass = Callable[
-    [Tensor, Tensor], Tensor
-]  # a map N x C x H x W and a bias C to LeakyReLU and pixel norm of their sum
+OnePass = Callable[[Tensor, Tensor], Tensor]  # a map N x C x H x W and a bias C: LeakyReLU and pixel norm of the sum
 Edit = Callable[[Tensor], Tensor]  # an activation N x C x H x W to its edited form; see dissection.interventions
 
 
@@ -221,7 +219,7 @@ class Generator(Network[GeneratorConfig, GeneratorLayer]):
             elif self.one_pass and spec.kind == "conv" and spec.name not in self.config.pixel_norm_skip:
                 yield f"{spec.name}:pre", partial(self._linear, spec, biased=False)
                 bias = self.layers[spec.name].effective_bias(self.equalized)
-                yield f"{spec.name}:norm", partial(self.one_pass, bias=bias)
+                yield f"{spec.name}:norm", lambda x, one_pass=self.one_pass, bias=bias: one_pass(x, bias)
             elif self.config.pixel_norm == "before":
                 yield f"{spec.name}:norm", lambda x, linear=linear, spec=spec: self._norm(spec, linear(x))
                 yield f"{spec.name}:pre", lambda x: x

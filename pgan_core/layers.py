@@ -97,9 +97,9 @@ class LayerDict(nn.ModuleDict):
         def items(self) -> ItemsView[str, EqualizedLayer]: ...
 
 
-def _dense(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _dense(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x N x ... to N x out; a bias of shape C x 4 x 4 (or C for out = 16 C) is added per place of the 4x4 map."""
-    if bias.shape == weight.shape[:1]:
+    if bias is None or bias.shape == weight.shape[:1]:
         return F.linear(x.flatten(1), weight, bias)
     y = F.linear(x.flatten(1), weight).unflatten(1, (-1, 4, 4))
     return y + (bias if bias.dim() == 3 else bias[:, None, None])

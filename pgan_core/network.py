@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 import torch
@@ -147,6 +147,17 @@ class Network(nn.Module, Generic[Config, Spec]):
         """The kind of number in which latents and pictures enter."""
         return next(self.parameters()).dtype
 
+    @property
+    def fades(self) -> bool:
+        """Whether it blends two sizes while it grows."""
+        return True
+
+    @overload
+    def moment(self, resolution: int | None = None, alpha: float | None = None) -> tuple[int, float]: ...
+
+    @overload
+    def moment(self, resolution: int | None, alpha: Alpha | None) -> tuple[int, Alpha]: ...
+
     def moment(self, resolution: int | None = None, alpha: Alpha | None = None) -> tuple[int, Alpha]:
         """The (resolution, alpha) that a walk uses: what is asked for, else what the checkpoint stored.
 
@@ -154,6 +165,8 @@ class Network(nn.Module, Generic[Config, Spec]):
         outside 0 to 1.
         """
         stored = self.config.stored_resolution or self.resolution
+        if not self.fades:
+            alpha = 1.0
         if resolution is None:
             resolution = stored
         if alpha is None:

@@ -82,7 +82,8 @@ def _open(args: argparse.Namespace) -> tuple[Generator, dict]:
     if checkpoint.generator is None:
         raise ValueError(f"{args.files[0]}: there is no generator in this file")
     generator = checkpoint.generator.to(_device(args.device)).prepared()
-    resolution, alpha = generator.moment(args.resolution, args.fade)
+    fade: float | None = args.fade
+    resolution, alpha = generator.moment(args.resolution, fade)
     classes = generator.config.label_dim
     classes_from_seeds([0], classes, args.label)  # or one sentence about the label
     settings = {
@@ -105,7 +106,8 @@ def _device(name: str) -> torch.device:
 
 def _pictures(generator: Generator, z: Tensor, labels: Tensor | None, args: argparse.Namespace) -> np.ndarray:
     """Pictures uint8 under a progress bar; without a resolution at full size, as `generator(z)` gives them."""
-    resolution, alpha = generator.moment(args.resolution, args.fade)
+    fade: float | None = args.fade
+    resolution, alpha = generator.moment(args.resolution, fade)
     check_frames(len(z), resolution)
     with tqdm(total=len(z), unit="picture") as bar:
         pictures = render(

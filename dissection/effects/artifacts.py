@@ -63,7 +63,7 @@ def artifact_costs(
         distances[unit] = np.nan if without is None else without
         if progress:
             progress((unit + 1) / trial.units)
-    return ArtifactCosts(scores - score, None if real is None else distance - distances, score, distance)
+    return ArtifactCosts(scores - score, None if distance is None else distance - distances, score, distance)
 
 
 def compare_without(

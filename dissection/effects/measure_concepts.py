@@ -121,7 +121,7 @@ def judge(trial: Trial, proposal: Proposal, chooser: Chooser, plan: Plan) -> Con
         low=float(table.left_low[number]),
         high=float(table.left_high[number]),
         random=tuple(float(value) for value in table.random_left[:, number]),
-        least=float(table.least_left[number]),
+        least=float("nan") if table.least_left is None else float(table.least_left[number]),
         others=others,
         counts=counts,
         curve=tuple(float(value) for value in curve[:, number]),

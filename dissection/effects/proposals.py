@@ -216,7 +216,9 @@ class Chooser:
         trial = self.trial(layer)
         maps = self.maps[:, None] if self.maps.dim() == 3 else self.maps
         there = (maps == number).any(dim=1, keepdim=True).float()
-        weight = adaptive_avg_pool2d(there, trial.activation.shape[2:]).square().double()  # mostly of cells it fills
+        weight = (
+            adaptive_avg_pool2d(there, (trial.activation.shape[2], trial.activation.shape[3])).square().double()
+        )  # mostly of cells it fills
         values = trial.activation.double().cpu()
         mean = (values * weight).sum(dim=(0, 2, 3)) / weight.sum()
         variance = ((values - mean[:, None, None]).square() * weight).sum(dim=(0, 2, 3)) / weight.sum()

@@ -24,7 +24,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from torch import Tensor
 
 from dissection.interventions import Edit, ablate, insert
-from dissection.scoring.job import latents_and_labels, prepared
+from dissection.scoring.job import latents_and_labels, pictures_of, prepared
 from dissection.scoring.segmenter import layers_of, segment
 from dissection.segmenters import Segmenter
 from pgan_core import Generator
@@ -47,13 +47,14 @@ class Trial:
         self,
         generator: Generator,
         layer: str,
-        segmenter: Segmenter,
+        segmenter: Segmenter | None,
         seeds: Sequence[int],
         *,
         label: int | None = None,
         threads: int = 1,
     ):
-        """seeds: one picture each.  label: one class for all; with None each seed has its own.
+        """segmenter: None where nothing is segmented.  seeds: one picture each.  label: one class for all; with None
+        each seed has its own.
 
         threads: how many batches are computed at a time, each by one thread. On few, busy cores this is much faster
         than torch's threads, which wait for one another (0: leave it to torch).
@@ -62,7 +63,8 @@ class Trial:
         """
         if layer not in generator.layer_names:
             raise ValueError(f"the generator has no layer {layer}; it has {', '.join(generator.layer_names)}")
-        self.generator, self.layer, self.segmenter, self.threads = generator, layer, segmenter, threads
+        self.generator, self.layer, self.threads = generator, layer, threads
+        self._segmenter = segmenter
         self.fast = prepared(generator)
         self.seeds = list(seeds)
         self.z = latents_and_labels(generator, self.seeds, label)
@@ -71,6 +73,13 @@ class Trial:
 
     def __len__(self) -> int:
         return len(self.z)
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """Raises ValueError for a trial that was made without one."""
+        if self._segmenter is None:
+            raise ValueError("this trial has no segmenter")
+        return self._segmenter
 
     @property
     def units(self) -> int:
@@ -85,7 +94,7 @@ class Trial:
         """Each unit's mean activation over the sample, U."""
         return self.activation.mean(dim=(0, 2, 3)).cpu().numpy()
 
-    def at(self, pictures: Sequence[int]) -> Trial:
+    def at(self, pictures: Sequence[int] | np.ndarray) -> Trial:
         """The same trial on some pictures of its sample, given by their places in it, which may repeat."""
         part, index = copy(self), torch.as_tensor(pictures, dtype=torch.long)
         part.seeds = [self.seeds[i] for i in index.tolist()]
@@ -104,7 +113,7 @@ class Trial:
     def images(self, edits: Sequence[Edit] = (), batch: slice = slice(None)) -> Tensor:
         """The pictures after edits of the layer, in [-1, 1]; only the layers after it are computed."""
         start = self.layer, self.activation[batch]
-        return self._walk(batch, start=start, edits={self.layer: list(edits)}).images.clamp(-1, 1)
+        return pictures_of(self._walk(batch, start=start, edits={self.layer: list(edits)}))
 
     def label_maps(self, edits: Sequence[Edit] = (), batch: slice = slice(None)) -> Tensor:
         """Label maps of the pictures after edits, int N x H x W (or N x M x H x W)."""
@@ -112,7 +121,7 @@ class Trial:
             return self.segmenter(self.images(edits, batch))
         # A whole walk: the segmenter may ask for a layer before the edited one.
         run = self._walk(batch, edits={self.layer: list(edits)}, keep=layers)
-        return segment(self.segmenter, run.images.clamp(-1, 1), run.activations)
+        return segment(self.segmenter, pictures_of(run), run.activations)
 
     def pixels(self, edits: Sequence[Edit] = ()) -> np.ndarray:
         """Segmented pixels of every picture and concept after edits, int64 N x C (column 0: no label)."""
@@ -298,7 +307,7 @@ def levels_at_concept(trial: Trial, concept: int) -> Tensor:
         maps = trial.label_maps(batch=batch)
         maps = maps[:, None] if maps.dim() == 3 else maps
         there = (maps == concept).any(dim=1, keepdim=True).to(total)
-        here = torch.nn.functional.adaptive_avg_pool2d(there, trial.activation.shape[2:])
+        here = torch.nn.functional.adaptive_avg_pool2d(there, (trial.activation.shape[2], trial.activation.shape[3]))
         total += (trial.activation[batch] * here).sum(dim=(0, 2, 3))
         cells += float(here.sum())
     return total / cells if cells else total

@@ -9,12 +9,14 @@ The search needs a segmenter that gives probabilities.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from dissection.effects.trial import Trial, levels_at_concept
+from dissection.scoring.segmenter import DifferentiableSegmenter
 from pgan_core.progress import Progress
 
 
@@ -75,12 +77,14 @@ def _search_loss(
 ) -> Tensor:
     chosen = chosen.to(trial.activation.device)
     x = trial.activation[chosen]
-    place = _random_places(len(chosen), x.shape[2:], rng).to(x)  # N x 1 x h x w
+    place = _random_places(len(chosen), (x.shape[2], x.shape[3]), rng).to(x)  # N x 1 x h x w
     a = alpha[:, None, None] * place
 
     def probability_there(edited: Tensor) -> Tensor:
         images = trial.generator.run(trial.z[chosen], start=(trial.layer, edited)).images
-        probability = trial.segmenter.probabilities(images)[:, concept].to(place.device)
+        assert images is not None  # a walk without `stop` ends at the pictures
+        segmenter = cast(DifferentiableSegmenter, trial.segmenter)  # `search` asks for one
+        probability = segmenter.probabilities(images)[:, concept].to(place.device)
         where = torch.nn.functional.interpolate(place, probability.shape[-2:])[:, 0]
         return (probability * where).sum() / where.sum()
 

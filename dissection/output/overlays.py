@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from dissection.result import Dissection
-from dissection.scoring.job import BATCH_PIXELS, label_maps, latents_and_labels, prepared
+from dissection.scoring.job import BATCH_PIXELS, label_maps, latents_and_labels, pictures_of, prepared
 from dissection.scoring.score import RULES
 from dissection.scoring.segmenter import layers_of
 from dissection.scoring.tally import resize_maps
@@ -65,8 +65,7 @@ def make_material(
         seeds = [dissection.info["seed"] + index for index in indexes[start : start + batch]]
         z = latents_and_labels(generator, seeds, dissection.info.get("label"))
         run = generator.run(z, keep=tuple(kept))
-        assert run.images is not None  # without `stop` a walk ends at the picture
-        clamped = run.images.clamp(-1, 1)
+        clamped = pictures_of(run)
         pictures.append(to_uint8(clamped))
         maps.append(run.activations[layer].float().cpu())
         if segmenter is not None:

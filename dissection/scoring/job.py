@@ -12,6 +12,7 @@ import torch
 from dissection.scoring.score import Rule, checked_categories, threshold_rule
 from dissection.scoring.segmenter import Segmenter, layers_of, segment
 from pgan_core import Generator
+from pgan_core.generator import Run
 from pgan_core.latents import classes_from_seeds, inputs_from_seeds
 from pgan_core.network import one_hot
 
@@ -80,8 +81,8 @@ def make_job(
         raise ValueError(f"Seeds run from 0 to 2^32 - 1; {seed} to {seed + samples - 1} are outside that range.")
     classes_from_seeds([seed], generator.config.label_dim, label)  # or one sentence about the label
     batch = batch or max(1, BATCH_PIXELS // generator.resolution**2)
-    categories = getattr(segmenter, "categories", (0,) * len(segmenter.concepts))
-    categories = checked_categories(rule, categories, len(segmenter.concepts))
+    given = getattr(segmenter, "categories", (0,) * len(segmenter.concepts))
+    categories = checked_categories(rule, given, len(segmenter.concepts))
     return Job(prepared(generator), names, segmenter, samples, seed, rule, batch, categories, label)
 
 
@@ -132,6 +133,12 @@ def latents_and_labels(generator: Generator, seeds: Sequence[int], label: int | 
     return z if labels is None else torch.cat([z, one_hot(labels, generator.config.label_dim)], dim=1)
 
 
+def pictures_of(run: Run) -> torch.Tensor:
+    """The pictures N x 3 x R x R of a whole walk, clamped to [-1, 1]."""
+    assert run.images is not None  # a walk without `stop` ends at the pictures
+    return run.images.clamp(-1, 1)
+
+
 @torch.inference_mode()
 def make_batch(job: Job, images: range, keep: Sequence[str] | None = None) -> tuple[list[torch.Tensor], np.ndarray]:
     """Activations N x U x h x w of the job's layers (or of those in `keep`), and label maps N x M x H x W."""
@@ -140,7 +147,7 @@ def make_batch(job: Job, images: range, keep: Sequence[str] | None = None) -> tu
     z = latents_and_labels(job.generator, seeds, job.label)
     run = job.generator.run(z, keep=tuple(dict.fromkeys((*keep, *layers_of(job.segmenter)))))
     maps = [run.activations[name].float().cpu().contiguous() for name in keep]
-    return maps, label_maps(job.segmenter, run.images.clamp(-1, 1), run.activations)
+    return maps, label_maps(job.segmenter, pictures_of(run), run.activations)
 
 
 def label_maps(segmenter: Segmenter, images: torch.Tensor, activations: Mapping[str, torch.Tensor]) -> np.ndarray:

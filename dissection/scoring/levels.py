@@ -62,7 +62,7 @@ def level_curves(
     return [counter.curve(*pair) for counter, *pair in zip(counters, bins, upper_borders(counters, bins), strict=True)]
 
 
-def value_ranges(batches: Batches, border: str) -> list[list[float]]:
+def value_ranges(batches: Batches, border: str) -> list[tuple[float, float]]:
     """Where the bins of each unit begin and end: quantiles of its raw values, since enlarging stays in their range."""
     numbers = sum(maps.shape[0] * maps[0, 0].size for maps, _ in batches)
     stride = numbers // RANGE_VALUES | 1  # odd, to meet every column of the maps
@@ -78,11 +78,11 @@ def value_ranges(batches: Batches, border: str) -> list[list[float]]:
     low, high = np.where(flat, values[:, 0], low), np.where(flat, values[:, -1], high)
     if border == "zero":
         low, high = np.minimum(low, 0), np.maximum(high, 0)
-    return np.stack([low, high], axis=1).tolist()
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def count_unit(
-    batches: Batches, unit: int, bounds: list[float], num_concepts: int, fraction: float | None, border: str
+    batches: Batches, unit: int, bounds: tuple[float, float], num_concepts: int, fraction: float | None, border: str
 ) -> UnitCounter:
     """One unit, counted in one pass, or in two to meet a fraction exactly."""
     counter = UnitCounter(*bounds, next(labels.shape[1] for _, labels in batches), num_concepts)
@@ -182,6 +182,7 @@ class UnitCounter:
 
     def collect(self, values: np.ndarray) -> None:
         """Second pass: keep the values that the level lies between."""
+        assert self.sought is not None  # `seek` comes first
         above, upto = self.sought
         self.collected.append(values[(values > above) & (values <= upto)])
 

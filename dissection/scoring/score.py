@@ -29,6 +29,13 @@ class Rule:
     min_iqr: float = tally.MIN_IQR
 
     @property
+    def share(self) -> float:
+        """The fraction. Raises ValueError for a rule without one."""
+        if self.fraction is None:
+            raise ValueError(f"the rule {self.name} has no fixed fraction")
+        return self.fraction
+
+    @property
     def halves(self) -> bool:
         """Whether levels come from the first half of the sample and scores from the second, so that both are fair."""
         return self.fraction is None
@@ -104,7 +111,7 @@ def choose_thresholds(rule: Rule, maps: torch.Tensor, labels: np.ndarray, num_co
     """Each unit's level by the rule, U float32, from maps N x U x h x w and label maps N x M x H x W."""
     units = range(maps.shape[1])
     if rule.raw:
-        return np.array([levels.fraction_level(maps[:, u].numpy(), rule.fraction) for u in units], np.float32)
+        return np.array([levels.fraction_level(maps[:, u].numpy(), rule.share) for u in units], np.float32)
     curves = [
         levels.level_curves(
             [(maps[:, u : u + 1].numpy(), labels)], num_concepts, fraction=rule.fraction, border=rule.border
@@ -156,14 +163,14 @@ def checked_arrays(activations, labels, num_concepts: int) -> tuple[torch.Tensor
     return maps, labels if labels.ndim == 4 else labels[:, None]
 
 
-def checked_categories(rule: Rule, categories: Sequence[int] | None, num_concepts: int) -> Sequence[int] | None:
+def checked_categories(rule: Rule, categories: Sequence[int] | None, num_concepts: int) -> tuple[int, ...] | None:
     """The categories that the rule counts by (None if it does not), or ValueError."""
     if not rule.by_category:
         return None
     if categories is None or len(categories) != num_concepts:
         given = "none" if categories is None else len(categories)
         raise ValueError(f'Release "{rule.name}" needs a category for each of {num_concepts} concepts; {given} given.')
-    return categories
+    return tuple(categories)
 
 
 def checked_thresholds(thresholds, units: int) -> np.ndarray:

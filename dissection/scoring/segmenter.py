@@ -1,7 +1,7 @@
 """What the statistics ask of a segmenter: one small protocol. Segmenters are in `dissection.segmenters`."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 
@@ -22,6 +22,14 @@ class Segmenter(Protocol):
         ...
 
 
+class DifferentiableSegmenter(Segmenter, Protocol):
+    """A segmenter that also says how sure it is."""
+
+    def probabilities(self, images: torch.Tensor) -> torch.Tensor:
+        """N x C x H x W for pictures N x 3 x H x W in [-1, 1]; gradients flow through it."""
+        ...
+
+
 def layers_of(segmenter: Segmenter) -> tuple[str, ...]:
     """The layers whose activations a segmenter takes beside the pictures; usually none."""
     return tuple(getattr(segmenter, "layers", ()))
@@ -29,6 +37,6 @@ def layers_of(segmenter: Segmenter) -> tuple[str, ...]:
 
 def segment(segmenter: Segmenter, images: torch.Tensor, activations: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """The segmenter's label maps of pictures; of the activations it gets those that it takes."""
-    label: Callable[..., torch.Tensor] = segmenter
+    label = cast(Callable[..., torch.Tensor], segmenter)  # one with `layers` takes two arguments
     layers = layers_of(segmenter)
     return label(images, {name: activations[name] for name in layers}) if layers else label(images)

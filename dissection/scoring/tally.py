@@ -202,8 +202,10 @@ def information_quality(both, unit, concept, pixels) -> np.ndarray:
     joint = [count / total for count in (both, unit - both, concept - both, pixels - unit - concept + both)]
     unit, concept = unit / total, concept / total
     product = (unit * concept, unit * (1 - concept), (1 - unit) * concept, (1 - unit) * (1 - concept))
-    information = sum(_x_log_ratio(p, p / np.where(q > 0, q, 1)) for p, q in zip(joint, product, strict=True))
-    entropy = -sum(_x_log_ratio(p, p) for p in joint)
+    information, entropy = np.zeros_like(joint[0]), np.zeros_like(joint[0])
+    for p, q in zip(joint, product, strict=True):
+        information = information + _x_log_ratio(p, p / np.where(q > 0, q, 1))
+        entropy = entropy - _x_log_ratio(p, p)
     return np.where(entropy > 0, information.clip(0) / np.where(entropy > 0, entropy, 1), 0.0)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
+from dissection.scoring.job import pictures_of
 from dissection.segmenters import SegmenterError
 from pgan_core import Generator
 from pgan_core.latents import inputs_from_seeds
@@ -87,15 +89,16 @@ def fit_clusters(
     side = min(generator.resolution, MAX_SIDE)
     z, labels = inputs_from_seeds(generator, range(seed, seed + PICTURES))
     run = generator.run(z, labels=labels, keep=[layer])
-    maps = run.activations[layer].float().cpu()
+    pictures, maps = pictures_of(run).cpu(), run.activations[layer].float().cpu()
     flat = maps.permute(0, 2, 3, 1).flatten(0, 2)
     pca = PCA(min(FEATURES, flat.shape[1]), svd_solver="full").fit(flat[:: max(1, len(flat) // PIXELS)].numpy())
-    projection = torch.from_numpy(pca.components_.T.copy()).float()
+    projection = torch.from_numpy(np.asarray(pca.components_).T.copy()).float()
     origin = torch.from_numpy(pca.mean_).float()
-    x = describe(run.images.cpu(), maps, projection, origin, side)
+    x = describe(pictures, maps, projection, origin, side)
     x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:PIXELS]]
     offset, scale = x.mean(0), part_scales(x)
-    kmeans = KMeans(clusters, n_init=2, random_state=seed).fit(((x - offset) * scale).numpy())
+    kmeans = KMeans(clusters, n_init=2, random_state=seed)  # pyright: ignore[reportArgumentType] (its types want text)
+    kmeans.fit(((x - offset) * scale).numpy())
     centres = torch.from_numpy(kmeans.cluster_centers_).float()
     order = torch.from_numpy(kmeans.cluster_centers_[:, 3].argsort().copy())  # from the top of the picture down
     name = f"clusters:{clusters} of colour, place and {layer}, seed {seed}"

@@ -26,5 +26,6 @@ def load_custom(spec: str) -> Segmenter:
         raise SegmenterError(f"The module {module} has no {factory} ({error}).") from error
     if not isinstance(segmenter, Segmenter) or not callable(segmenter):
         raise SegmenterError(f"{spec} returned a {type(segmenter).__name__}, not a callable with a tuple `concepts`.")
-    segmenter.name = getattr(segmenter, "name", spec)
+    if not hasattr(segmenter, "name"):
+        setattr(segmenter, "name", spec)  # noqa: B010 (a name is optional in the protocol)
     return segmenter

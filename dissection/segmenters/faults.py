@@ -11,6 +11,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ def side(labels: np.ndarray, length: float) -> int:
 
 def components(mask: np.ndarray) -> Iterator[np.ndarray]:
     """The connected parts of a mask H x W, as masks, even the smallest."""
-    numbered, count = ndimage.label(mask, CROSS)
+    numbered, count = cast(tuple[np.ndarray, int], ndimage.label(mask, CROSS))
     for number in range(1, count + 1):
         yield numbered == number
 
@@ -165,7 +166,7 @@ def markdown(columns: dict[str, dict[str, float]]) -> str:
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.faults") -> None:
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=prog, description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, help="write the numbers as JSON")
     args, generator, segmenter = begin(parser, arguments, count=1000)
     size = generator.resolution

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +23,8 @@ SIZE = 512  # the side at which a model works where its folder does not say
 class HuggingFaceSegmenter:
     """The model's labels at the pictures' size, each plus one: 0 stands for "no label"."""
 
-    def __init__(self, model: torch.nn.Module, preprocessing: dict, name: str):
-        """model: gives `.logits` N x labels x h x w.  preprocessing: the folder's preprocessor_config.json."""
+    def __init__(self, model: Any, preprocessing: dict, name: str):
+        """model: gives `.logits` N x labels x h x w, has `.config`.  preprocessing: of preprocessor_config.json."""
         labels = model.config.id2label
         self.concepts = ("no label", *(str(labels[index]) for index in sorted(labels)))
         self.model = model.eval().requires_grad_(False)
@@ -60,7 +61,7 @@ def load_huggingface(
     one sentence if transformers is missing or the folder holds no such model.
     """
     try:
-        from transformers import AutoModelForSemanticSegmentation
+        from transformers import AutoModelForSemanticSegmentation  # pyright: ignore[reportMissingImports] (an extra)
     except ImportError as error:
         raise SegmenterError("Hugging Face segmenters need the extra: pip install transformers.") from error
     folder = Path(source)
@@ -79,7 +80,7 @@ def load_huggingface(
 
 def downloaded_preprocessing(name: str) -> Path:
     """The local folder in which the hub's client keeps a model's preprocessor_config.json."""
-    from transformers.utils import cached_file
+    from transformers.utils import cached_file  # pyright: ignore[reportMissingImports] (an extra)
 
     return Path(cached_file(name, "preprocessor_config.json")).parent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import torch
 
@@ -47,7 +48,6 @@ def _toytown(device: str | torch.device) -> Segmenter:
     from dissection.segmenters.toytown import load_toytown
 
     segmenter = load_toytown(device=device)
-    segmenter.name = "toytown"
     if FACTS.is_file():
         segmenter.accuracy = json.loads(FACTS.read_text(encoding="utf-8"))["degraded"]["iou"]
     return segmenter
@@ -60,4 +60,5 @@ def _clusters(number: str, generator: Generator | None) -> Segmenter:
         raise SegmenterError("Clusters are fitted to a generator's pictures; none was given.")
     if number and not number.isdigit():
         raise SegmenterError(f"clusters:NUMBER takes a whole number, not {number!r}.")
-    return fit_clusters(generator, clusters=int(number or 8))
+    fitted = fit_clusters(generator, clusters=int(number or 8))
+    return cast(Segmenter, fitted)  # it takes activations, too, as its `layers` say

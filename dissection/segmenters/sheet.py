@@ -18,7 +18,7 @@ from pgan_core.pictures import to_uint8
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.segmenters.sheet") -> None:
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=prog, description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=0, help="seed of the first picture (default 0)")
     parser.add_argument("--columns", type=int, default=10, help="pictures in a row (default 10)")
     parser.add_argument("--zoom", type=int, default=1, help="enlarge pictures this many times; 4 or more to see faults")

@@ -59,10 +59,13 @@ class ToyTownSegmenter:
     """Toy Town's concepts in pictures of any size, which are resized to 128 x 128 for the network."""
 
     concepts: tuple[str, ...] = CONCEPTS
+    name = "toytown"
 
     def __init__(self, network: UNet, device: str | torch.device = "cpu"):
-        self.network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self.network = network.eval().requires_grad_(False).to(device)
+        self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (an overload that torch's types lack)
         self.device = torch.device(device)
+        self.accuracy: dict[str, float] = {}  # IoU by concept, where it was measured
 
     def logits(self, images: Tensor) -> Tensor:
         """N x (concepts - 1) x H x W for pictures float N x 3 x H x W in [-1, 1]; differentiable."""

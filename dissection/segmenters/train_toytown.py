@@ -74,7 +74,9 @@ def folded(trained: UNet) -> UNet:
     plain = UNet(norm=False)
     for name, block in trained.eval().named_modules():
         if isinstance(block, nn.Sequential):
-            plain.get_submodule(name)[0] = fuse_conv_bn_eval(block[0], block[1])
+            conv, norm, twin = block[0], block[1], plain.get_submodule(name)
+            assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and isinstance(twin, nn.Sequential)
+            twin[0] = fuse_conv_bn_eval(conv, norm)
         elif isinstance(block, nn.Conv2d) and block.kernel_size == (1, 1):
             plain.get_submodule(name).load_state_dict(block.state_dict())
     return plain
@@ -114,7 +116,8 @@ def write_whole(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
 def train(out: Path, steps: int, count: int) -> UNet:
     """The folded network after `steps` batches of `count` scenes; continues from `<out>.resume` if it is there."""
     torch.manual_seed(0)
-    network = UNet(norm=True).to(memory_format=torch.channels_last)
+    network = UNet(norm=True)
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (an overload that torch's types lack)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     settings, resume = {"steps": steps, "scenes": count, "seed": TRAIN_SEED, "batch": BATCH}, Path(f"{out}.resume")
     start = load_state(resume, network, optimizer, settings) if resume.exists() else 0
@@ -154,7 +157,11 @@ def intersection_over_union(segmenter: ToyTownSegmenter, images: Tensor, labels:
 def measure(path: Path, count: int = TEST_SCENES) -> dict:
     """The content of the JSON beside the weights: their IoUs on `count` scenes that they were not trained on."""
     segmenter = load_toytown(path)
-    result = {"size": SIZE, "parameters": sum(p.numel() for p in segmenter.network.parameters()), "test_scenes": count}
+    result: dict = {
+        "size": SIZE,
+        "parameters": sum(p.numel() for p in segmenter.network.parameters()),
+        "test_scenes": count,
+    }
     for name, size, seed in (("clean", SIZE, None), ("degraded", SIZE, 0), ("clean_64", 64, None)):
         images, labels = scenes(count, TEST_SEED, f"{name} scenes to measure on", size)
         iou = intersection_over_union(segmenter, images, labels, seed)

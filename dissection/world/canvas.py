@@ -32,7 +32,8 @@ class Light(NamedTuple):
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
     """`a` with the given share of `b` in it."""
-    return tuple(round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
+    red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
+    return red, green, blue
 
 
 class Canvas:
@@ -42,7 +43,7 @@ class Canvas:
         self.size, self.light = size, light
         self.factor = max(4, 256 // size)  # sub-pixels along each side of a pixel
         self.scale = size * self.factor / UNITS
-        self.image = Image.new("L", (size * self.factor,) * 2)
+        self.image = Image.new("L", (size * self.factor, size * self.factor))
         self.draw = ImageDraw.Draw(self.image)
         self.paints: dict[tuple[int, Colour], int] = {}
 

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -77,7 +78,7 @@ def count_rules(labels: np.ndarray, counts: dict[str, Count]) -> None:
     """Add one label map H x W to the counts, in place."""
     for rule, (names, obeys) in RULES.items():
         for name in names:
-            numbered, _ = ndimage.label(labels == CONCEPTS.index(name), CROSS)
+            numbered, _ = cast(tuple[np.ndarray, int], ndimage.label(labels == CONCEPTS.index(name), CROSS))
             for number, (rows, columns) in enumerate(ndimage.find_objects(numbered), start=1):
                 window = np.s_[max(rows.start - 1, 0) : rows.stop + 1, max(columns.start - 1, 0) : columns.stop + 1]
                 component = numbered[window] == number
@@ -137,7 +138,7 @@ def report(real: Contents, generated: Contents) -> dict:
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.world.rules") -> None:
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=prog, description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, help="also write the JSON to this file")
     args, generator, segmenter = begin(parser, arguments, count=8192)
     real = measure(real_pictures(args.count, generator.resolution), segmenter, args.count, "real scenes")

@@ -70,7 +70,7 @@ def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> N
     batches = town(count, size, seed)
     labels = np.empty((count, size, size), np.uint8)
     settings = {"world": "Toy Town", "count": count, "size": size, "seed": seed}
-    partial = path.with_name(path.name + ".partial")
+    partial, sheet = path.with_name(path.name + ".partial"), None
     try:
         with zipfile.ZipFile(partial, "w") as archive, tqdm(total=count, unit="scene") as bar:
             with archive.open("images.npy", "w", force_zip64=True) as member:
@@ -92,7 +92,8 @@ def write_town(path: str | Path, count: int, size: int = 64, seed: int = 0) -> N
             for name, array in rest.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
-        sheet.save(path.with_suffix(".png"))
+        if sheet is not None:
+            sheet.save(path.with_suffix(".png"))
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

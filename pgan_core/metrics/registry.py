@@ -146,10 +146,11 @@ def from_json(entries: Mapping) -> dict[str, Measured]:
 
 
 def _levels(entry: Mapping) -> dict[Level, float]:
+    """From fine to coarse, the average last."""
     levels = {level if level == "average" else int(level): float(value) for level, value in entry.items()}
     if "average" not in levels:
         raise ValueError("levels without their average")
-    return levels
+    return dict(sorted(levels.items(), key=lambda item: -item[0] if isinstance(item[0], int) else 0))
 
 
 def _average(value: Value) -> float:

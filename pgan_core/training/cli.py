@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import torch
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from .time_plan import TimePlan
 
 _BETWEEN = re.compile(r"(?<=[\d.])-")  # the dash of `1.5-0.7`, not that of `1e-3`
+NICENESS = 5  # of a run on a leash
 MEASURE_SHARE, MEASURE_SECONDS = 0.01, 4.0  # of the time for measuring the speed at one resolution; at most so long
 
 
@@ -115,6 +118,8 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     add("--sample-kimg", type=float, default=10.0, help="a sample grid at least this often")
     add("--stage-numbers", choices=("float32", "float16"), default="float32", help="of the stage files")
     add("--data-note", default="", help="where the images come from; kept in the snapshots")
+    add("--watch", action="store_true", help="write what the app's page Training shows, and obey it")
+    add("--leash", type=int, metavar="PID", help="stop, at a snapshot, when this parent process ends; be nice to it")
     add("--change", action="store_true", help=f"resume with another {', '.join(CHANGEABLE + IN_STAGES)}; recorded")
     parser.set_defaults(run=run)
 
@@ -216,19 +221,34 @@ def stop_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
+def stop_with_parent(parent: int, stop: Event) -> None:
+    """Sets `stop` when the parent process is gone, however it ended."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    stop.set()
+
+
 def run(args: argparse.Namespace) -> int:
     """Trains to the schedule's end; a wrong file or setting ends it with one sentence."""
     from .processes import joined
+    from .watch import watched
 
+    if args.leash and hasattr(os, "nice"):
+        os.nice(NICENESS)  # clicks in the app go first
     if args.threads:
         torch.set_num_threads(args.threads)
     try:
         check_folder(args.out)
         device = choose_device(args.device)
         with joined(device) as processes, stop_signals() as stop:
+            if args.leash:
+                Thread(target=stop_with_parent, args=(args.leash, stop), daemon=True).start()
+            if args.watch and processes.count > 1:
+                raise TrainingError("A run that is watched is one process.")
             trainer = open_run(args, device, processes)
             try:
-                finished = trainer.train(stop=stop)
+                with watched(trainer, stop) if args.watch else nullcontext() as watch:
+                    finished = trainer.train(stop=stop, watch=watch)
             finally:
                 trainer.reals.close()
     except ValueError as error:
@@ -265,6 +285,7 @@ def open_run(args: argparse.Namespace, device: str, processes):
     plan = None
     if state and state.get("time_plan"):
         plan = TimePlan(**state["time_plan"])
+        plan.began = time.monotonic() if args.watch else plan.began
     elif args.minutes:
         plan = TimePlan(60 * args.minutes)
     if stored and (plan or args.start or not asks_for_a_recipe(args)):
@@ -304,7 +325,10 @@ def _planned(settings, start, reals, plan, args, device, processes) -> Settings:
     from .networks import fresh
     from .time_plan import measured_speeds, planned
 
-    seconds = min(MEASURE_SECONDS, MEASURE_SHARE * plan.seconds)
+    share = MEASURE_SHARE / 4 if args.watch else MEASURE_SHARE  # somebody waits for the first picture
+    seconds = min(MEASURE_SECONDS, share * plan.seconds)
     networks = start.networks if start else fresh(settings)
     plan.speeds = processes.told(measured_speeds(settings, networks, reals, device, seconds))
+    if args.watch:
+        plan.began = time.monotonic()  # whoever watches counts from the first picture
     return processes.told(planned(settings, plan, choose_minibatch=args.minibatch is None))

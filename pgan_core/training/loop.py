@@ -74,6 +74,7 @@ class Trainer:
         self.data = {"fingerprint": reals.fingerprint(), "note": data_note, "source": data_source}
         reals.level(settings.schedule.resolution)  # refuses images that are too small, before anything is written
         self.step, self.images, self.returns, self._remembered = 0, 0, 0, -1
+        self.holding, self._held_at = False, 0.0
         self.changes: list[dict] = []  # on the way: {"kimg": 290.0, "r1_gamma": [1.0, 0.2]}
         state = load_state(self.state_path) if self.state_path.exists() else None
         if state is not None:
@@ -163,7 +164,8 @@ class Trainer:
         moment = self.moment
         acts = self.learner.step(self.step, moment, self.images)
         self.step += 1
-        self.images += moment.minibatch
+        if not self.holding:
+            self.images += moment.minibatch
         return moment, acts
 
     def after_step(self, before: int, moment: Moment) -> None:
@@ -184,7 +186,7 @@ class Trainer:
         if self.processes.writes and time.monotonic() - self._saved_at > self.snapshot_seconds:
             self._keep_stage(NEWEST, moment)
             self.save()
-        if self.time_plan and self.processes.told(self.time_plan.left() <= 0):
+        if self.time_plan and not self.holding and self.processes.told(self.time_plan.left() <= 0):
             self._set(replace(self.settings, schedule=_cut(self.schedule, self.images / 1000)))
 
     def _end(self) -> None:
@@ -220,14 +222,25 @@ class Trainer:
         self._set(replace(self.settings, schedule=self.schedule.ending(kimg, kimg)))
         self._note({"skipped": part})
 
-    def hold(self, kimg: float) -> None:
-        """Prolongs the steady part that the run is in. Raises TrainingError in a fade, whose alpha would jump."""
-        now = self.moment
-        if now.fading:
-            raise TrainingError("A fade cannot be held: the weight of the newer size would jump back.")
-        end = self.images / 1000 + kimg
-        self._set(replace(self.settings, schedule=self.schedule.ending(now.kimg, end)))
-        self._note({"held_kimg": kimg})
+    def hold(self, on: bool) -> None:
+        """Stays at this moment of the growth, a fade's too, until it is told to go on: images then do not count."""
+        if on == self.holding:
+            return
+        self.holding = on
+        now = time.monotonic()
+        if on:
+            self._held_at = now
+        elif self.time_plan:
+            self.time_plan.began += now - self._held_at
+        part = "fade" if self.moment.fading else "steady part"
+        self._note({"held" if on else "released": part})
+
+    def rested(self, seconds: float) -> None:
+        """Leaves a pause out of the speed and of the time plan."""
+        self._noted_at += seconds
+        self._saved_at += seconds
+        if self.time_plan:
+            self.time_plan.began += seconds
 
     def _set(self, settings: Settings) -> None:
         captured = replace(settings, schedule=self.schedule) != self.settings or self._minibatch_of(settings) != (
@@ -352,12 +365,16 @@ class Trainer:
         if not self.processes.writes or not self.learner.is_finite():
             return
         self.log.sync()
+        save_state(self.state_path, self.snapshot())
+        self._saved_at = time.monotonic()
+
+    def snapshot(self) -> dict:
+        """Everything that the run needs to go on from this moment."""
         counters = {"step": self.step, "images": self.images}
         recipe = {"settings": self.settings.as_dict(), "changes": self.changes, "data": self._data()}
         recipe |= {"time_plan": self.time_plan.as_dict()} if self.time_plan else {}
         networks = {"networks": describe(self.learner.networks)}
-        save_state(self.state_path, {**self.learner.state(), **counters, **recipe, **networks})
-        self._saved_at = time.monotonic()
+        return {**self.learner.state(), **counters, **recipe, **networks}
 
     def _resume(self, state: dict, change: bool) -> Networks:
         changed = check_same_run(state["settings"], self.settings, change)

@@ -20,6 +20,7 @@ from .settings import Settings, TrainingError
 
 FADE, STEADY = 0.17, 0.51  # shares of the time that a size gets of what the larger ones leave; 4x4 gets the rest
 MINIBATCHES, FEWEST_STEPS = (64, 32, 16), 4000  # the largest minibatch that leaves so many steps
+LEAST = 0.1  # of the time is trained, however long it took to set up
 RESERVE = 0.02, 2.0  # share of the time, and seconds, kept for writing the last stage
 
 
@@ -103,7 +104,8 @@ def planned(settings: Settings, plan: TimePlan, *, choose_minibatch: bool) -> Se
     stages = settings.schedule.stages
     trained = [stage for stage in stages if stage.kimg]
     parts = shares([stage.resolution for stage in trained], first_fades=trained[0].fade_kimg > 0)
-    kimg = {size: [plan.left() * part * plan.speeds[size] / 1000 for part in both] for size, both in parts.items()}
+    left = max(plan.left(), LEAST * plan.seconds)
+    kimg = {size: [left * part * plan.speeds[size] / 1000 for part in both] for size, both in parts.items()}
     total = sum(map(sum, kimg.values()))
     fitting = [n for n in MINIBATCHES if 1000 * total / n >= FEWEST_STEPS] or [MINIBATCHES[-1]]
     made = []

@@ -25,7 +25,12 @@ class Server:
             port = probe.getsockname()[1]
         self.url = f"http://localhost:{port}"
         command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
-        own = {"PGGAN_LAB_MODELS": str(models), "OMP_NUM_THREADS": "1", "TMPDIR": str(self.temporary)}
+        own = {
+            "PGGAN_LAB_RUNS": str(folder / "runs"),
+            "PGGAN_LAB_MODELS": str(models),
+            "OMP_NUM_THREADS": "1",
+            "TMPDIR": str(self.temporary),
+        }
         environment = os.environ | own
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)

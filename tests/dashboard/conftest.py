@@ -23,6 +23,7 @@ def model_folder(tmp_path_factory):
 def open_app(model_folder, monkeypatch):
     """open_app("growth", seed="3", ...) runs a page of the app with these query parameters; seed None: its own."""
     monkeypatch.setenv("PGGAN_LAB_MODELS", str(model_folder))
+    monkeypatch.setenv("PGGAN_LAB_RUNS", str(model_folder / "no-runs"))
 
     def run(page: str = "growth", seed: str | None = "0", **query: str) -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=120)

@@ -146,7 +146,7 @@ def one_layer(networks: dict[str, Statistics], file: str) -> None:
 def all_weights(model: session.Model, part: str) -> list[WeightStatistics]:
     """Every layer's weights; stored ones on one axis, effective ones on another."""
     network = model.networks[part]
-    limit = 4 * max(layer.c for layer in network.layers.values())
+    limit = 4 * max(float(network.layers[name].c) for name in network.layers)
     stored, effective = Bins(-4, 4, 80), Bins(-limit, limit, 80)
     return [weight_statistics(network, name, stored, effective) for name in network.layers]
 

@@ -154,7 +154,7 @@ def test_edit_writes_the_pictures_with_their_settings(checkpoint, tmp_path, caps
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "no file of edits"),
+        ("{", "not a file of edits"),
         ('{"edits": [{"layer": "9x9/conv1", "units": [0], "value": 0}]}', "no layer 9x9/conv1"),
         ('{"edits": [{"layer": "8x8/conv1", "units": [99], "value": 0}]}', "no unit 99"),
     ],

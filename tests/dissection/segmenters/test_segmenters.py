@@ -115,7 +115,7 @@ def test_your_own_segmenter_only_where_code_may_run(tmp_path, monkeypatch):
     segmenter = load_segmenter("my_labels:Half", code=True)
     assert segmenter(torch.zeros(1, 3, 8, 8))[0].sum() == 8
     assert segmenter.name == "my_labels:Half"
-    for spec, words in (("my_labels:Whole", "has no Whole"), ("my_labels:nothing", "gave a int")):
+    for spec, words in (("my_labels:Whole", "has no Whole"), ("my_labels:nothing", "returned a int")):
         with pytest.raises(SegmenterError, match=words):
             load_segmenter(spec, code=True)
 
@@ -158,7 +158,7 @@ def test_pixels_go_to_the_nearest_centre():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("clusters:1", "From 2 to 64"),
+        ("clusters:1", "regions is 2 to 64"),
         ("clusters:many", "whole number"),
         ("towns", "There is no segmenter 'towns'"),
         ("", "There is no segmenter ''"),
