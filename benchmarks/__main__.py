@@ -23,7 +23,7 @@ from benchmarks import machine
 from benchmarks.options import ROOT, Options
 from benchmarks.table import SECTIONS, report
 
-BROWSER = ("app", "latent_walk")  # left out of a quick run
+BROWSER = ("app", "latent_walk", "site")  # left out of a quick run
 IN_PROCESS = ("generation", "shipped", "dissection", "swd", "training", "opening")  # whose CPU time this process knows
 
 

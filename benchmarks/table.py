@@ -22,6 +22,7 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "opening": "benchmarks.opening",
     "app": "benchmarks.app",
     "latent_walk": "benchmarks.latent_walk",
+    "site": "benchmarks.site",
     "class": "benchmarks.classroom",
 }
 PAGE = ROOT / "docs/SPEED.md"

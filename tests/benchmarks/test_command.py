@@ -51,7 +51,7 @@ def test_a_quick_run_measures_everything_but_the_browser(tmp_path, capsys, monke
     stored = json.loads(file.read_text())
     assert list(stored["sections"]) == list(SECTIONS)
     missing = {name: section["not_run"] for name, section in stored["sections"].items() if "not_run" in section}
-    assert set(missing) == {"app", "latent_walk"}
+    assert set(missing) == {"app", "latent_walk", "site"}
     assert all("browser" in reason for reason in missing.values())
     assert stored["machine"]["torch"] == torch.__version__ and stored["machine"]["threads"] == 1
     assert set(generation_cases(file)) == {"float32", "bfloat16"}
