@@ -73,11 +73,13 @@ CORE = {
     "evaluate": ["town", "--real", "town.npz", "--out", FILE],
     "nearest": ["town", "--real", "town.npz", "--out", FOLDER],
     "train": ["--data", "town.npz", "--out", FOLDER],
+    "export": ["town", "--out", FOLDER],
 }
 MEANING = {
     "run": ["town", "--all-layers", "--out", FOLDER],
     "edit": ["town", "--edit", "edit.json", "--out", FOLDER],
     "causes": ["town", "--dissection", "dissection", "--out", FOLDER],
+    "export, with units": ["town", "--out", FOLDER],
 }
 MODULES = {
     "benchmarks.ablations.__main__": ["--data", "town.npz", "--out", FOLDER],

@@ -38,11 +38,31 @@ export function editsOf(strokes, layers) {
   return edits;
 }
 
+// The cells inside the smallest rectangle around them, "left.top.width.height.bits", for links stay short then.
+function packCells(cells) {
+  const size = Math.sqrt(cells.length), on = cells.flatMap((bit, i) => (bit ? [[i % size, Math.floor(i / size)]] : []));
+  const [xs, ys] = [on.map(([x]) => x), on.map(([, y]) => y)], [left, top] = [Math.min(...xs), Math.min(...ys)];
+  const [width, height] = [Math.max(...xs) - left + 1, Math.max(...ys) - top + 1];
+  const inside = Array.from({length: width * height}, (_, i) => cells[(top + Math.floor(i / width)) * size + left + (i % width)]);
+  return [left, top, width, height, packBits(inside)].join(".");
+}
+
+function unpackCells(text, size) {
+  const [left, top, width, height] = text.split(".").slice(0, 4).map(Number), bits = text.split(".")[4] ?? "";
+  const fits = [left, top, width, height].every(Number.isInteger) && Math.min(left, top) >= 0 && Math.min(width, height) > 0 &&
+    left + width <= size && top + height <= size;
+  const inside = fits ? unpackBits(bits, width * height) : null;
+  if (!inside) return null;
+  const cells = Array(size * size).fill(0);
+  inside.forEach((bit, i) => { cells[(top + Math.floor(i / width)) * size + left + (i % width)] = bit; });
+  return cells;
+}
+
 // Strokes as text for a link. Those of a concept name it; those by hand their units.
 export function writeStrokes(strokes) {
   return strokes.map(({concept, verb, layer, units, levels, cells}) => {
     const who = concept ?? `${layer}:${units.join(",")}:${levels.map((level) => Number(level.toPrecision(4))).join(",")}`;
-    return [verb, who, cells ? packBits(cells) : "all"].join("~");
+    return [verb, who, cells ? packCells(cells) : "all"].join("~");
   }).join(";");
 }
 
@@ -56,7 +76,7 @@ export function readStrokes(text, layers, choose) {
     const layer = layers.find((one) => one.name === chosen?.layer);
     const known = layer && chosen.units.every((unit) => Number.isInteger(unit) && unit >= 0 && unit < layer.units) &&
       chosen.levels.length === chosen.units.length && chosen.levels.every(Number.isFinite);
-    const cells = where === "all" ? null : known ? unpackBits(where, layer.resolution ** 2) : null;
+    const cells = where === "all" ? null : known ? unpackCells(where, layer.resolution) : null;
     if (!known || (where !== "all" && !cells)) return [];
     return [{concept: byHand ? null : who, verb, ...chosen, cells}];
   });

@@ -20,6 +20,7 @@ class Lab {
     Object.assign(this, {facts, base, engine: new Engine(facts)});
     this.follow();
     window.onhashchange = () => { this.follow(); this.draw(); };
+    window.onunhandledrejection = ({reason}) => this.tell(reason?.message ?? String(reason));
   }
 
   // What the address says.
@@ -68,6 +69,9 @@ class Lab {
     const bar = document.querySelector(".lab-loading progress");
     if (bar) bar.value = share;
   }
+
+  // One sentence about what went wrong, above the room, until another one is opened.
+  tell(problem) { document.querySelector("main")?.prepend(h("p", {class: "lab-error", role: "alert"}, problem)); }
 
   // ---- what is on the page
 

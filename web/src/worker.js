@@ -3,6 +3,7 @@
 // in:  {id: 0, base, facts, backend}, then {id, z, count, labels, resolution, alpha, edits, want}
 // out: {progress: 0..1}, then {id, ...}: {ready: backend}, {values: {name: {data, dims}}, milliseconds} or {error}
 
+import * as wasm from "onnxruntime-web/wasm"; // not when it is needed: threads that it starts run this script again
 import {latentOfSeed} from "./seeds.js";
 
 let ort, session, facts;
@@ -30,7 +31,7 @@ async function hasGraphics() {
 
 async function open(base, backend) {
   const graphics = backend === "webgpu", runtime = graphics ? facts.runtime.webgpu : facts.runtime.wasm;
-  ort = graphics ? await import("./ort-webgpu.mjs") : await import("onnxruntime-web/wasm");
+  ort = graphics ? await import("./ort-webgpu.mjs") : wasm;
   const total = runtime.bytes + facts.network.bytes;
   let loaded = 0;
   const told = (count) => postMessage({progress: Math.min(1, (loaded += count) / total)});

@@ -1,6 +1,7 @@
 // A walk as sprite sheets that are already in the browser: every move of the dial is two drawImage calls.
 //
-// data: {frames, places, patience, fps, identity, tracks: [{sheet, columns, edge, name}], curves: [{title, lines: [{name, colour, values}]}],
+// data: {frames, places, patience, fps, identity, tracks: [{sheet (an address, or a canvas that may still be filled), columns, edge, name}],
+//        curves: [{title, lines: [{name, colour, values}]}],
 //        ticks: [{t, label}], start, speed, mode}
 // The tracks move in step and hold the frames of the walk at data.places; between these two are blended. After so many
 // seconds (null: never) setTriggerValue("finer") asks for every frame. setStateValue("view", {moment, speed, mode}) when the hand lets go.
@@ -13,8 +14,8 @@ class Walk extends Player {
     if (this.t === null) this.t = data.start;
     this.t = Math.min(this.t, end);
     this.ticks(data.ticks, end);
-    const images = data.tracks.map(({sheet}) => Object.assign(new Image(), {src: sheet}));
-    await Promise.all(images.map((image) => image.decode()));
+    const images = data.tracks.map(({sheet}) => (sheet instanceof HTMLCanvasElement ? sheet : Object.assign(new Image(), {src: sheet})));
+    await Promise.all(images.map((image) => image.decode?.()));
     if (this.data.identity !== data.identity) return; // a newer walk came meanwhile
     Object.assign(this, {images, tracks: this.data.tracks, places: this.data.places});
     this.show(this.t);

@@ -23,7 +23,7 @@ export class Grow {
   }
 
   async show() {
-    const {engine, facts, seed} = this.lab, columns = facts.resolution > 256 ? 2 : 3;
+    const {engine, facts, seed} = this.lab, columns = columnsFor(facts.resolution, this.place.clientWidth);
     const seeds = followingSeeds(seed, columns ** 2), run = (this.run = {});
     const {resolutions} = facts, stages = [...new Set([resolutions.filter((r) => r <= 32).at(-1) ?? resolutions[0], facts.resolution])];
     for (const size of stages) {
@@ -34,15 +34,10 @@ export class Grow {
         if (this.run !== run || !parts.at(-1)) return; // another seed came, or the room was left
       }
       const pictures = Object.fromEntries(reached.map((r, i) => [r, joined(parts.map((part) => part[names[i]]))]));
-      this.view.show({...track(pictures, facts, columns), identity: `${seed}/${size}`, columns, start: this.start(size)});
+      this.view.show({...track(pictures, facts, columns), identity: `${seed}/${size}`, columns, start: number(this.lab.query.t, 0, 0, 1e3)});
       this.place.dataset.size = size;
     }
     this.play();
-  }
-
-  start(size) {
-    const t = this.lab.query.t;
-    return t === undefined ? (size === this.lab.facts.resolution ? 0 : 0) : number(t, 0, 0, 1e3);
   }
 
   // Who opens the page without asking for a moment sees it grow, once.
@@ -58,6 +53,13 @@ export class Grow {
     this.run = null;
     this.view.close();
   }
+}
+
+// As many pictures in a row as stand in their room at a whole multiple of their pixels, at least half as large.
+function columnsFor(resolution, width) {
+  const room = (width > 640 ? 0.43 * width : width) * (devicePixelRatio || 1);
+  const shown = (columns) => columns * resolution * Math.floor(room / (columns * resolution));
+  return [4, 3, 2].reduce((best, columns) => (shown(columns) > shown(best) ? columns : best), room >= 2 * resolution ? 4 : 2);
 }
 
 function joined(batches) {

@@ -14,12 +14,15 @@ export class Inside {
     Object.assign(this, {lab, facts, engine: lab.engine});
     this.layer = names.includes(query.layer) ? query.layer : names[Math.min(5, names.length - 1)];
     this.unit = query.unit === undefined ? null : Math.floor(number(query.unit, 0, 0, this.width() - 1));
+    this.kept = this.unit; // of the pinned layer
     this.order = query.order === "number" ? "number" : "strength";
     this.t = number(query.t, 0, 0, 1);
 
-    const layers = choice(say("Layer"), names.map((name) => [name, name]), this.layer, (name) => this.choose(name));
+    const layers = choice(say("Layer"), names.map((name) => [name, name]), this.layer, (name) => this.pinLayer(name));
     layers.classList.add("lab-layers");
-    for (const button of layers.children) button.onmouseenter = () => this.choose(button.dataset.value); // under the mouse
+    this.pinned = this.layer; // shown again when the mouse leaves the row of layers
+    for (const button of layers.children) button.onmouseenter = () => this.choose(button.dataset.value);
+    layers.onmouseleave = () => this.choose(this.pinned);
     this.layers = layers;
     this.picture = h("canvas", {class: "lab-inside-picture", "data-testid": "inside-picture", "aria-label": say("The picture; point at a place")});
     this.picture.onpointermove = (event) => this.point(event);
@@ -48,12 +51,19 @@ export class Inside {
   width() { return this.facts.layers.find(({name}) => name === this.layer).units; }
 
   choose(name) {
-    if (name === this.layer && this.values) return;
+    if (name === this.layer) return;
     this.layer = name;
-    this.layers.press(name);
-    this.unit = this.hovered = null;
-    this.lab.save({layer: name, unit: undefined});
+    this.hovered = null;
+    this.unit = name === this.pinned ? this.kept : null;
     this.compute();
+  }
+
+  pinLayer(name) {
+    if (name !== this.pinned) this.kept = this.unit = null;
+    this.pinned = name;
+    this.layers.press(name);
+    this.lab.save({layer: name, unit: this.kept ?? undefined});
+    this.choose(name);
   }
 
   show() { return this.compute(); }
@@ -125,7 +135,7 @@ export class Inside {
   }
 
   pin(unit) {
-    this.unit = unit === this.unit ? null : unit;
+    this.unit = this.kept = unit === this.unit ? null : unit;
     this.lab.save({unit: this.unit ?? undefined});
     this.changed();
   }
@@ -147,7 +157,7 @@ export class Inside {
     const unit = this.hovered ?? this.unit, {data, height, width, area} = this.values;
     if (unit !== null) { // dark where the unit is off, so that what it sees stands out
       const shade = canvasOf(width, height), pixels = new ImageData(width, height), most = Math.max(this.strength[unit], 1e-6);
-      for (let i = 0; i < area; i++) pixels.data[4 * i + 3] = 215 * (1 - Math.min(1, Math.max(0, data[unit * area + i] / most)));
+      for (let i = 0; i < area; i++) pixels.data[4 * i + 3] = 185 * (1 - Math.min(1, Math.max(0, data[unit * area + i] / most)));
       shade.getContext("2d").putImageData(pixels, 0, 0);
       context.imageSmoothingEnabled = true;
       context.drawImage(shade, 0, 0, side, side);

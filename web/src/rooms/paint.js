@@ -31,10 +31,13 @@ export class Paint {
     this.place = h("div", {class: "lab-component"});
     this.wall = h("div", {class: "lab-strip"});
     const note = h("p", {class: "lab-note"}, say("Choose what to add or to remove, then draw on the picture. Try a door on a wall, and one in the sky."));
-    place.append(note, h("div", {class: "lab-bar"},
+    place.append(note, h("div", {class: "lab-bar lab-what"},
       choice(say("Verb"), [["add", say("Add")], ["remove", say("Remove")]], this.verb, (verb) => { this.verb = verb; this.chose(); }), this.conceptButtons()),
-    this.byHand, this.units, this.place, h("p", {class: "lab-note"}, say("The same edits on the next seeds, before and after")), this.wall);
+    this.byHand, this.place);
     this.view = mount(paint, html, this.place, {act: (act) => this.acted(act)});
+    const beside = this.place.querySelector(".lab-told"); // room that the app fills with counts of a segmenter
+    beside.prepend(this.units);
+    beside.append(h("p", {class: "lab-strip-title"}, say("The same edits on the next seeds, before and after")), this.wall);
     this.tellUnits();
   }
 

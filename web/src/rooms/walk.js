@@ -65,7 +65,7 @@ export class Walk {
   load(names, sheets, tracks, seeds, edge) {
     const curves = tracks.map(curvesOf), line = (values) => names.map((name, i) => ({name: names.length > 1 ? name : "", colour: COLOURS[name], values: curves[i][values]}));
     this.view.show({
-      identity: `${seeds}/${names}`, frames: tracks[0].length, fps: 12,
+      identity: `${seeds}/${names}`, frames: tracks[0].length, places: tracks[0].map((_, frame) => frame), patience: null, fps: 12,
       tracks: sheets.map((sheet, i) => ({sheet, columns: COLUMNS, edge, name: names[i]})),
       curves: [{title: say("turn of z, degrees a frame"), lines: line("turns")}, {title: say("length of z"), lines: line("lengths")}],
       ticks: seeds.map((seed, i) => ({t: i * FRAMES, label: say("seed {seed}", {seed})})),
