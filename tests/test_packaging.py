@@ -23,7 +23,7 @@ DISTRIBUTIONS = {
     "scipy": "scikit-learn",
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
-OPTIONAL = {"transformers"}
+OPTIONAL = {"transformers", "triton"}  # triton comes with torch for CUDA
 
 
 def requirements(name: str) -> list[str]:
