@@ -21,6 +21,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "sklearn": "scikit-learn",
     "scipy": "scikit-learn",
+    "starlette": "streamlit",
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
 OPTIONAL = {"transformers", "triton"}  # triton comes with torch for CUDA

@@ -112,14 +112,15 @@ def measure(trainer: Trainer, held: np.ndarray | None, spent: float) -> dict:
     moment = moment_of(trainer)
     latents = torch.randn(PROBED, trainer.settings.latent_dim, generator=stream("probe", 0))
     reals = trainer.reals.batch(PROBED, resolution=moment.resolution, alpha=moment.alpha, draws=Draws(0))
-    networks = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+    generator, discriminator = trainer.generator, trainer.discriminator
+    networks = {"generator": generator, "discriminator": discriminator}
     record = {
         "step": trainer.step,
         "kimg": trainer.images / 1000,
         "resolution": moment.resolution,
         "alpha": moment.alpha,
         "train_seconds": spent,
-        "signals": signal_magnitudes(*networks.values(), latents, reals, moment),
+        "signals": signal_magnitudes(generator, discriminator, latents, reals, moment),
         "weights": {name: weight_magnitudes(network, moment.resolution) for name, network in networks.items()},
     }
     if logged := trainer.log.path.read_text(encoding="utf-8").splitlines():
