@@ -25,7 +25,7 @@ DISTRIBUTIONS = {
     "triton": "torch",  # its builds for CUDA bring it; without it plain torch computes the same
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
-OPTIONAL = {"transformers"}
+OPTIONAL = {"transformers", "triton"}  # triton comes with torch for CUDA
 
 
 def requirements(name: str) -> list[str]:
