@@ -124,7 +124,7 @@ async def lesson(url: str, servers: dict[str, Server]) -> None:
         await browser.student.open("architecture")
         assert await is_connected(browser)
         assert browser.upload(1000) == 204  # another process would not know the session
-        assert browser.upload(2 << 20) == 413
+        assert browser.upload(1_200_000) == 413
     first = next(iter(servers.values()))
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
