@@ -21,9 +21,10 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "sklearn": "scikit-learn",
     "scipy": "scikit-learn",
+    "starlette": "streamlit",
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
-OPTIONAL = {"transformers"}
+OPTIONAL = {"transformers", "triton"}  # triton comes with torch for CUDA
 
 
 def requirements(name: str) -> list[str]:

@@ -52,9 +52,10 @@ def quality(found: dict) -> str:
     for key, measured in from_json(found).items():
         metric, generated, real = METRICS[key], measured.generated, measured.real
         if isinstance(generated, dict) and isinstance(real, dict):
-            names = [f"{level}x{level}" if isinstance(level, int) else level for level in generated]
+            levels = sorted(generated, key=lambda level: -level if isinstance(level, int) else 0)  # the average last
+            names = [f"{level}x{level}" if isinstance(level, int) else level for level in levels]
             kinds = {"generated": generated, "real against real (floor)" if metric.has_floor else "real": real}
-            rows = [[kind, *(metric.text(values[level]) for level in generated)] for kind, values in kinds.items()]
+            rows = [[kind, *(metric.text(values[level]) for level in levels)] for kind, values in kinds.items()]
             tables.append(table([metric.title, *names], rows))
         else:
             value, reference = (metric.text(number) for number in measured.headline)
