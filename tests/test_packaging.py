@@ -22,6 +22,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "scipy": "scikit-learn",
     "starlette": "streamlit",
+    "triton": "torch",  # its builds for CUDA bring it; without it plain torch computes the same
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
 OPTIONAL = {"transformers", "triton"}  # triton comes with torch for CUDA
