@@ -372,7 +372,7 @@ def _moved(network, before: list[Tensor], found: Gradients) -> dict[str, list]:
     rows = {}
     for (name, parameter), old, gradient in zip(network.named_parameters(), before, found, strict=True):
         if gradient is not None and name.endswith(".weight"):
-            moved = float((parameter - old).norm() / old.norm().clamp_min(1e-12))
+            moved = float((parameter.detach() - old).norm() / old.norm().clamp_min(1e-12))
             rows[name.removeprefix("layers.").removesuffix(".weight")] = [
                 _rounded(float(gradient.norm())),
                 _rounded(moved),

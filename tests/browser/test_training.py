@@ -34,7 +34,9 @@ def upload(page, path):
     """Gives a file as one's own pictures, at 8x8."""
     page.get_by_text("Your own pictures").click()
     page.get_by_text("Size", exact=True).wait_for()
+    rest(page)
     page.get_by_test_id("stButtonGroup").filter(has_text="16").first.get_by_role("radio", name="8", exact=True).click()
+    rest(page)
     page.locator('input[type="file"]').set_input_files(str(path))
     return page
 
