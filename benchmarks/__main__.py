@@ -1,9 +1,9 @@
-"""Everything that is to be fast, measured: prints one table, stores the numbers as JSON.
+"""Measures what should be fast: prints one table, stores the numbers as JSON.
 
-    python -m benchmarks [--threads 2] [--only generation,swd] [--json FILE] [--quick] [--compile]
+    python -m benchmarks [--threads 2] [--only generation,swd] [--json FILE] [--quick]
     python -m benchmarks.table FILE --write     # puts a stored run's table into docs/SPEED.md
 
-A full run takes some minutes and wants a machine that does nothing else. `--quick` only tries that everything runs.
+A full run takes some minutes on a machine that does nothing else. `--quick` only checks that everything runs.
 """
 
 import argparse
@@ -24,27 +24,18 @@ from benchmarks.options import ROOT, Options
 from benchmarks.table import SECTIONS, report
 
 BROWSER = ("app", "latent_walk", "site")  # left out of a quick run
-IN_PROCESS = (
-    "machine",
-    "generation",
-    "shipped",
-    "dissection",
-    "swd",
-    "training",
-    "opening",
-)  # whose own time is known to the process
+IN_PROCESS = ("generation", "shipped", "dissection", "swd", "training", "opening")  # whose CPU time this process knows
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line. Unknown sections are refused."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures what should be fast.")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", help=f"sections, separated by commas: {', '.join(SECTIONS)}")
     parser.add_argument(
         "--json", type=Path, help="where to store the numbers (benchmarks/results/<date and time>.json)"
     )
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
-    parser.add_argument("--compile", action="store_true", help="try torch.compile, which needs a C++ compiler")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that it runs")
     args = parser.parse_args(arguments)
     args.sections = args.only.split(",") if args.only else list(SECTIONS)
     unknown = [name for name in args.sections if name not in SECTIONS]
@@ -54,14 +45,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def run_section(name: str, options: Options) -> dict:
-    """A section's numbers with its seconds and the cores that others kept busy; or why there are none."""
+    """A section's numbers, its seconds and the cores that others kept busy; or why there are none."""
     if options.quick and name in BROWSER:
         return {"not_run": "it drives a browser, which --quick leaves out"}
     print(f"{name} ...", file=sys.stderr, flush=True)
     start, before = time.perf_counter(), machine.busy_seconds()
     try:
         found = import_module(SECTIONS[name]).measure(options)
-    except Exception as error:  # one that fails takes nothing from the others
+    except Exception as error:  # the other sections go on
         traceback.print_exc()
         return {"not_run": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"[:300]}
     spent = time.perf_counter() - start
@@ -80,10 +71,10 @@ def others_cores(sections: dict) -> float | None:
 
 def main(arguments: list[str] | None = None) -> int:
     args = parse(arguments)
-    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # of the processes that are started
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # of child processes
     torch.set_num_threads(args.threads)
     threadpool_limits(args.threads, user_api="blas")  # numpy's
-    options = Options(args.threads, args.quick, args.compile)
+    options = Options(args.threads, args.quick)
     now = datetime.datetime.now(datetime.UTC)
     file = args.json or ROOT / f"benchmarks/results/{now:%Y-%m-%d-%H%M}.json"
     stored = {
@@ -98,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         stored["sections"][name] = run_section(name, options)
         stored["load"][1] = machine.load()
         stored["others_cores"] = others_cores(stored["sections"])
-        store(stored, file)  # after each one: what is measured stays measured
+        store(stored, file)  # after each one, so that nothing is lost
     print(report(stored))
     return 0
 

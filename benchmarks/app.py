@@ -1,9 +1,9 @@
-"""The app as people meet it: from `streamlit run` to the first picture, seeds on the screen, memory given back.
+"""The app as people meet it: from `streamlit run` to the first picture, from a seed to its picture, and memory.
 
     python -m benchmarks --only app
 
-Starts the app on a free port and looks at it through a real Chromium (`chromium` or Chrome on the PATH), 1280 x 720.
-A picture counts when it is decoded and the frame after it has begun; times of a seed run from the key press to there.
+Starts the app and looks at it in a real Chromium or Chrome (on the PATH), 1280 x 720. A picture counts when it is
+decoded and the next frame has begun; the time of a seed runs from the key press to that moment.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.options import ROOT, Options, Row, seconds
 from benchmarks.server import App, running_app
@@ -23,7 +23,7 @@ from pgan_core.checkpoints.native import save_checkpoint
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 180_000  # ms
 
-# page -> its address, and where its first generated pictures are (charts come after them)
+# page -> its address, and its first generated pictures (charts come later)
 PAGES = {
     "growth": ("", '[data-testid="growth-wall"] canvas'),
     "latents": ("latents", '[data-testid="latent-points"] .lab-thumb'),
@@ -71,8 +71,20 @@ addEventListener("keydown", (event) => { if (event.key === "Enter") window.labPr
 
 
 @contextlib.contextmanager
-def fresh_page(chromium) -> Iterator[Page]:
-    """A page of a browser that has nothing in its cache."""
+def browser() -> Iterator[Browser]:
+    """A real browser without a window. Raises RuntimeError where there is none."""
+    path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if not path:
+        raise RuntimeError("there is no chromium or google-chrome on the PATH")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@contextlib.contextmanager
+def fresh_page(chromium: Browser) -> Iterator[Page]:
+    """A page of a browser with an empty cache."""
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
     context.add_init_script(WATCH)
     page = context.new_page()
@@ -82,7 +94,7 @@ def fresh_page(chromium) -> Iterator[Page]:
 
 
 def rest(page: Page) -> None:
-    """Until the page's script has been still for a second."""
+    """Waits until the page's script has been still for a second."""
     still = page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
     for _ in range(120):
         still.wait_for()
@@ -92,7 +104,7 @@ def rest(page: Page) -> None:
 
 
 def first_picture(page: Page, app: App, name: str = "growth") -> tuple[float, float]:
-    """Opens a page; (ms from the navigation, the wall clock in s) at which its first generated picture is painted."""
+    """Opens a page; when its first generated picture is painted: (ms from the navigation, wall clock in s)."""
     address, selector = PAGES[name]
     page.goto(f"{app.url}/{address}", wait_until="commit")
     painted = page.evaluate("selector => lab.changed(selector, null)", selector)
@@ -114,8 +126,8 @@ def seed_changes(page: Page, app: App, name: str, count: int) -> list[float]:
     return taken[1:]  # the first one warms up
 
 
-def starts(chromium, openings: int) -> dict:
-    """From the process's start to the port and to the first picture, then fresh pages, with the server's CPU time."""
+def starts(chromium: Browser, openings: int) -> dict:
+    """From the process's start to the port and to the first picture, with its CPU time; then fresh pages."""
     with running_app() as app, fresh_page(chromium) as page:
         answers = app.wait()
         _, clock = first_picture(page, app)
@@ -131,7 +143,7 @@ def starts(chromium, openings: int) -> dict:
     return found | {"open_s": taken, "open_median_s": statistics.median(taken)}
 
 
-def seeds(chromium, changes: int) -> dict:
+def seeds(chromium: Browser, changes: int) -> dict:
     """Page -> median, worst and all times in ms from a seed to its picture."""
     found = {}
     with running_app() as app:
@@ -144,7 +156,7 @@ def seeds(chromium, changes: int) -> dict:
     return found
 
 
-def memory(chromium) -> dict:
+def memory(chromium: Browser) -> dict:
     """Resident MiB: at rest, with the shipped model, with an official 1024 x 1024 network, after unloading."""
     with tempfile.TemporaryDirectory(prefix="pggan-bench-") as folder:
         save_checkpoint(Path(folder, "official.safetensors"), generator=Generator(GeneratorConfig()))
@@ -171,14 +183,8 @@ def memory(chromium) -> dict:
 
 def measure(options: Options) -> dict:
     """A few openings and changes: enough for medians. Raises RuntimeError where there is no browser."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-    if not browser:
-        raise RuntimeError("there is no chromium or google-chrome on the PATH")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
-        found = {"starts": starts(chromium, 3), "seeds": seeds(chromium, 3), "rss_mib": memory(chromium)}
-        chromium.close()
-    return found
+    with browser() as chromium:
+        return {"starts": starts(chromium, 3), "seeds": seeds(chromium, 3), "rss_mib": memory(chromium)}
 
 
 def rows(found: dict) -> list[Row]:

@@ -1,10 +1,10 @@
-"""A class at the app: 1, 10 and 30 students who change seeds and open pages; how long they wait, and what fails.
+"""A class at the app: 1, 10 and 30 students change seeds and open pages; how long they wait, and what fails.
 
     python -m benchmarks.classroom [--students 1,10,30] [--seconds 60] [--pause 6] [--json FILE]
 
-Every student does something each `pause` seconds: two times of three another seed, else another page, by a click or in
-a new tab. Seeds and pages are drawn anew by everyone, so that nobody is served what was made for somebody else. The app
-runs in a process of its own, students (`benchmarks.student`) in this one; all traffic stays on this machine.
+Every student acts each `pause` seconds: twice in three times another seed, else another page, by a click or in a new
+tab. Everyone draws seeds and pages at random, so hardly anybody is served what was made for somebody else. The app runs
+in a process of its own, the students (`benchmarks.student`) in this one; all traffic stays on this machine.
 """
 
 import argparse
@@ -154,7 +154,9 @@ def _times(summed: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.classroom", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.classroom", description="How long a class at the app waits, and what fails."
+    )
     parser.add_argument("--students", default=",".join(map(str, STUDENTS)), help="sizes of classes, with commas")
     parser.add_argument("--seconds", type=float, default=60, help="of each class")
     parser.add_argument("--pause", type=float, default=PAUSE)

@@ -20,8 +20,8 @@ def alternate(
 ) -> Times:
     """Runs the ways in turn, forwards and backwards, and returns the seconds that each took in each round.
 
-    Rounds go on until ``seconds`` are over: at least ``least`` of them, at most ``most``. With ``warm_up`` one more is
-    made before them and not counted.
+    Rounds go on until ``seconds`` are over, ``least`` to ``most`` of them; with ``warm_up`` after one that does not
+    count.
     """
     times: Times = {name: [] for name in ways}
     if warm_up:
@@ -44,15 +44,6 @@ def timed(way: Callable[[], object], device: str = "cpu") -> float:
     way()
     _finish(device)
     return time.perf_counter() - start
-
-
-def best(way: Callable[[], object], *, seconds: float = 0.5, device: str = "cpu") -> float:
-    """The shortest of the calls that fit into ``seconds``, two at least after one that warms up."""
-    timed(way, device)
-    found, end = [], time.perf_counter() + seconds
-    while len(found) < 2 or time.perf_counter() < end:
-        found.append(timed(way, device))
-    return min(found)
 
 
 def ratio(times: Times, slower: str, faster: str) -> float:

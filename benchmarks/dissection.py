@@ -6,17 +6,19 @@ python -m benchmarks --only dissection
 import torch
 
 from benchmarks.clock import alternate, median, ratio
-from benchmarks.options import SHIPPED, Options, Row, seconds
+from benchmarks.generation import shipped
+from benchmarks.options import Options, Row, seconds
 from dissection import dissect
 from dissection.scoring.job import make_batch, make_job
+from dissection.segmenters import Segmenter
 from dissection.segmenters.registry import load_segmenter
-from pgan_core import load_checkpoint
+from pgan_core import Generator
 
 SAMPLES, LAYER = 1000, "16x16/conv1"
 
 
-def pictures_alone(generator, segmenter, samples):
-    """What a dissection does before it measures anything: the same batches, generated and segmented."""
+def pictures_alone(generator: Generator, segmenter: Segmenter, samples: int) -> None:
+    """What a dissection does before it scores anything: generates and segments the same batches."""
     job = make_job(generator, generator.layer_names[0], segmenter, samples, 0, "iqr", None)
     with torch.inference_mode():
         for images in job.batches(0, samples):
@@ -24,9 +26,9 @@ def pictures_alone(generator, segmenter, samples):
 
 
 def measure(options: Options) -> dict:
-    """Of the shipped model, in one round: the pictures alone, and how many times as long one layer and all take."""
+    """The shipped model, one round: seconds of the pictures alone, and the ratios of one layer and of all layers."""
     samples = 16 if options.quick else SAMPLES
-    generator, segmenter = load_checkpoint(SHIPPED).generator, load_segmenter("toytown")
+    generator, segmenter = shipped(), load_segmenter("toytown")
     pictures_alone(generator, segmenter, min(64, samples))  # warm up
     ways = {
         "alone": lambda: pictures_alone(generator, segmenter, samples),

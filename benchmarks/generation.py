@@ -1,12 +1,10 @@
-"""Generation: the prepared form beside the plain eager one, and both beside the machine.
+"""Generation: the prepared form beside the plain eager one, with and without keeping a layer.
 
     python -m benchmarks --only generation
 
-Official widths, the same weights and latents. In each round the eager form, the prepared one, the prepared one keeping
-a layer, and a large convolution take turns; numbers are medians of ratios over rounds.
+Official widths, the same weights and latents; the forms take turns, and ratios are medians over the rounds.
 """
 
-import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,14 +15,12 @@ from torch import Tensor
 from benchmarks import machine
 from benchmarks.clock import Times, alternate, median, ratio
 from benchmarks.eager import EagerGenerator
-from benchmarks.machine import Yardstick
-from benchmarks.options import Options, Row, seconds
-from pgan_core import Generator, GeneratorConfig, feature_maps
-from pgan_core.costs import image_cost
+from benchmarks.options import SHIPPED, Options, Row, seconds
+from pgan_core import Generator, GeneratorConfig, feature_maps, load_checkpoint
 
 CASES = {64: (8, 1, 16), 256: (4, 1, 16), 1024: (1, 16)}  # batches by size; the first is the main one
 SAME = 1e-4  # pictures of both forms in float32
-EAGER_BYTES = 600  # of memory for a pixel of a picture at 1024x1024, the most that the eager form holds at one time
+EAGER_BYTES = 600  # of memory that the eager form needs at most for a pixel of a 1024x1024 picture
 
 
 @dataclass(frozen=True)
@@ -39,10 +35,18 @@ class Case:
 
 
 def official(resolution: int, device: str = "cpu", *, quick: bool = False) -> Generator:
-    """A random generator of the official widths; narrow where only the running is tried."""
+    """A random generator of the official widths; a narrow one for a quick run."""
     widths = (8,) * len(feature_maps(resolution)) if quick else feature_maps(resolution)
     config = GeneratorConfig(resolution=resolution, channels=widths, latent_dim=widths[0])
     return Generator(config, seed=0).requires_grad_(False).eval().to(device)
+
+
+def shipped() -> Generator:
+    """The generator of the shipped model."""
+    generator = load_checkpoint(SHIPPED).generator
+    if generator is None:
+        raise ValueError(f"{SHIPPED} has no generator.")
+    return generator
 
 
 def latents(generator: Generator, count: int) -> Tensor:
@@ -58,18 +62,17 @@ def measure(options: Options) -> dict:
     with torch.inference_mode():
         for device in machine.devices():
             for dtype in machine.dtypes(device):
-                stick = machine.convolution(device, dtype, quick=options.quick)
                 for resolution, batches in sizes.items():
                     generator = official(resolution, device, quick=options.quick)
                     cases = [Case(resolution, batch, device, dtype, batch == batches[0]) for batch in batches]
                     for case in cases:
                         print(f"  {case}", file=sys.stderr, flush=True)
-                        found.append(measure_case(case, generator, stick, options))
+                        found.append(measure_case(case, generator, options))
     return {"cases": found}
 
 
-def measure_case(case: Case, generator: Generator, stick: Yardstick, options: Options) -> dict:
-    """The numbers of one case, or the reason why it was left out."""
+def measure_case(case: Case, generator: Generator, options: Options) -> dict:
+    """The numbers of one case, or why it was left out."""
     result = asdict(case) | {"dtype": str(case.dtype).removeprefix("torch.")}
     at_once = _at_once(case)
     if not at_once:
@@ -77,15 +80,22 @@ def measure_case(case: Case, generator: Generator, stick: Yardstick, options: Op
     eager, fast = EagerGenerator(generator), generator.prepared(case.dtype)
     groups = latents(generator, case.batch).split(at_once)
     few = groups[0][:4]
-    difference = float((eager(few) - fast.run(few).images).abs().max())
-    ways = {"eager": lambda: _each(eager, groups), "prepared": lambda: _each(lambda z: fast.run(z), groups)}
+    difference = float((eager(few) - fast(few)).abs().max())
+    ways: dict[str, Callable[[], object]] = {
+        "eager": lambda: _each(eager, groups),
+        "prepared": lambda: _each(fast, groups),
+    }
     if case.main:
         for layer in kept_layers(generator):
             ways[f"keep {layer}"] = lambda layer=layer: _each(lambda z: fast.run(z, keep=[layer]), groups)
-    ways["convolution"] = stick.run
-    limits = {"seconds": 12, "least": 3} if case.main else {"seconds": 8, "least": 1, "warm_up": case.batch == 1}
-    times = alternate(ways, **limits | ({"seconds": 0.1} if options.quick else {}), device=case.device)
-    return result | {"at_once": at_once, "difference": difference} | _numbers(case, generator, times, stick)
+    times = alternate(
+        ways,
+        seconds=0.1 if options.quick else 12 if case.main else 8,
+        least=3 if case.main else 1,
+        warm_up=case.main or case.batch == 1,
+        device=case.device,
+    )
+    return result | {"at_once": at_once, "difference": difference} | _numbers(case, times)
 
 
 def kept_layers(generator: Generator) -> tuple[str, ...]:
@@ -94,19 +104,7 @@ def kept_layers(generator: Generator) -> tuple[str, ...]:
     return ("16x16/conv1", f"{size}x{size}/conv1") if size > 16 else (f"{size}x{size}/conv1",)
 
 
-def fused_flops(generator: Generator) -> int:
-    """Floating-point operations of a picture (2 a multiply-add) where up-sampling is one with the convolution after it.
-
-    Such a layer then takes 16 multiply-adds instead of 36.
-    """
-    saved = sum(
-        spec.in_features * spec.out_features * 9 * spec.resolution**2 for spec in generator.specs if spec.upsamples
-    )
-    return round(2 * (image_cost(generator, generator.resolution).multiply_adds - saved * 20 / 36))
-
-
-def _numbers(case: Case, generator: Generator, times: Times, stick: Yardstick) -> dict:
-    work, rounds = fused_flops(generator) * case.batch, zip(times["prepared"], times["convolution"], strict=True)
+def _numbers(case: Case, times: Times) -> dict:
     numbers = {
         "rounds": len(times["eager"]),
         "threads": torch.get_num_threads(),
@@ -114,8 +112,6 @@ def _numbers(case: Case, generator: Generator, times: Times, stick: Yardstick) -
         "prepared_s": median(times, "prepared"),
         "ratio": ratio(times, "eager", "prepared"),
         "ratios": [a / b for a, b in zip(times["eager"], times["prepared"], strict=True)],
-        "tflops": stick.amount / median(times, "convolution") / 1e12,
-        "rate_share": statistics.median(yard * work / (spent * stick.amount) for spent, yard in rounds),
     }
     if case.main:
         numbers["keep"] = {way[5:]: ratio(times, way, "prepared") for way in times if way.startswith("keep ")}
@@ -128,7 +124,7 @@ def _each(form: Callable, groups: tuple[Tensor, ...]) -> None:
 
 
 def _at_once(case: Case) -> int:
-    """How many pictures both forms make at one time; 0 if the eager one has no room for a single one."""
+    """How many pictures both forms make at one time; 0 where memory is too small for one of the eager form."""
     free = machine.available_gb()
     if case.device != "cpu":
         free = torch.cuda.mem_get_info()[0] / 1e9
@@ -138,17 +134,10 @@ def _at_once(case: Case) -> int:
     return case.batch if fitting >= case.batch else min(4, fitting)
 
 
-# ---- the table ---------------------------------------------------------------------------------------------------
-
-
 def rows(found: dict) -> list[Row]:
-    """A row a case, then what the main cases say about keeping and the machine."""
+    """A row a case, then what keeping a layer costs in the main ones."""
     cases = found["cases"]
-    table = [_case_row(case) for case in cases]
-    for case in cases:
-        if case["main"] and "skipped" not in case:
-            table += _main_rows(case)
-    return table
+    return [_case_row(case) for case in cases] + [_keep_row(case) for case in cases if "keep" in case]
 
 
 def _name(case: dict) -> str:
@@ -171,14 +160,6 @@ def _case_row(case: dict) -> Row:
     )
 
 
-def _main_rows(case: dict) -> list[Row]:
-    name = _name(case)
+def _keep_row(case: dict) -> Row:
     keeping = "; ".join(f"{layer} {100 * (more - 1):+.0f}%" for layer, more in case["keep"].items())
-    return [
-        Row(f"{name}: keeping one layer", keeping, "the prepared form keeping none"),
-        Row(
-            f"{name}: share of the machine's convolution rate",
-            f"{case['rate_share']:.0%} (up-sampling counted with 4 taps, 3x3 with 9: wide layers take fewer)",
-            f"{case['tflops']:.2f} TFLOP/s in the same rounds",
-        ),
-    ]
+    return Row(f"{_name(case)}: keeping one layer", keeping, "the prepared form keeping none")

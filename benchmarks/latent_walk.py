@@ -1,19 +1,18 @@
-"""How soon a walk plays and how smoothly its dial turns, measured in a real browser.
+"""How soon a walk plays and how smoothly its dial turns, in a real browser.
 
     python -m benchmarks --only latent_walk
 
-Seconds from a click on "Roll" to the first frame of 120 on the screen, and frames a second while the scrubber is moved
-at every screen refresh. The app runs on as many cores as torch has threads; the browser on the others.
+Seconds from a click on "Roll" to the first frame of 120 on the screen, and frames a second while the dial is moved at
+every screen refresh.
 """
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
 from statistics import median
 
-from benchmarks.options import Options, Row, seconds
-from tests.browser.running_app import ROOT, Server
+from playwright.sync_api import Page
+
+from benchmarks.app import browser, fresh_page
+from benchmarks.options import ROOT, Options, Row, seconds
+from benchmarks.server import running_app
 
 WALK = ".lab-walk .lab-wall canvas[data-ready]"
 SCRUB = """seconds => new Promise((done) => {
@@ -31,7 +30,7 @@ SCRUB = """seconds => new Promise((done) => {
 })"""
 
 
-def roll(page) -> float:
+def roll(page: Page) -> float:
     """Seconds from the click to the first frame of the new walk."""
     before = page.locator(WALK).get_attribute("data-ready")
     clicked = page.evaluate(
@@ -39,49 +38,21 @@ def roll(page) -> float:
         " return performance.timeOrigin + performance.now(); }"
     )
     page.wait_for_function("([s, old]) => document.querySelector(s).dataset.ready !== old", arg=[WALK, before])
-    return (float(page.locator(WALK).get_attribute("data-loaded")) - clicked) / 1000
-
-
-def play(models: Path, cores: int, rolls: int) -> dict:
-    """The numbers, for the first model of a folder."""
-    from playwright.sync_api import sync_playwright
-
-    os.environ["OMP_NUM_THREADS"] = str(cores)
-    everything = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(everything)[:cores])  # the app inherits it
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = Server(Path(folder), models)
-        os.sched_setaffinity(0, everything)
-        try:
-            server.wait()
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1280, "height": 720})
-            page.goto(f"{server.url}/latents?latents_frames=120&latents_beside=Nothing+beside+it")
-            page.wait_for_selector(WALK, timeout=120_000)
-            page.wait_for_timeout(8000)  # the parts below the walk
-            seconds = []
-            for _ in range(rolls):
-                seconds.append(roll(page))
-                page.wait_for_timeout(6000)
-            rate, longest = page.evaluate(SCRUB, 4)
-            edge = page.locator(WALK).evaluate("canvas => canvas.width")
-            browser.close()
-        finally:
-            server.process.terminate()
-            server.process.wait(timeout=20)
-    return {
-        "cores of the app": cores,
-        "seconds from click to playing": [round(s, 2) for s in seconds],
-        "median": round(median(seconds), 2),
-        "scrubbed frames a second": round(rate, 1),
-        "longest frame, ms": round(longest, 1),
-        "canvas": edge,
-    }
+    return (page.locator(WALK).evaluate("canvas => Number(canvas.dataset.loaded)") - clicked) / 1000
 
 
 def measure(options: Options) -> dict:
-    """The shipped model's walk, the app on as many cores as torch has threads."""
-    return play(ROOT / "assets", options.threads, rolls=2)
+    """Two rolls and one scrub of the shipped model's walk."""
+    with running_app([ROOT / "assets"]) as app, browser() as chromium, fresh_page(chromium) as page:
+        app.wait()
+        page.goto(f"{app.url}/latents?latents_frames=120&latents_beside=Nothing+beside+it")
+        page.wait_for_selector(WALK)
+        rolls = []
+        for _ in range(2):
+            page.wait_for_timeout(8000)  # the parts below the walk are drawn
+            rolls.append(roll(page))
+        rate, longest = page.evaluate(SCRUB, 4)
+    return {"rolls_s": rolls, "median": median(rolls), "scrubbed frames a second": rate, "longest frame, ms": longest}
 
 
 def rows(found: dict) -> list[Row]:

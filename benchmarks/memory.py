@@ -2,11 +2,10 @@
 
     python -m benchmarks --only memory
 
-The peak is of resident memory: Python and torch (0.2 GB or so), the weights, and the maps in flight.
+Resident memory: Python and torch (about 0.2 GB), the weights, and the maps in use. Linux only.
 """
 
 import multiprocessing
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -28,10 +27,8 @@ def measure(options: Options) -> dict:
 
 def peak_of_child(form: str, resolution: int, batch: int, options: Options) -> float:
     """The peak resident memory in MB of a child process that makes one batch."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["benchmarks.generation"])  # torch is imported once, not in every child
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.generation"])  # torch is imported once, not in every child
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(generate, form, resolution, batch, options.threads, options.quick).result()
 
@@ -56,13 +53,8 @@ def generate(form: str, resolution: int, batch: int, threads: int, quick: bool) 
 
 def peak_mb() -> float:
     """The most memory that this process has held at one time, in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # of this process alone; getrusage may count what it was forked from
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
+    status = Path("/proc/self/status").read_text()  # getrusage may count the process it was forked from
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
 def rows(found: dict) -> list[Row]:
@@ -70,13 +62,6 @@ def rows(found: dict) -> list[Row]:
     table = []
     for case in found["cases"]:
         eager, prepared = (case["peak_mb"][form] for form in FORMS)
-        size = f"{case['resolution']}x{case['resolution']}, batch {case['batch']}"
-        table.append(
-            Row(
-                f"Memory, {size}: peak",
-                f"{prepared:,.0f} MB",
-                f"eager {eager:,.0f} MB",
-                f"{eager / prepared:.2f}x",
-            )
-        )
+        what = f"Memory, {case['resolution']}x{case['resolution']}, batch {case['batch']}: peak"
+        table.append(Row(what, f"{prepared:,.0f} MB", f"eager {eager:,.0f} MB", f"{eager / prepared:.2f}x"))
     return table

@@ -1,9 +1,8 @@
-"""Opening an official 1024x1024 triple: ours against Python's own unpickler, which builds the arrays and no network.
+"""Opening an official 1024x1024 triple: ours beside Python's unpickler, which builds arrays but no network.
 
     python -m benchmarks --only opening
 
-Writes a pickle of random weights in the layout of the official code, and opens it in fresh processes: times, and
-peak memory above the start.
+Opens a pickle of random weights in the official layout in fresh processes: time, and peak memory above the start.
 """
 
 import pickle
@@ -38,7 +37,7 @@ print(time.perf_counter() - begin, peak() - before)
 def official_variables(resolution: int, discriminator: bool, random: np.random.Generator) -> list[tuple]:
     """Random variables with the names and shapes of G_paper or D_paper (fused)."""
     widths = feature_maps(resolution)
-    found = [("lod", np.float32(0))]
+    found: list[tuple] = [("lod", np.float32(0))]
 
     def add(name: str, *shape: int) -> None:
         outputs = shape[-2] if name.endswith("_up") else shape[-1]
@@ -68,18 +67,28 @@ def official_variables(resolution: int, discriminator: bool, random: np.random.G
     return found
 
 
+class Network:
+    """Pickled under the name that the official code's networks have: tfutil.Network."""
+
+    __module__ = "tfutil"
+
+    def __init__(self, state: dict):
+        self.state = state
+
+    def __getstate__(self) -> dict:
+        return self.state
+
+
 def write_triple(path: Path, resolution: int) -> None:
     """(G, D, Gs) as the official code pickles them."""
-    members = {"__getstate__": lambda self: self.state, "__module__": "tfutil"}
-    network = type("Network", (), members)
-    sys.modules["tfutil"] = types.SimpleNamespace(Network=network)
+    module = types.ModuleType("tfutil")
+    vars(module)["Network"] = Network
+    sys.modules["tfutil"] = module
     random, triple = np.random.default_rng(0), []
     for name in ("G", "D", "Gs"):
-        made = network()
-        made.state = {"version": 2, "name": name, "static_kwargs": {"num_channels": 3, "resolution": resolution}}
-        made.state |= {"build_module_src": "", "build_func_name": f"{name[0]}_paper"}
-        made.state["variables"] = official_variables(resolution, name == "D", random)
-        triple.append(made)
+        state = {"version": 2, "name": name, "static_kwargs": {"num_channels": 3, "resolution": resolution}}
+        state |= {"build_module_src": "", "build_func_name": f"{name[0]}_paper"}
+        triple.append(Network(state | {"variables": official_variables(resolution, name == "D", random)}))
     with open(path, "wb") as file:
         pickle.dump(tuple(triple), file, protocol=4)
 
@@ -87,8 +96,8 @@ def write_triple(path: Path, resolution: int) -> None:
 def opened(path: Path, how: str) -> tuple[float, float]:
     """(seconds, MiB above the start) of opening the file in a fresh process."""
     output = subprocess.run([sys.executable, "-c", OPEN, path, how], check=True, capture_output=True, text=True)
-    seconds, mebibytes = map(float, output.stdout.split())
-    return seconds, mebibytes
+    spent, mebibytes = map(float, output.stdout.split())
+    return spent, mebibytes
 
 
 def measure(options: Options) -> dict:

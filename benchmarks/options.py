@@ -1,4 +1,4 @@
-"""What every measurement is told, and the row of the table that it gives back."""
+"""What every measurement gets, and the row of the table that it returns."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,10 @@ SHIPPED = ROOT / "assets/toytown128/final.safetensors"
 
 @dataclass(frozen=True)
 class Options:
-    """threads: of torch. quick: everything tiny, to see that it runs. compile: try `torch.compile` as well."""
+    """threads: of torch. quick: tiny sizes, to check that it runs."""
 
     threads: int = 2
     quick: bool = False
-    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -27,5 +26,5 @@ class Row:
 
 
 def seconds(value: float) -> str:
-    """A time in the unit in which it is read easily."""
+    """A time as text, in seconds or milliseconds."""
     return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.{0 if value >= 0.1 else 1}f} ms"

@@ -1,4 +1,4 @@
-"""The app as a process of its own on a free port, and what the system says of it."""
+"""The app in a process of its own, with its CPU time and memory."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.options import ROOT
@@ -17,7 +17,7 @@ from benchmarks.options import ROOT
 class App:
     """The app in a process of its own on a free port."""
 
-    def __init__(self, folder: Path, models: list[Path] = ()):
+    def __init__(self, folder: Path, models: Sequence[Path] = ()):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -30,7 +30,7 @@ class App:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
     def wait(self, seconds: float = 120) -> float:
-        """Until the port answers; returns the seconds since the start. Raises RuntimeError with the log."""
+        """Waits until the port answers; returns the seconds since the start. Raises RuntimeError with the log."""
         while time.time() < self.started + seconds:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
                 return time.time() - self.started
@@ -38,7 +38,7 @@ class App:
         raise RuntimeError(f"the app did not answer: {self.log.read_text()}")
 
     def settle(self, seconds: float = 60) -> None:
-        """Until the process has done nothing for a second: what it imports beforehand is there."""
+        """Waits until the process has been idle for a second: then its early imports are done."""
         before, end = -1.0, time.time() + seconds
         while (now := self.status()["cpu_s"]) > before + 0.05 and time.time() < end:
             before = now
@@ -53,7 +53,7 @@ class App:
 
 
 @contextlib.contextmanager
-def running_app(models: list[Path] = ()) -> Iterator[App]:
+def running_app(models: Sequence[Path] = ()) -> Iterator[App]:
     """The app, stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="pggan-bench-") as folder:
         app = App(Path(folder), models)

@@ -1,7 +1,7 @@
-"""A student without a browser: what the browser says to the app and hears from it, over the same websocket.
+"""A student without a browser: the same messages over the same websocket, and nothing is drawn.
 
-Nothing is drawn, so thirty of them fit beside the app. As the browser does, a student keeps large messages and is sent
-only their hashes when they come again, and lets the parts of a page that wait for the first picture run afterwards.
+So thirty of them fit beside the app. Like the browser, a student caches large messages and gets only their hashes when
+they come again, and asks for the lower part of a page once the first picture is there.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 SEED = "Seed"  # label of the sidebar's control
 LATER = "lab_later"  # the component that asks for a page's lower part once the upper one is shown
@@ -38,7 +39,8 @@ class Student:
         self.kept: dict[str, Delta] = {}
         self.heard: set[str] = set()
         self.socket = await connect(
-            self.url, subprotocols=["streamlit"], max_size=None, compression=None, additional_headers=self.headers
+            self.url, subprotocols=[Subprotocol("streamlit")], max_size=None, compression=None,
+            additional_headers=self.headers,
         )  # fmt: skip
         await self._run(name=page)
         return time.perf_counter() - start
@@ -78,7 +80,9 @@ class Student:
         return time.perf_counter() - start
 
     async def _run(self, fill: Callable | None = None, name: str = "", fragment: str = "") -> None:
-        """Ask for a run and hear it to its end. Raises TimeoutError and what the connection raises."""
+        """Asks for a run and hears it to its end. Raises TimeoutError and what the connection raises."""
+        socket = self.socket
+        assert socket is not None  # `open` comes first
         message = BackMsg()
         state = message.rerun_script
         state.query_string, state.page_script_hash, state.fragment_id = self.query, self.script, fragment
@@ -86,13 +90,13 @@ class Student:
         state.cached_message_hashes.extend(self.kept)
         if fill is not None:
             fill(state.widget_states.widgets.add())
-        await self.socket.send(message.SerializeToString())
+        await socket.send(message.SerializeToString())
         self.later = ("", "")
         heard, self.heard = self.heard, set()
         async with asyncio.timeout(PATIENCE):
-            while not self._hear(ForwardMsg.FromString(await self.socket.recv())):
+            while not self._hear(ForwardMsg.FromString(await socket.recv(decode=False))):
                 pass
-        if not fragment:  # what neither this run nor the one before sent is forgotten, as the browser does
+        if not fragment:  # like the browser, forget what neither this run nor the one before sent
             self.kept = {key: delta for key, delta in self.kept.items() if key in self.heard | heard}
         else:
             self.heard |= heard

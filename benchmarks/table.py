@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.options import ROOT, Row
+from pgan_core.markdown import with_block
 
 SECTIONS = {  # in the order of the table: name -> module with measure(options) and rows(found)
-    "machine": "benchmarks.machine",
     "generation": "benchmarks.generation",
     "shipped": "benchmarks.shipped",
     "memory": "benchmarks.memory",
@@ -26,11 +26,11 @@ SECTIONS = {  # in the order of the table: name -> module with measure(options) 
     "class": "benchmarks.classroom",
 }
 PAGE = ROOT / "docs/SPEED.md"
-LOADED = 0.5  # cores that others keep busy on average, or the load average before a run that cannot tell
+LOADED = 0.5  # cores that others kept busy on average or, if that is unknown, the load average before the run
 
 
 def section_rows(name: str, section: dict) -> list[Row]:
-    """The rows of a section as it was stored: measured, left out, or failed."""
+    """The rows of a stored section: measured, left out or failed."""
     if "found" not in section:
         return [Row(f"{name}", f"not run: {section['not_run']}")]
     return import_module(SECTIONS[name]).rows(section["found"])
@@ -71,25 +71,15 @@ def _busy(stored: dict) -> str:
     return f"({text[0].upper()}{text[1:]}.)"
 
 
-def into_page(text: str, table: str, name: str = "speed") -> str:
-    """The page's text with the table between the block's two markers. Raises ValueError where they are missing."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, found, rest = text.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found or not found_end:
-        raise ValueError(f"the page needs the lines {begin} and {end}, in this order")
-    return f"{before}{begin}\n{table}\n{end}{after}"
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description="The table of a stored run.")
     parser.add_argument("file", type=Path, help="JSON of python -m benchmarks")
     parser.add_argument("--write", action="store_true", help="put the table between the markers of docs/SPEED.md")
     args = parser.parse_args()
     table = report(json.loads(args.file.read_text(encoding="utf-8")))
     print(table)
     if args.write:
-        PAGE.write_text(into_page(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8")
+        PAGE.write_text(with_block(PAGE.read_text(encoding="utf-8"), "speed", table), encoding="utf-8")
 
 
 if __name__ == "__main__":

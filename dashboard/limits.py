@@ -14,6 +14,7 @@ class Limits:
 
     workers: int = 2  # pieces of heavy work at a time, each in a process of its own
     queue: int = 20  # more of them that wait
+    trainings: int = 2  # training runs at a time, all browsers together
     results_mb: int = 400  # kept results of heavy work; the oldest go first
     models_in_memory: int = 4  # all browsers together; an official 1024 x 1024 pair takes about 200 MB
     uploads_mb: int = 4000  # on the disk, all browsers together

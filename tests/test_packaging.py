@@ -21,9 +21,11 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "sklearn": "scikit-learn",
     "scipy": "scikit-learn",
+    "starlette": "streamlit",
+    "triton": "torch",  # its builds for CUDA bring it; without it plain torch computes the same
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
-OPTIONAL = {"transformers"}
+OPTIONAL = {"transformers", "triton"}  # triton comes with torch for CUDA
 
 
 def requirements(name: str) -> list[str]:

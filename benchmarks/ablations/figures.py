@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from dashboard.pages.quality.ablation_results import MEASURES, REAL, RECIPES, Results, mean_curve, read_pictures
 
 COLOURS = {"full": "#2f7dd1", "no-pixel-norm": "#e07b1a", "no-minibatch-stddev": "#2a9d6f", "no-growing": "#b4529b"}
-STYLE = {
+STYLE: dict = {  # matplotlib's rc
     "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
     "axes.titlesize": 8.5, "legend.frameon": False, "svg.fonttype": "none",
 }  # fmt: skip

@@ -1,8 +1,8 @@
 """The tables of docs/ABLATIONS.md, from the stored results: `python -m benchmarks.ablations.page`."""
 
 from benchmarks.options import ROOT
-from benchmarks.table import into_page
 from dashboard.pages.quality.ablation_results import Results, chance_apart, read_results, table
+from pgan_core.markdown import with_block
 
 PAGE, FOLDER = ROOT / "docs/ABLATIONS.md", ROOT / "assets/ablations"
 TABLES = {"logistic": FOLDER, "wgan-gp": FOLDER / "wgan-gp"}  # name of the block on the page -> its results
@@ -25,7 +25,7 @@ def page(text: str) -> str:
     for name, folder in TABLES.items():
         if (results := read_results(folder)) is None:
             raise ValueError(f"{folder} holds no results of the ablations")
-        text = into_page(text, block(results), name)
+        text = with_block(text, name, block(results))
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from dashboard.pages.quality.ablation_results import FULL, RECIPES
 from pgan_core.growth import Schedule, make_schedule
@@ -80,5 +81,6 @@ class Plan:
 
     @classmethod
     def from_dict(cls, plain: Mapping) -> Plan:
-        values = {field.name: plain[field.name] for field in fields(cls)}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        given = {field.name: plain[field.name] for field in fields(cls)}
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+        return cls(**values)

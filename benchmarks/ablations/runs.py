@@ -26,7 +26,6 @@ from pgan_core.pictures import contact_sheet, encode
 from pgan_core.training.data import RealImages
 from pgan_core.training.loop import Trainer
 from pgan_core.training.records import Log
-from pgan_core.training.settings import TrainingError
 from pgan_core.training.streams import Draws, stream
 
 PROBED = 64  # latents and real pictures that magnitudes are measured on, the same at every probe
@@ -89,10 +88,10 @@ def train_run(plan: Plan, recipe: str, seed: int, data: Path, folder: Path) -> N
     log = Log(folder / "measures.jsonl", step=trainer.step)
     for probe, images in list(enumerate(plan.probe_images()))[len(records_of(folder)) :]:
         begun = time.process_time()
-        try:
-            trainer.train(progress=False, stop=Reached(trainer, images))
-        except TrainingError as error:
-            log.append({"step": trainer.step, "kimg": trainer.images / 1000, "diverged": str(error)})
+        trainer.train(progress=False, stop=Reached(trainer, images))
+        if broken := [change["diverged"] for change in trainer.changes if "diverged" in change]:
+            # training would go back and on at half the rate; here that it diverged is what was to be found out
+            log.append({"step": trainer.step, "kimg": trainer.images / 1000, "diverged": f"{broken[0]} is not finite"})
             return
         spent = time.process_time() - begun
         log.append(measure(trainer, held[: plan.pictures] if plan.measures_quality(probe) else None, spent))
@@ -113,14 +112,15 @@ def measure(trainer: Trainer, held: np.ndarray | None, spent: float) -> dict:
     moment = moment_of(trainer)
     latents = torch.randn(PROBED, trainer.settings.latent_dim, generator=stream("probe", 0))
     reals = trainer.reals.batch(PROBED, resolution=moment.resolution, alpha=moment.alpha, draws=Draws(0))
-    networks = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+    generator, discriminator = trainer.generator, trainer.discriminator
+    networks = {"generator": generator, "discriminator": discriminator}
     record = {
         "step": trainer.step,
         "kimg": trainer.images / 1000,
         "resolution": moment.resolution,
         "alpha": moment.alpha,
         "train_seconds": spent,
-        "signals": signal_magnitudes(*networks.values(), latents, reals, moment),
+        "signals": signal_magnitudes(generator, discriminator, latents, reals, moment),
         "weights": {name: weight_magnitudes(network, moment.resolution) for name, network in networks.items()},
     }
     if logged := trainer.log.path.read_text(encoding="utf-8").splitlines():

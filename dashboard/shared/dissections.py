@@ -104,16 +104,29 @@ def is_under_way(model: session.Model, *settings) -> bool:
 def compute(
     model: session.Model, layers: tuple[str, ...], segmenter: str, samples: int, threshold: str | float
 ) -> Dissection | None:
-    """A new dissection, made apart under a bar with the time left; None while there is none.
-
-    One that was cancelled or broke off goes on from where it was.
-    """
+    """A new dissection of a model, as `dissect_apart`, from the sidebar's seed on."""
     key = work_key(model, layers, segmenter, samples, threshold)
+    return dissect_apart(key, model.generator, layers, segmenter, samples, session.seed(), model.label, threshold)
+
+
+def dissect_apart(
+    key: tuple,
+    generator: Generator,
+    layers: tuple[str, ...],
+    segmenter: str,
+    samples: int,
+    seed: int,
+    label: int | None,
+    threshold: str | float,
+) -> Dissection | None:
+    """A new dissection, made in a process of its own under a bar with the time left; None while there is none.
+
+    One that was cancelled or broke off goes on from where it was.  key: names it among all that are made.
+    """
     folder = Path(_folder().name) / hashlib.sha256(repr(key).encode()).hexdigest()[:24]
     return apart(
-        key, "Dissecting", work.dissection, model.generator, layers, segmenter, samples, session.seed(), model.label,
-        threshold, folder,
-    )  # fmt: skip
+        key, "Dissecting", work.dissection, generator, layers, segmenter, samples, seed, label, threshold, folder
+    )
 
 
 @functools.cache

@@ -14,21 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from dissection.output.model_recipe import logged_gammas, recipe, table
+from dissection.output.model_recipe import logged_gammas, recipe
 from dissection.result import Dissection
 from dissection.segmenters.faults import markdown
 from pgan_core import Discriminator, Generator, load_checkpoint
+from pgan_core.markdown import table, with_block
 from pgan_core.metrics.registry import METRICS, from_json
 from pgan_core.paths import ASSETS
 
 PAGE, README = ASSETS.parent / "docs/MODEL.md", ASSETS.parent / "README.md"
-BEGIN, END = (
-    "<!-- the model's numbers, by python -m dissection.output.model_card --write -->",
-    "<!-- end of the numbers -->",
-)
+BLOCK = "model"  # of both pages
 MODEL, LIGHT = "toytown128", "toytown64"
 SECOND_RELEASE = 0.04  # the IoU above which the second release of GAN Dissection calls a unit interpretable
-PREVIOUS = {  # held-out IoU of the segmenter that worked at 64x64: on scenes of 64x64, and of 128x128
+PREVIOUS = {  # held-out IoU of the segmenter for 64x64: on scenes of 64x64, and of 128x128
     "mean": (0.9804, 0.9397),
     "sky": (0.9943, 0.9882),
     "sun": (0.9916, 0.9642),
@@ -54,9 +52,10 @@ def quality(found: dict) -> str:
     for key, measured in from_json(found).items():
         metric, generated, real = METRICS[key], measured.generated, measured.real
         if isinstance(generated, dict) and isinstance(real, dict):
-            names = [f"{level}x{level}" if isinstance(level, int) else level for level in generated]
+            levels = sorted(generated, key=lambda level: -level if isinstance(level, int) else 0)  # the average last
+            names = [f"{level}x{level}" if isinstance(level, int) else level for level in levels]
             kinds = {"generated": generated, "real against real (floor)" if metric.has_floor else "real": real}
-            rows = [[kind, *(metric.text(values[level]) for level in generated)] for kind, values in kinds.items()]
+            rows = [[kind, *(metric.text(values[level]) for level in levels)] for kind, values in kinds.items()]
             tables.append(table([metric.title, *names], rows))
         else:
             value, reference = (metric.text(number) for number in measured.headline)
@@ -234,13 +233,6 @@ def _json(path: Path) -> dict:
     return json.loads(path.read_text())
 
 
-def into(text: str, page: str) -> str:
-    """``text`` with the page between its two markers. Raises ValueError where they are missing."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError("the text has no place for the model's numbers: its two markers are missing")
-    return f"{text.partition(BEGIN)[0]}{BEGIN}\n\n{page}\n\n{END}{text.partition(END)[2]}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m dissection.output.model_card", description="The shipped models' numbers as Markdown"
@@ -253,7 +245,7 @@ def main() -> None:
         print(page)
         return
     for path, part in ((PAGE, page), (README, short())):
-        path.write_text(into(path.read_text(), part))
+        path.write_text(with_block(path.read_text(), BLOCK, part))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the shipped model was made, in Markdown: from its metadata and the log of its run."""
+"""How the shipped model was made, in Markdown, from its metadata and the log of its run."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 
+from pgan_core.markdown import table
+
 LOSSES = {
     "logistic": "non-saturating logistic loss",
     "wgan-gp": "WGAN-GP",
     "relativistic": "relativistic pairing loss (a real and a generated picture's scores are compared with each other: "
     "softplus of minus their difference for the discriminator, of their difference for the generator)",
 }
-HARDLY = 5  # thousand images; a shorter phase was spent on setting up
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
-    lines = ["|".join(["", *head, ""]), "|---" + "|--:" * (len(head) - 1) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+HARDLY = 5  # thousand images; a phase with fewer spent its time on setting up
 
 
 def recipe(metadata: dict, parameters: tuple[int, int], gammas: Sequence[tuple[float, float]]) -> str:

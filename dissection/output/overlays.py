@@ -1,10 +1,11 @@
-"""What a unit responds to, drawn on pictures: its lit region, its map, the segmentation, and how the two agree.
+"""What a unit responds to, drawn on pictures: its lit region, its map, and how it agrees with the segmentation.
 
 Functions take and return uint8 pictures (N x H x W x 3) and boolean masks (N x H x W) of the same size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ HEAT = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253
 
 @dataclass(frozen=True)
 class Material:
-    """Some pictures of a dissection's sample, made again from their seeds, with the maps of one layer."""
+    """Some pictures of a dissection's sample, generated again from their seeds, with the maps of one layer."""
 
     indexes: tuple[int, ...]  # of the pictures in the sample
     pictures: np.ndarray  # N x R x R x 3, uint8
@@ -36,7 +37,7 @@ class Material:
     labels: np.ndarray | None  # N x M x H x W, if a segmenter was given
     border: str
 
-    def rows(self, indexes) -> list[int]:
+    def rows(self, indexes: Iterable[int]) -> list[int]:
         """The rows of the given pictures of the sample."""
         place = {index: row for row, index in enumerate(self.indexes)}
         return [place[int(index)] for index in indexes]
@@ -48,9 +49,13 @@ class Material:
 
 @torch.inference_mode()
 def make_material(
-    generator: Generator, dissection: Dissection, layer: str, images, segmenter: Segmenter | None = None
+    generator: Generator,
+    dissection: Dissection,
+    layer: str,
+    images: Iterable[int],
+    segmenter: Segmenter | None = None,
 ) -> Material:
-    """Generate the given images of a dissection's sample again, with the maps of `layer`, and label maps if asked."""
+    """Generates the given images of a dissection's sample again, with maps of `layer` and, by a segmenter, labels."""
     generator = prepared(generator)
     indexes = tuple(sorted({int(index) for index in images}))
     batch = max(1, BATCH_PIXELS // generator.resolution**2)
@@ -94,7 +99,7 @@ def lit_region(pictures: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def outline(masks: np.ndarray) -> np.ndarray:
-    """The pixels of a mask that touch its outside; the picture's edge does not count as outside."""
+    """The pixels of each mask that touch its outside; beyond the picture's edge is not outside."""
     padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)), mode="edge")
     inner = padded[:, :-2, 1:-1] & padded[:, 2:, 1:-1] & padded[:, 1:-1, :-2] & padded[:, 1:-1, 2:]
     return masks & ~inner
@@ -109,7 +114,7 @@ def heat(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def palette(num_concepts: int) -> np.ndarray:
-    """C x 3 colours that differ, the first black: hues by the golden angle, two brightnesses in turn."""
+    """C x 3 distinct colours, the first black: hues by the golden angle, in two alternating brightnesses."""
     hue = np.arange(num_concepts) * 0.618034 % 1
     wave = np.abs((hue[:, None] * 6 + np.array([0, 4, 2])) % 6 - 3) - 1
     value = np.where(np.arange(num_concepts) % 2, 230, 150)[:, None]
@@ -119,7 +124,7 @@ def palette(num_concepts: int) -> np.ndarray:
 
 
 def agreement(pictures: np.ndarray, masks: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Grey pictures with hits, misses and false alarms of masks against a concept's pixels in the AGREEMENT colours."""
+    """Grey pictures with the masks' hits, misses and false alarms for a concept (`present`) in AGREEMENT's colours."""
     shown = np.repeat((pictures.mean(axis=-1, keepdims=True) * 0.6 + 40).astype(np.uint8), 3, axis=-1)
     parts = {"hit": masks & present, "miss": present & ~masks, "false alarm": masks & ~present}
     for name, where in parts.items():

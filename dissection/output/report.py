@@ -1,4 +1,4 @@
-"""A dissection as files for others: an HTML page that needs no server and no network, JSON and CSV."""
+"""A dissection as files to pass on: an HTML page that needs no server and no network, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pgan_core.checkpoints.native import write_atomically
 from pgan_core.pictures import encode
 
 HTML_FILE, JSON_FILE, CSV_FILE = "report.html", "units.json", "units.csv"
-SIDE = 64  # pixels of a picture in the report; the browser enlarges them to 96 without blurring
+SIDE = 64  # pixels of a picture in the report; the browser enlarges it to 96 without blurring
 STYLE = """
 body {font: 15px/1.45 system-ui, sans-serif; color: #16202c; background: #fff; margin: 2rem auto; max-width: 1180px}
 table {border-collapse: collapse; width: 100%} td, th {text-align: left; padding: .25rem .6rem; vertical-align: middle}
@@ -69,7 +69,7 @@ def to_csv(dissection: Dissection) -> str:
 
 
 def to_json(dissection: Dissection) -> str:
-    """Settings, concepts with their share of the pixels, and every unit."""
+    """Settings, concepts, and every unit by layer."""
     layers = {
         name: {
             "interpretable": int(layer.scores.interpretable.sum()),
@@ -84,7 +84,7 @@ def to_json(dissection: Dissection) -> str:
 def write_report(
     dissection: Dissection, folder: str | os.PathLike, generator: Generator | None = None, *, pictures: int = 5
 ) -> list[Path]:
-    """Write report.html, units.json and units.csv to `folder`; with a generator the page shows top pictures."""
+    """Writes report.html, units.json and units.csv to `folder`; a generator is needed for the top pictures."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -98,7 +98,7 @@ def write_report(
 
 
 def to_html(dissection: Dissection, generator: Generator | None = None, *, pictures: int = 5) -> str:
-    """The whole report as one page, which loads nothing from elsewhere."""
+    """The whole report as one self-contained page."""
     sections = "".join(layer_section(dissection, name, generator, pictures=pictures) for name in dissection.layers)
     source = html.escape(str(dissection.info.get("source") or "a generator"))
     return (
@@ -108,14 +108,18 @@ def to_html(dissection: Dissection, generator: Generator | None = None, *, pictu
 
 
 def facts(dissection: Dissection) -> str:
-    """What was done, in a paragraph, and the concepts with their shares."""
+    """What was measured and how, in a paragraph."""
     info = dissection.info
-    rule = {"iqr": "the level of maximal IQR, chosen on the first half of the sample; scores from the second"}
-    fraction = f"a level that {info.get('fraction')} of the values exceed ({info.get('rule')})"
+    rule = info.get("rule")
+    level = (
+        "the level of maximal IQR on the first half of the sample (scores are from the second half)"
+        if rule == "iqr"
+        else f"the level that {info.get('fraction')} of its values exceed (rule {rule})"
+    )
     words = (
-        f"{info.get('samples')} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}; "
-        f"thresholds: {rule.get(info.get('rule'), fraction)}. IoU with its 95% bootstrap interval over images. "
-        "Pictures are bright where the unit is above its level. GAN Dissection (Bau et al. 2019), section 3.1."
+        f"{info.get('samples')} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}. A unit's "
+        f"threshold is {level}. IoU is given with its 95% bootstrap interval over images. Pictures are bright where "
+        "the unit is above its level. GAN Dissection (Bau et al. 2019), section 3.1."
     )
     return f'<p class="facts">{html.escape(words)}</p>'
 
@@ -170,7 +174,7 @@ def unit_row(
 
 
 def strip_image(layer: LayerDissection, unit: int, material: Material, pictures: int) -> str:
-    """The unit's top pictures side by side, dimmed outside its mask, as an <img> that carries its data."""
+    """The unit's top pictures side by side, dimmed outside its mask, as an <img> with its data inside."""
     rows = material.rows(layer.scores.top_images[unit, :pictures])
     side = material.pictures.shape[1]
     masks = material.values(unit, rows, (side, side)) > layer.scores.thresholds[unit]

@@ -35,20 +35,20 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
         "--real", required=True, type=Path, help="an .npz with `images`, uint8 N x 3 x R x R, or a folder of pictures"
     )
     parser.add_argument(
-        "--count", type=int, default=16384, help="pictures in a set; as many reals again give the floor"
+        "--count", type=int, default=16384, help="pictures in a set; as many other real ones give the floor"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the latents, of the choice of reals and of the patches")
+    parser.add_argument("--seed", type=int, default=0, help="of latents, choice of real pictures, and patches")
     parser.add_argument(
         "--label", type=int, help="class of all pictures of a conditional network; by seed if not given"
     )
     parser.add_argument("--out", type=Path, help="write the JSON here as well")
-    parser.add_argument("--beside", action="store_true", help="keep it as NAME.quality.json, which the app then shows")
+    parser.add_argument("--beside", action="store_true", help="store it as NAME.quality.json, which the app shows")
     parser.add_argument("--device", default="cpu")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures and prints one result, or a list of several; bad input is one sentence, and the next one follows."""
+    """Measures and prints one result, or a list of several; a bad checkpoint gets one sentence, the others go on."""
     results = []
     for name in args.checkpoints:
         try:
@@ -75,7 +75,7 @@ def evaluate(
 ) -> dict:
     """Every registered metric of a checkpoint as a plain dict; progress bars go to standard error.
 
-    Needs 2 * count real pictures; where there are fewer, count becomes half of what is there, and it is said.
+    Needs 2 * count real pictures; where there are fewer, half of them are compared, and a message says so.
     """
     from pgan_core.checkpoints import load_checkpoint
 

@@ -1,18 +1,24 @@
 """Inception score (Salimans et al. 2016), for the outputs of any classifier."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+
+from pgan_core.metrics.picture_sets import Pictures
 
 
-def inception_score(probabilities, splits=10):
+def inception_score(probabilities: np.ndarray | Tensor, splits: int = 10) -> tuple[float, float]:
     """exp of the mean KL(p(y|x) || p(y)) in each of `splits` consecutive parts; their mean and deviation.
 
-    probabilities: N x K, one softmax output a picture, numpy or tensor. 0 log 0 counts as 0 (the official code
-    gives NaN). Returns (mean, population standard deviation) as floats: 1 where all outputs are alike, K
-    where every class is met equally often and with certainty.
+    probabilities: N x K, the classifier's softmax of each picture. 0 log 0 counts as 0 (the official code gives NaN).
+    Returns (mean, population standard deviation); the score is 1 where all outputs are alike, K where all K classes
+    are equally common and certain. Raises ValueError for what are no probabilities, or too few of them.
     """
     p = torch.as_tensor(probabilities).detach().cpu().double()
     if p.ndim != 2 or p.shape[1] < 1:
@@ -26,17 +32,17 @@ def inception_score(probabilities, splits=10):
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def _score(p):
+def _score(p: Tensor) -> float:
     divergence = torch.xlogy(p, p) - torch.xlogy(p, p.mean(dim=0, keepdim=True))
     return float(divergence.sum(dim=1).mean().exp())
 
 
-def thumbnail_classifier(pictures, classes=10, size=8):
+def thumbnail_classifier(pictures: Pictures, classes: int = 10, size: int = 8) -> Callable[[Pictures], Tensor]:
     """A stand-in for a real classifier, made of pictures alone: which of `classes` examples is a picture closest to?
 
-    pictures: uint8 N x 3 x H x W. The examples are chosen far from each other (each next one is the picture that is
-    farthest from those before), and a picture's probabilities are the softmax of its negative squared distances as
-    size x size thumbnails. Returns a function of a set of pictures to its N x classes probabilities.
+    pictures: uint8 N x 3 x H x W. Each further example is the picture farthest from the examples before it. A picture's
+    probabilities are the softmax of its negative squared distances to them, as size x size thumbnails.
+    Returns a function from a set of pictures to its N x classes probabilities.
     """
     known = _thumbnails(pictures, size)
     chosen = [0]
@@ -45,13 +51,13 @@ def thumbnail_classifier(pictures, classes=10, size=8):
     examples = known[chosen]
     unit = torch.cdist(known, examples).square().min(dim=1).values.mean().clamp_min(1e-6)
 
-    def classify(others):
+    def classify(others: Pictures) -> Tensor:
         distances = torch.cdist(_thumbnails(others, size), examples).square()
         return torch.softmax(-10 * distances / unit, dim=1)
 
     return classify
 
 
-def _thumbnails(pictures, size):
+def _thumbnails(pictures: Pictures, size: int) -> Tensor:
     small = F.adaptive_avg_pool2d(torch.as_tensor(pictures).float(), size)
     return small.flatten(1) / 255

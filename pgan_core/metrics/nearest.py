@@ -2,12 +2,12 @@
 
 Two measures, each a root mean square difference in levels of 0..255:
 
-- "pixels": of the pictures as they are. It finds a copy and a blurred copy, but a copy that moved by two pixels
-  counts as far: wherever a sharp edge has moved, all of its contrast counts.
-- "layout": of the pictures smoothed and reduced to 16 x 16 without their mean colour. It is less bound to alignment
-  and blind to brightness: the same houses and trees at about the same places are near.
+- "pixels": of the pictures as they are. It finds copies and blurred copies; a copy that moved by two pixels counts as
+  far, because every moved edge counts with its full contrast.
+- "layout": of the pictures smoothed and reduced to 16 x 16, without their mean colour. It depends less on alignment
+  and not on brightness: pictures with the same houses and trees at about the same places are near.
 
-The training loop shows every scene mirrored as well, so a scene counts by the nearer of itself and its mirror image.
+Training also shows every scene mirrored, so the nearer of a scene and its mirror image counts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Neighbours:
     """The nearest of a training set to each of Q pictures, nearest first; plain arrays."""
 
     indices: np.ndarray  # Q x k, places in the training set
-    mirrored: np.ndarray  # Q x k: it is the mirror image that is near
+    mirrored: np.ndarray  # Q x k: whether the mirror image is the nearer one
     distances: np.ndarray  # Q x k, levels of 255
 
 
@@ -56,7 +56,7 @@ def layout(pictures: np.ndarray) -> Tensor:
     return smooth - smooth.mean(dim=(2, 3), keepdim=True)
 
 
-# Each maps a mirrored picture to the mirrored maps, which the search relies on.
+# Each maps a mirrored picture to mirrored maps; the search relies on it.
 MEASURES: dict[str, Callable[[np.ndarray], Tensor]] = {"pixels": pixels, "layout": layout}
 
 
@@ -65,8 +65,8 @@ def nearest(
 ) -> Neighbours:
     """The k nearest training pictures of each query.
 
-    queries: uint8 Q x 3 x R x R.  batches: the training set in uint8 parts n x 3 x R x R, of which one is held at a
-    time.  Raises ValueError where the set has fewer than k pictures or other sizes.
+    queries: uint8 Q x 3 x R x R.  batches: the training set in uint8 parts n x 3 x R x R, held one at a time.
+    Raises ValueError where the set has fewer than k pictures or other sizes.
     """
     search = NearestSearch(queries, measure, k=k, mirror=mirror)
     for batch in batches:
@@ -75,7 +75,7 @@ def nearest(
 
 
 class NearestSearch:
-    """`nearest` for a set that several searches share: give every batch to `update`, then ask for `result`."""
+    """`nearest` for a set that several searches share: pass every batch to `update`, then ask for `result`."""
 
     def __init__(self, queries: np.ndarray, measure: str = "pixels", *, k: int = 3, mirror: bool = True):
         if measure not in MEASURES:
@@ -93,7 +93,7 @@ class NearestSearch:
         self._mirrored = torch.zeros(count, k, dtype=torch.bool)
 
     def update(self, batch: np.ndarray) -> None:
-        """Meet the next pictures of the set, uint8 n x 3 x R x R."""
+        """Searches the next pictures of the set, uint8 n x 3 x R x R."""
         check_picture_set(batch, "training pictures")
         if batch.shape[1:] != self.shape:
             expected, found = (" x ".join(map(str, shape)) for shape in (self.shape, batch.shape[1:]))
@@ -104,7 +104,7 @@ class NearestSearch:
         squares = self._energy[:, None] + _energy(even, odd) - 2 * products
         near, which = squares.topk(min(self.k, len(batch)), largest=False)
         turned = self.mirror & (towards.gather(1, which) < 0)
-        # Differences of large sums are inexact near zero: what enters the list is computed once more, as it is defined.
+        # Differences of large sums are inexact near zero: what enters the list is computed again by its definition.
         rows, places = (near < self._squares[:, -1:]).nonzero(as_tuple=True)
         exact = torch.full_like(near, torch.inf)
         for few in torch.arange(len(rows)).split(_PAIRS):
@@ -121,18 +121,18 @@ class NearestSearch:
         self._mirrored = torch.cat([self._mirrored, mirrored], dim=1).gather(1, best)
 
     def state(self) -> dict[str, np.ndarray]:
-        """What was found so far, for `restore` of another search for the same pictures."""
+        """What was found so far, for `restore` in another search for the same pictures."""
         arrays = {"squares": self._squares, "indices": self._indices, "mirrored": self._mirrored}
         return {name: tensor.numpy() for name, tensor in arrays.items()} | {"seen": np.array(self.seen)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where the search that gave `state` was cut off: the next batch begins at place `seen`."""
+        """Goes on where the search that gave `state` stopped: the next batch begins at place `seen`."""
         found = (torch.from_numpy(np.array(state[name])) for name in ("squares", "indices", "mirrored"))
         self._squares, self._indices, self._mirrored = found
         self.seen = int(state["seen"])
 
     def result(self) -> Neighbours:
-        """What was found so far. Raises ValueError where fewer than k pictures were met."""
+        """What was found so far. Raises ValueError where fewer than k pictures were seen."""
         if self.seen < self.k:
             raise ValueError(f"A training set of {self.seen} pictures has no {self.k} nearest ones.")
         values = self._even.shape[1] + self._odd.shape[1]
@@ -150,10 +150,10 @@ def search(
     mirror: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Neighbours]:
-    """Measure -> the k nearest of each query (uint8 Q x 3 x R x R), the training set being read and described once.
+    """Measure -> the k nearest of each query (uint8 Q x 3 x R x R); the training set is read once for all measures.
 
-    `kept` is a file that holds what was found so far, written after each part of the set, and which a search for the
-    same queries in the set of the same `name` and length goes on from; whoever has stored the result deletes it.
+    `kept` is a file for what was found so far, written after each part of the set. A search for the same queries in a
+    set of the same `name` and length goes on from it. The caller deletes it once the result is stored.
     """
     searches = {measure: NearestSearch(queries, measure, k=k, mirror=mirror) for measure in MEASURES}
     asked = json.dumps([hashlib.sha256(queries.tobytes()).hexdigest(), name, len(training), k, mirror])
@@ -175,7 +175,7 @@ def _keep(searches: Sequence[NearestSearch], kept: Path, asked: str) -> None:
 
 
 def _restore(searches: Sequence[NearestSearch], kept: Path, asked: str) -> int:
-    """The place in the training set at which to go on: 0 where nothing of this search was kept."""
+    """The place in the training set at which to go on; 0 where nothing of this search was kept."""
     try:
         with np.load(kept, allow_pickle=False) as file:
             if str(file["asked"]) != asked:
@@ -203,6 +203,6 @@ def _energy(even: Tensor, odd: Tensor) -> Tensor:
 
 
 def moved(pictures: np.ndarray, distance: int = 1) -> np.ndarray:
-    """Pictures N x C x H x W moved right and down, their borders repeated: copies that a measure should still know."""
+    """Pictures N x C x H x W moved right and down, borders repeated: copies that a measure should still recognise."""
     around = ((0, 0), (0, 0), (distance, 0), (distance, 0))
     return np.pad(pictures, around, mode="edge")[..., : pictures.shape[2], : pictures.shape[3]]

@@ -17,7 +17,7 @@ from pgan_core.picture_data import PictureSource, StoredPictures
 from pgan_core.shell import check_folder
 
 GENERATED, HELD_OUT, COPIES = "generated", "held out", "copies moved by a pixel"
-_COPIES = 4  # one moved copy for every so many generated pictures
+_COPIES = 4  # generated pictures for each moved copy
 
 
 def add_arguments(
@@ -27,7 +27,7 @@ def add_arguments(
 ) -> None:
     """Adds `nearest` to the commands of `python -m pgan_core`, or to others that know more training sets.
 
-    open_training: the set that the text after --real names, at a size in pixels; real: what that text may be.
+    open_training: opens the set that --real names, at a size in pixels; real: the help text of --real.
     """
     parser = subparsers.add_parser(
         "nearest",
@@ -39,27 +39,27 @@ def add_arguments(
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="any published layout, or a model's name")
     parser.add_argument("--real", required=True, help=real)
     parser.add_argument("--held-out", type=Path, help="pictures never trained on: an .npz or a folder")
-    parser.add_argument("--count", type=int, default=16, help="generated pictures that are shown with neighbours")
-    parser.add_argument("--neighbours", type=int, default=3, help="of each, and by each measure")
+    parser.add_argument("--count", type=int, default=16, help="generated pictures to show with their neighbours")
+    parser.add_argument("--neighbours", type=int, default=3, help="of each picture, by each measure")
     parser.add_argument("--control", type=int, default=1024, help="pictures of each kind whose distances are compared")
     parser.add_argument("--seed", type=int, default=0, help="of the latents and of the choice of real pictures")
     parser.add_argument(
         "--mirror",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="was it trained on mirrored ones?",
+        help="whether training showed mirrored pictures, too",
     )
     parser.add_argument(
         "--out",
         type=Path,
-        help="folder to write and, if cut off, to go on from; NAME.nearest beside the checkpoint if not given",
+        help="folder for the result, and for resuming; NAME.nearest beside the checkpoint if not given",
     )
     parser.add_argument("--device", default="cpu", help="of the generator")
     parser.set_defaults(run=run, open_training=open_training)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Finds, writes and says in one sentence; bad input is one sentence on standard error."""
+    """Finds, writes and prints the finding; bad input is one sentence on standard error."""
     try:
         path = model_file(args.checkpoint)
         out = args.out or beside(path)
@@ -102,8 +102,8 @@ def find_nearest(
 ) -> tuple[dict, np.ndarray]:
     """What `nearest_files.write` stores: plain values, and count rows of pictures (see `_rows`).
 
-    kept, real and open_training: see `nearest_resume.search` and `add_arguments`.
-    Progress bars go to standard error. Raises ValueError or OSError for files that hold no pictures or network.
+    kept: see `nearest.search`; real and open_training: see `add_arguments`. Progress bars go to standard error.
+    Raises ValueError or OSError for files that hold no pictures or network.
     """
     from pgan_core.checkpoints import load_checkpoint
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from pgan_core.pictures import contact_sheet, enlarge
 
 NUMBERS, PICTURES, FIGURE = "nearest.json", "pictures.png", "figure.png"
-_TILE, _GAP, _TEXT, _BLOCKS = 128, 6, 22, 2  # pixels; the figure's rows stand in two blocks
+_TILE, _GAP, _TEXT = 128, 6, 22  # pixels
+_BLOCKS = 2  # columns of rows in the figure
 _INK, _PAPER = (22, 32, 44), (255, 255, 255)
 
 
@@ -30,7 +31,7 @@ def write(folder: Path, result: dict, rows: np.ndarray) -> None:
 
 
 def read(checkpoint: Path) -> tuple[dict, np.ndarray] | None:
-    """What `write` was given, of the folder beside a checkpoint; None where there is none that is whole."""
+    """What `write` stored beside a checkpoint; None where the folder is missing or incomplete."""
     folder = beside(checkpoint)
     try:
         result = json.loads((folder / NUMBERS).read_text())
@@ -47,7 +48,7 @@ def read(checkpoint: Path) -> tuple[dict, np.ndarray] | None:
 
 
 def columns(result: dict, measure: str) -> tuple[int, int]:
-    """Where in a row of pictures a measure's neighbours begin and end; the generated picture is the first of all."""
+    """Where a measure's neighbours begin and end in a row of pictures; the generated picture comes first."""
     begin = 1
     for name, found in result["measures"].items():
         end = begin + len(found["neighbours"][0])
@@ -58,7 +59,7 @@ def columns(result: dict, measure: str) -> tuple[int, int]:
 
 
 def sentence(result: dict) -> str:
-    """The finding: median nearest distances of generated and held-out pictures, and how many are suspiciously near."""
+    """The finding: median nearest distances, and how many generated pictures are nearer than held-out ones."""
     parts, shares = [], []
     for measure, found in result["measures"].items():
         nearest = found["nearest"]
@@ -77,7 +78,7 @@ def sentence(result: dict) -> str:
 
 
 def _extremes(result: dict) -> list[str]:
-    """By each measure the nearest of all generated pictures, beside the farthest copy, where copies were measured."""
+    """By each measure the nearest of all generated pictures and, where copies were measured, the farthest copy."""
     found = []
     for measure, near in result["measures"].items():
         text = f"{measure} the nearest of all is at {min(near['nearest']['generated']):.1f}"

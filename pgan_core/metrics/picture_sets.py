@@ -1,4 +1,4 @@
-"""Sets of pictures as metrics take them: N x 3 x H x W, uint8 or float, values in 0..255; they may exceed memory."""
+"""Sets of pictures for metrics: N x 3 x H x W, uint8 or float, in 0..255; they may be larger than memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def generated_pictures(
     label: int | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Pictures of the seeds `seed`, `seed + 1`, ..., uint8 count x 3 x R x R, as a viewer would see them.
+    """Pictures of the seeds `seed`, `seed + 1`, ..., uint8 count x 3 x R x R, as they are shown.
 
     `label` is the class of all where one is chosen; else each seed has its own (`inputs_from_seeds`). `progress` is
     called with the share done.
@@ -66,7 +66,7 @@ def new_picture_set(count: int, size: int) -> np.ndarray:
 
 
 def check_picture_set(pictures: Pictures, name: str, *, at_least: int = 1) -> None:
-    """Looks at type, dtype and shape without touching a pixel; ValueError, one sentence that names the set."""
+    """Raises ValueError, one sentence that names the set, for a wrong type, dtype or shape; reads no pixel."""
     if not isinstance(pictures, np.ndarray | torch.Tensor):
         raise ValueError(f"{name}: expected a numpy array or a tensor, got {type(pictures).__name__}.")
     dtype = str(pictures.dtype).removeprefix("torch.")
@@ -89,7 +89,7 @@ def picture_batch(
 ) -> torch.Tensor:
     """Pictures `start` to `stop` of a checked set as floats on `device` (None: where they are).
 
-    A memory-mapped array is read here and only here. Raises ValueError where a value is NaN or infinite.
+    Only here a memory-mapped array is read. Raises ValueError where a value is NaN or infinite.
     """
     part = pictures[start:stop]
     batch = torch.from_numpy(np.array(part)) if isinstance(part, np.ndarray) else part

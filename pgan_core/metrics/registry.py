@@ -1,7 +1,7 @@
-"""All metrics of a generator, one decorated function each; what shows or stores metrics takes them from `METRICS`.
+"""All metrics of a generator, one decorated function each, in `METRICS` (as in stylegan3's `metric_main`).
 
-As in stylegan3's `metric_main`. A metric that is added here appears in `evaluate`, in the files that it writes, on the
-Quality page and in the model card:
+A metric that is added here appears in `evaluate`, in the files that it writes, on the Quality page and in the model
+card:
 
     @metric("brightness", "Mean brightness", digits=1, help="Of 255. Unlike real pictures: too dark or too light.")
     def brightness(sets):
@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 
 from pgan_core.metrics.picture_sets import Pictures
 from pgan_core.metrics.similarity import ms_ssim_of_pairs
-from pgan_core.metrics.swd import sliced_wasserstein, swd_with_floor
+from pgan_core.metrics.swd import Level, sliced_wasserstein, swd_with_floor
 from pgan_core.progress import Progress
 
-Level = int | str  # the resolution of a pyramid level, or "average"
 Value = float | dict[Level, float]  # one number, or one a level
 
 
@@ -36,7 +35,7 @@ class Sets:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a metric says of generated pictures, and of real ones; both one number, or both one a level."""
+    """What a metric says of generated pictures and of real ones: one number each, or one a level each."""
 
     generated: Value
     real: Value | None = None  # of a distance: its noise floor, between two sets of real pictures
@@ -94,10 +93,10 @@ def metric(
 )
 def swd(sets: Sets) -> Measured:
     """PGGAN, section 5: by level, beside the distance of as many other real pictures."""
-    options = {"seed": sets.seed, "device": sets.device, "progress": sets.progress}
+    seed, device, progress = sets.seed, sets.device, sets.progress
     if sets.again is None:
-        return Measured(sliced_wasserstein(sets.real, sets.generated, **options))
-    found = swd_with_floor(sets.real, sets.again, sets.generated, **options)
+        return Measured(sliced_wasserstein(sets.real, sets.generated, seed=seed, device=device, progress=progress))
+    found = swd_with_floor(sets.real, sets.again, sets.generated, seed=seed, device=device, progress=progress)
     return Measured(found["distance"], found["floor"])
 
 
@@ -147,10 +146,11 @@ def from_json(entries: Mapping) -> dict[str, Measured]:
 
 
 def _levels(entry: Mapping) -> dict[Level, float]:
+    """From fine to coarse, the average last."""
     levels = {level if level == "average" else int(level): float(value) for level, value in entry.items()}
     if "average" not in levels:
         raise ValueError("levels without their average")
-    return levels
+    return dict(sorted(levels.items(), key=lambda item: -item[0] if isinstance(item[0], int) else 0))
 
 
 def _average(value: Value) -> float:

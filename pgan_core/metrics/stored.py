@@ -1,4 +1,4 @@
-"""Metrics of a checkpoint kept beside it as NAME.quality.json: written by `evaluate --beside`, shown by the app."""
+"""Metrics stored beside a checkpoint as NAME.quality.json: written by `evaluate --beside`, shown by the app."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pgan_core.metrics.registry import Measured, from_json
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Every metric of so many pictures a set."""
+    """Every metric, measured on `count` pictures a set."""
 
     count: int
     measured: dict[str, Measured]
@@ -20,7 +20,7 @@ class Evaluation:
 
 
 def beside(checkpoint: Path) -> Path:
-    """Where the metrics of a checkpoint are kept."""
+    """Where the metrics of a checkpoint are stored."""
     return checkpoint.with_suffix(".quality.json")
 
 
@@ -31,7 +31,7 @@ def sha256_of(checkpoint: Path) -> str:
 
 
 def read_stored(checkpoint: Path) -> Evaluation | None:
-    """The metrics beside a checkpoint; None where there are none. A file that does not hold them counts as none."""
+    """The metrics beside a checkpoint; None where the file is missing or holds no metrics."""
     try:
         found = json.loads(beside(checkpoint).read_text())
         measured, count, known = from_json(found), int(found["count"]), found.get("sha256")

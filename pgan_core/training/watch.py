@@ -66,7 +66,7 @@ class Watcher:
         self.strip = Log(self.folder / "moments.jsonl", step=trainer.step)
         self.latents = _latents(trainer)
         self.scores: tuple[deque, deque] = (deque(), deque())
-        self.losses: dict[str, list[float]] = {}  # since the last record
+        self.losses: dict[str, list[Tensor]] = {}  # since the last record
         self.before: dict[str, list[Tensor]] | None = None  # weights before the step in slow motion
         self.state, self.sentence, self.paused, self.steps_asked = "running", "", False, 0
         self.acts: Acts | None = None
@@ -345,7 +345,7 @@ def _sheet(images: Tensor) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(encode(sheet, kind, **options)).decode()}"
 
 
-def _numbers(values: Tensor) -> list[float]:
+def _numbers(values: Tensor) -> list[float | None]:
     return [_rounded(value) for value in values.detach().flatten().tolist()]
 
 
@@ -355,8 +355,8 @@ def _rounded(value: float) -> float | None:
 
 
 def _norm(found: Gradients) -> float:
-    there = [gradient for gradient in found if gradient is not None]
-    return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(there))))
+    norms = [gradient.norm() for gradient in found if gradient is not None]
+    return float(torch.linalg.vector_norm(torch.stack(norms)))
 
 
 def _weights(trainer: Trainer) -> dict[str, list[Tensor]]:
@@ -372,7 +372,7 @@ def _moved(network, before: list[Tensor], found: Gradients) -> dict[str, list]:
     rows = {}
     for (name, parameter), old, gradient in zip(network.named_parameters(), before, found, strict=True):
         if gradient is not None and name.endswith(".weight"):
-            moved = float((parameter - old).norm() / old.norm().clamp_min(1e-12))
+            moved = float((parameter.detach() - old).norm() / old.norm().clamp_min(1e-12))
             rows[name.removeprefix("layers.").removesuffix(".weight")] = [
                 _rounded(float(gradient.norm())),
                 _rounded(moved),

@@ -55,10 +55,8 @@ def test_a_quick_run_measures_everything_but_the_browser(tmp_path, capsys, monke
     assert all("browser" in reason for reason in missing.values())
     assert stored["machine"]["torch"] == torch.__version__ and stored["machine"]["threads"] == 1
     assert set(generation_cases(file)) == {"float32", "bfloat16"}
-    shares = stored["sections"]["shipped"]["found"]["profile"]
     lesson = stored["sections"]["class"]["found"]["classes"][0]
     assert lesson["open"]["count"] >= 2 and lesson["faults"] == [] and lesson["tracebacks"] == 0
-    assert sum(shares["steps"].values()) == pytest.approx(1) and shares["steps"]["convolutions"] > shares["kernels"] > 0
     assert stored["sections"]["shipped"]["found"]["bfloat16_psnr"] > 40
     assert printed.count("\n| ") > 12 and "16x16" in printed
 
@@ -76,16 +74,16 @@ def test_a_section_that_fails_takes_nothing_from_the_others(tmp_path, monkeypatc
 
     monkeypatch.setattr("benchmarks.swd.measure", broken)
     file = tmp_path / "run.json"
-    assert command.main(["--quick", "--threads", "1", "--only", "swd,machine", "--json", str(file)]) == 0
+    assert command.main(["--quick", "--threads", "1", "--only", "swd,opening", "--json", str(file)]) == 0
     sections = json.loads(file.read_text())["sections"]
-    assert sections["swd"] == {"not_run": "RuntimeError: it broke"} and "found" in sections["machine"]
+    assert sections["swd"] == {"not_run": "RuntimeError: it broke"} and "found" in sections["opening"]
     assert "not run: RuntimeError: it broke" in capsys.readouterr().out
 
 
 def test_an_unknown_section_is_refused(capsys):
     with pytest.raises(SystemExit):
-        command.main(["--only", "machine,speed"])
-    assert "no section speed; there are machine, generation" in capsys.readouterr().err
+        command.main(["--only", "swd,speed"])
+    assert "no section speed; there are generation, shipped" in capsys.readouterr().err
 
 
 def test_ways_take_turns_forwards_and_backwards():

@@ -6,13 +6,13 @@ import pytest
 
 from benchmarks.ablations import page as ablations
 from benchmarks.options import ROOT, seconds
-from benchmarks.table import PAGE, into_page, report, section_rows
+from benchmarks.table import PAGE, report, section_rows
+from pgan_core.markdown import with_block
 
 CASE = {
     "resolution": 64, "batch": 8, "device": "cpu", "dtype": "float32", "main": True, "at_once": 8, "difference": 2e-5,
     "rounds": 3, "eager_s": 1.6, "prepared_s": 0.64,
     "ratio": 2.5, "ratios": [2.4, 2.5, 2.6],
-    "tflops": 0.17, "rate_share": 0.82,
     "keep": {"16x16/conv1": 1.01, "64x64/conv1": 1.2},
 }  # fmt: skip
 SKIPPED = {"resolution": 1024, "batch": 16, "device": "cpu", "dtype": "float32", "main": False, "skipped": "no room"}
@@ -74,17 +74,10 @@ def test_the_browsers_rows():
     assert "1.50 s" in text and "| 60 | longest frame 33 ms" in text
 
 
-def test_the_page_keeps_what_is_around_the_table():
-    begin, end = "<!-- speed: begin -->", "<!-- speed: end -->"
-    assert into_page(f"# A\n{begin}\nold\n{end}\n## B\n", "| new |") == f"# A\n{begin}\n| new |\n{end}\n## B\n"
-    with pytest.raises(ValueError, match="needs the lines"):
-        into_page(f"# A\n{end}\n{begin}\n", "| new |")
-
-
 def test_the_projects_pages_are_those_of_the_stored_results():
     text = PAGE.read_text(encoding="utf-8")
     stored = json.loads((ROOT / "benchmarks/results/2026-11-23.json").read_text(encoding="utf-8"))
-    assert into_page(text, report(stored)) == text, "run: python -m benchmarks.table FILE --write"
+    assert with_block(text, "speed", report(stored)) == text, "run: python -m benchmarks.table FILE --write"
     text = ablations.PAGE.read_text(encoding="utf-8")
     assert ablations.page(text) == text, "run: python -m benchmarks.ablations.page"
 

@@ -11,7 +11,7 @@ from tests.browser.running_app import rest
 
 def test_distance_floor_and_slice(visit):
     page = visit("quality", quality_count=64)
-    page.get_by_text("noise floor: real against real").wait_for()
+    page.get_by_text("floor: real against real").wait_for()
     page.get_by_test_id("quality-patches-1").wait_for()
     direction = page.get_by_test_id("quality-patches-0")
     first = direction.get_attribute("src")
@@ -23,7 +23,7 @@ def test_distance_floor_and_slice(visit):
 
 def test_pictures_of_ones_own(visit):
     page = visit("quality", quality_count=64)
-    page.get_by_text("noise floor: real against real").wait_for()
+    page.get_by_text("floor: real against real").wait_for()
     page.get_by_role("button", name="Bring pictures").click()
     files = []
     for i in range(8):
@@ -34,7 +34,7 @@ def test_pictures_of_ones_own(visit):
     page.locator("input[type=file]").set_input_files(files[:3])
     page.get_by_text("At least 4 pictures are needed").wait_for()
     page.locator("input[type=file]").set_input_files(files)
-    page.get_by_text("pictures; choose them as a source").wait_for()
+    page.get_by_text("as a source").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("combobox", name="Compared with").click()
     page.get_by_role("option", name="Uploaded pictures").click()

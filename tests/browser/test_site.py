@@ -113,7 +113,7 @@ def test_growing(visit, generator):
     page.wait_for_function("document.querySelector('.lab-readout').textContent !== ''")
     assert "16 × 16" in moment.inner_text() or "8 × 8" in moment.inner_text()
 
-    slider = page.get_by_label("Moment of the growth")
+    slider = page.get_by_label("Moment of growth")
     slider.fill("2.25")
     assert "fading in 16 × 16, α = 0.25" in moment.inner_text()
     assert "t=2.25" in page.url

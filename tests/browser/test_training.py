@@ -30,18 +30,22 @@ def now(page, words):
     page.get_by_test_id("training-now").first.filter(has_text=words).wait_for()
 
 
-def test_a_run_from_its_first_picture_to_its_last(visit, pictures, tmp_path):
-    page = visit("training")
+def upload(page, path):
+    """Gives a file as one's own pictures, at 8x8."""
     page.get_by_text("Your own pictures").click()
     page.get_by_text("Size", exact=True).wait_for()
-    page.get_by_test_id("stButtonGroup").filter(has_text="16").first.get_by_role("radio", name="8", exact=True).click()
-    upload = page.locator('input[type="file"]')
-    (tmp_path / "bad.zip").write_bytes(b"PK no zip")
-    upload.set_input_files(str(tmp_path / "bad.zip"))
-    page.get_by_text("is not a readable zip file").wait_for()
-    page.get_by_test_id("stFileUploaderDeleteBtn").get_by_role("button").click()
     rest(page)
-    upload.set_input_files(str(pictures))
+    page.get_by_test_id("stButtonGroup").filter(has_text="16").first.get_by_role("radio", name="8", exact=True).click()
+    rest(page)
+    page.locator('input[type="file"]').set_input_files(str(path))
+    return page
+
+
+def test_a_run_from_its_first_picture_to_its_last(visit, pictures, tmp_path):
+    (tmp_path / "bad.zip").write_bytes(b"PK no zip")
+    refused = upload(visit("training"), tmp_path / "bad.zip")
+    refused.get_by_text("is not a readable zip file").wait_for()
+    page = upload(visit("training"), pictures)
     page.get_by_test_id("training-preview").wait_for()
     page.get_by_role("button", name="Train on them").click()
 

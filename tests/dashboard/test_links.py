@@ -10,6 +10,7 @@ from dashboard import session
 from dissection import dissect
 from dissection.segmenters.toytown import load_toytown
 from pgan_core import load_checkpoint
+from pgan_core.checkpoints.reader_options import READER_OPTIONS
 from tests.small_run import write_run
 
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
@@ -20,11 +21,7 @@ NOT_IN_LINKS = {  # beginning of the key -> what carries it instead
     "models_pick_": "it chooses the model, which is in every link",
     "models_partner_": "it joins two files into an upload, which is no other browser's",
     "models_recent_": "it chooses the model",
-    "models_weights_": "in a form: `read` carries what it said once it is sent, as the next four",
-    "models_output_": "",
-    "models_score_": "",
-    "models_normalize_latents_": "",
-    "models_fused_": "",
+    **{f"models_{name}_": "in a form: `read` carries it once it is sent" for name in READER_OPTIONS},
     "latents_typed": "`latents_points` carries the list that it shows",
     "dissection_region_": "names that a button takes over",
 }

@@ -86,7 +86,7 @@ def test_the_most_dependable_direction_avoids_what_goes_either_way():
 
 @pytest.mark.parametrize(
     ("scores", "words"),
-    [(np.zeros(5), "the same for every latent"), (np.arange(4.0), "5 latents need as many"),
+    [(np.zeros(5), "the same for every latent"), (np.arange(4.0), "5 latents need 5 scores"),
      (np.array([1, 2, np.nan, 3, 4]), "NaN")],
 )  # fmt: skip
 def test_bad_scores_are_refused(scores, words):

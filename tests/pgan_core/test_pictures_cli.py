@@ -72,7 +72,7 @@ def test_walk_writes_every_form_and_its_latents_can_be_sampled(checkpoint, tmp_p
         (["sample", "--columns", "0"], "one column"),
         (["sample", "--device", "nowhere"], "device 'nowhere'"),
         (["sample", "--latents", "missing.npz"], "missing.npz"),
-        (["walk", "--frames", "100000"], "too long: up to 3,600"),
+        (["walk", "--frames", "100000"], "too long: the limit is 3,600"),
         (["walk", "--frames", "0"], "one frame"),
         (["walk", "--points", "5"], "two key points"),
         (["walk", "--points", "5,x"], "'x' is not a point"),

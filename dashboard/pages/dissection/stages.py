@@ -74,7 +74,9 @@ def stage_dissections(generators: dict[str, tuple[Generator, str]], layer: str) 
     missing = [name for name, read in found.items() if read is None]
     if missing and make_them(len(missing)):
         for name in missing:
-            found[name] = dissections.compute(*generators[name], wanted[name], "toytown", SAMPLES, 0, "iqr")
+            generator, weights = generators[name]
+            settings = wanted[name], "toytown", SAMPLES, 0, None, "iqr"
+            found[name] = dissections.dissect_apart(("dissect", weights, *settings), generator, *settings)
     return {name: read for name, read in found.items() if read is not None}
 
 

@@ -3,7 +3,7 @@
 import math
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -83,7 +83,7 @@ def open_new(name: str) -> None:
     session.choose(name)
 
 
-def refuse(sentence: str) -> None:
+def refuse(sentence: str) -> NoReturn:
     """Say why something was refused, until another model is chosen. Reruns the page."""
     st.session_state["models_refused"] = (st.session_state.get("model", ""), sentence)
     st.rerun()

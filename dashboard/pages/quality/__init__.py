@@ -1,1 +1,1 @@
-"""The parts of the Quality page, one file each; every part has `draw(model, seed)`."""
+"""The Quality page: one file a part, each with `draw(model, seed)`."""

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 FULL = "full"
-RECIPES = {  # recipe: how it is called
+RECIPES = {  # recipe -> its name on the page
     FULL: "full recipe",
     "no-pixel-norm": "without pixel norm",
     "no-minibatch-stddev": "without minibatch stddev",
@@ -21,13 +21,13 @@ RECIPES = {  # recipe: how it is called
 FORMAT = "pggan-lab-ablations/1"
 FILE = "ablations.json"
 REAL = "real"  # of the sheet of real pictures
-SHOWN = 12  # pictures of each run that are kept, those of the first seeds
+SHOWN = 12  # pictures that are stored of each run, of the first latents
 COLUMNS = ("swd", "pair_distance", "ms_ssim", "passed_on", "discriminator")  # of the table
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a run at a moment, and how it is called."""
+    """How one number of a run is named and read."""
 
     name: str
     unit: str
@@ -76,7 +76,7 @@ class Results:
 
     @property
     def plan(self) -> dict:
-        """The budget that all runs shared, as `benchmarks.ablations.plan.Plan` says it; lists, numbers and strings."""
+        """The budget that all runs shared: `benchmarks.ablations.plan.Plan` as lists, numbers and strings."""
         return self.content["plan"]
 
     @property
@@ -85,7 +85,7 @@ class Results:
         return self.content["real"]
 
     def curve(self, recipe: str, measure: str) -> list[tuple[np.ndarray, np.ndarray]]:
-        """A measure over the images seen, in thousands; a run has no value where it was not measured."""
+        """A measure over the images seen, in thousands, at the moments when it was measured."""
         return [_curve(records, measure) for records in self._runs(recipe)]
 
     def over_seconds(self, recipe: str, measure: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -112,7 +112,7 @@ class Results:
         return np.array([sum(r.get("train_seconds", 0) for r in records) for records in self._runs(recipe)])
 
     def diverged(self, recipe: str) -> int:
-        """How many runs broke down: their loss was no longer a number."""
+        """How many runs broke down: their loss became NaN or infinite."""
         return sum(map(diverged, self._runs(recipe)))
 
     def _runs(self, recipe: str) -> list[list[dict]]:
@@ -144,21 +144,21 @@ def value_of(record: Mapping, measure: str) -> float | None:
 
 
 def mean_curve(runs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """The mean (x, y) of several seeds' curves, without runs that broke down and are shorter than the others."""
+    """The mean (x, y) of several seeds' curves, without the shorter ones of runs that broke down."""
     longest = max(len(x) for x, _ in runs)
     whole = [run for run in runs if len(run[0]) == longest]
     return np.mean([x for x, _ in whole], axis=0), np.mean([y for _, y in whole], axis=0)
 
 
 def separated(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether all of one lie apart from all of the other; how often by chance says `chance_apart`."""
+    """Whether the two ranges do not overlap; `chance_apart` says how often that is chance."""
     if np.isnan(a).any() or np.isnan(b).any():
         return False
     return bool(a.max() < b.min() or b.max() < a.min())
 
 
 def chance_apart(seeds: int) -> float:
-    """How likely two sets of so many equal runs each lie wholly apart: 2 of all ways to share out the ranks."""
+    """The probability that two sets of so many equal runs do not overlap: 2 of all ways to share out the ranks."""
     return 2 / math.comb(2 * seeds, seeds)
 
 
@@ -172,7 +172,7 @@ def mean_and_spread(values: np.ndarray) -> str:
 
 
 def table(results: Results) -> str:
-    """The last values as markdown, a row a recipe and one for real pictures; bold: all seeds apart from the full's."""
+    """The last values as Markdown, a row a recipe and one for real pictures; bold: `separated` from the full recipe."""
     names = [MEASURES[measure].name for measure in COLUMNS]
     lines = [
         "| Recipe | " + " | ".join(name[0].upper() + name[1:] for name in names) + " | Seconds a run |",

@@ -1,4 +1,4 @@
-"""What is each part of the recipe good for? Stored runs without it, beside the full recipe."""
+"""What is each part of the recipe good for? Stored runs without it beside runs of the full recipe."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +34,7 @@ COMMAND = "assets/ablations/remake.sh"
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the recipe that was left out: which runs, what to look at, and the part itself."""
+    """A part of the recipe that was left out: its runs, the curves to look at, and what it is."""
 
     recipe: str
     panels: tuple[str, ...]  # of MEASURES; "seconds": the distance over processor time
@@ -49,14 +49,14 @@ PIXEL_NORM = Part(
     "no-pixel-norm",
     ("passed_on", "discriminator", "swd"),
     r"b_c = \frac{a_c}{\sqrt{\tfrac{1}{N}\sum_{j=1}^{N} a_j^2 + \epsilon}}",
-    "After every convolution of the generator each place's feature vector is scaled to the same length, so that "
-    "signals cannot spiral upwards while the two networks compete. The authors write that with most datasets it "
-    "changes little, and prevents escalation when needed. Without it the first layer also starts four times weaker: "
-    "its constant counts on the norm. The latent stays normalised here.",
+    "After every convolution of the generator the feature vector at each place is scaled to the same length, so that "
+    "signals cannot spiral upwards while the two networks compete. The authors write that it changes little on most "
+    "datasets, and prevents escalation when needed. Without it the first layer also starts four times weaker, since "
+    "its constant relies on the norm. The latent is still normalised here.",
     "Karras et al. 2018, section 4.2",
-    "Signals do **not escalate** in so short a run: what the generator's strongest layer passes on goes from 0.25 to "
-    "0.97 (pixel norm makes it 1), and the discriminator's signals are the same with and without. At the end the "
-    "distances lie within the spread of the seeds.",
+    "Signals do **not escalate** in so short a run: the generator's strongest layer passes on 0.25 at first and 0.97 "
+    "at the end (pixel norm makes it 1), and the discriminator's signals are the same with and without it. At the end "
+    "the distances lie within the spread of the seeds.",
 )
 PARTS = {
     "Pixel norm": PIXEL_NORM,
@@ -64,8 +64,8 @@ PARTS = {
         PIXEL_NORM,
         panels=("passed_on", "discriminator", "ms_ssim"),
         seen="The **discriminator's signals grow, with pixel norm and without**: 2.7-fold and 2.1-fold between the "
-        "last fade and the end. The generator's do not. For this loss the budget is too short: on the way the full "
-        "recipe's own pictures **collapsed** with every seed (MS-SSIM 0.64 to 0.72 at 12 thousand images) and "
+        "last fade and the end. The generator's do not. The budget is too short for this loss: with every seed the "
+        "full recipe's own pictures **collapsed** on the way (MS-SSIM 0.64 to 0.72 at 12 thousand images) and "
         "recovered only in part.",
         folder="wgan-gp",
     ),
@@ -73,18 +73,18 @@ PARTS = {
         "no-minibatch-stddev",
         ("pair_distance", "ms_ssim", "swd"),
         r"s = \frac{1}{CHW} \sum_{c,y,x} \sqrt{\mathrm{Var}_{\text{group}}\,[a_{cyx}] + \epsilon}",
-        "The discriminator is shown how different the pictures of a batch are, as one more feature map of the constant "
-        "s. A generator that makes too similar pictures gives itself away.",
+        "The discriminator is shown how different the pictures of a batch are: one more feature map, filled with the "
+        "number s. A generator whose pictures are too similar gives itself away.",
         "Karras et al. 2018, section 3",
-        "Without it pictures were **less varied on the way**: at 6, 12, 18 and 24 thousand images, with every seed. At "
-        "the end no difference is left.",
+        "Without it pictures were **less varied on the way**: at 6, 12, 18 and 24 thousand images, with every seed. No "
+        "difference is left at the end.",
     ),
     "Growing": Part(
         "no-growing",
         ("swd", "seconds", "pair_distance"),
         r"x_{2r} = (1 - \alpha)\,\mathrm{up}(\mathrm{rgb}_r) + \alpha\,\mathrm{rgb}_{2r}",
-        "Training begins at 4×4, where a picture is cheap and simple, and every doubling is faded in. Without growing "
-        "all layers train at full size from the first picture on, for as many pictures.",
+        "Training begins at 4×4, where a picture is cheap and simple, and every doubling is faded in. Without growing, "
+        "all layers train at full size from the start, for as many images.",
         "Karras et al. 2018, section 2",
         "Contrary to the paper, training at 16×16 from the start is **no worse here**, neither after as many images "
         "(distance 40.2 ± 4.8 against 51.0 ± 15.9) nor after as much processor time (44.6 ± 2.8 after the 93 seconds "
@@ -95,12 +95,12 @@ PARTS = {
 
 @session.cached(max_entries=4)
 def stored(folder: Path, changed: int) -> Results | None:
-    """The results of a folder, by when their file last changed."""
+    """The results of a folder; read again when their file has changed."""
     return read_results(folder)
 
 
 def draw(model: session.Model, seed: int) -> None:
-    """One part left out: curves of both networks, what was seen in words, pictures, and all numbers."""
+    """One part left out: what was seen in words, curves, pictures, and all numbers."""
     label = st.segmented_control(
         "Leave out", list(PARTS), default="Pixel norm", key="quality_ablation", bind="query-params", required=True
     )
@@ -109,7 +109,7 @@ def draw(model: session.Model, seed: int) -> None:
     file = folder / FILE
     results = stored(folder, file.stat().st_mtime_ns) if file.exists() else None
     if results is None:
-        st.info(f"There are no such results in {folder}. This makes them: `{COMMAND}`")
+        st.info(f"There are no such results in {folder}. `{COMMAND}` makes them.")
         return
     st.markdown(part.seen)
     chart(figures.curves([panel(results, recipe, measure) for measure in part.panels]), key="quality_ablation_curves")
@@ -138,7 +138,7 @@ def panel(results: Results, recipe: str, measure: str) -> figures.Panel:
 
 
 def pictures(folder: Path, recipe: str) -> None:
-    """Pictures of the first latents, a row a seed: real ones, the full recipe's, those without the part."""
+    """Pictures of the first latents, one row a seed: real ones, the full recipe's, and those without the part."""
     columns = st.columns(3, gap="medium")
     names = {REAL: "Real pictures", FULL: "Full recipe", recipe: RECIPES[recipe].capitalize()}
     for column, (name, title) in zip(columns, names.items(), strict=True):
@@ -149,7 +149,7 @@ def pictures(folder: Path, recipe: str) -> None:
         with column:
             st.markdown(f"**{title}**")
             image_wall(np.concatenate(list(rows)), f"quality-ablation-{name}", SHOWN, size=64)
-    st.caption(f"A row a seed: {SHOWN} pictures of the first latents of each run, not chosen, at its end.")
+    st.caption(f"One row a seed: pictures of the first {SHOWN} latents at the end of each run, not selected.")
 
 
 def layers(results: Results, recipe: str) -> None:
@@ -170,10 +170,10 @@ def setting(results: Results) -> str:
     return (
         f"{plan.kimg:g} thousand Toy Town pictures of {plan.resolution}×{plan.resolution}, feature maps {maps}, "
         f"{LOSSES[plan.loss]}, minibatch {plan.minibatch}, learning rate {plan.learning_rate:g}; "
-        f"{len(plan.seeds)} seeds of each recipe, mean ± sample deviation. Bold (and *with every seed*): all seeds lie "
-        f"apart from all of the full recipe's, which chance alone does in {chance_apart(len(plan.seeds)):.0%} of such "
-        f"comparisons. Signals: root mean square in the layer where it is largest. MS-SSIM's windows shrink with "
-        f"pictures as small as these. {content['train_seconds'] / 60:.0f} minutes of one core "
-        f"({content['machine']}), {content['made']}. So small and short a training says little about 1024×1024. "
-        f"`{COMMAND}` makes it again."
+        f"{len(plan.seeds)} seeds of each recipe, mean ± sample deviation. Bold (and *with every seed*): no seed lies "
+        f"within the range of the full recipe's seeds; by chance alone this happens in "
+        f"{chance_apart(len(plan.seeds)):.0%} of such comparisons. Signals: root mean square in the layer where it is "
+        f"largest. MS-SSIM's windows shrink with such small pictures. {content['train_seconds'] / 60:.0f} minutes of "
+        f"one core ({content['machine']}), {content['made']}. So small and short a training says little about "
+        f"1024×1024. `{COMMAND}` repeats it."
     )

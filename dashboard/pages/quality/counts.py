@@ -1,5 +1,6 @@
 """How many pictures a set has: measured now, or beforehand, by `evaluate --beside`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -9,11 +10,11 @@ from pgan_core.metrics import Evaluation
 from pgan_core.metrics.stored import beside, read_stored
 
 STORED = "stored"
-ENOUGH = "enough"  # few pictures, and more where few cannot tell the sets apart
+ENOUGH = "enough"  # few pictures, or more where few cannot tell the sets apart
 
 
 def stored(path: Path) -> Evaluation | None:
-    """What is stored beside a checkpoint's file, read again when one of the two has changed."""
+    """The results stored beside a checkpoint's file; read again when either file has changed."""
     files = [file for file in (beside(path), path) if file.is_file()]
     return _read(path, tuple(file.stat().st_mtime_ns for file in files)) if len(files) == 2 else None
 
@@ -23,8 +24,8 @@ def _read(path: Path, changed: tuple[int, ...]) -> Evaluation | None:
     return read_stored(path)
 
 
-def count_control(counts: list[int | str], default: int | str, kept: Evaluation | None, key: str) -> int | str:
-    """The number of pictures in a set; STORED, first and the default, where results are stored."""
+def count_control(counts: Sequence[int | str], default: int | str, kept: Evaluation | None, key: str) -> int | str:
+    """The number of pictures in a set; where results are stored, STORED comes first and is the default."""
     names = {ENOUGH: "enough"}
     stored = {STORED: f"{kept.count:,}, stored".replace(",", "\u202f", 1)} if kept else {}
     return st.segmented_control(

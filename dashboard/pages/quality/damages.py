@@ -15,6 +15,7 @@ from dashboard.shared.progress import with_progress
 from pgan_core.metrics import METRICS, Sets, inception_score
 from pgan_core.metrics import measure as measure_sets
 from pgan_core.metrics.inception import thumbnail_classifier
+from pgan_core.progress import Progress
 
 COUNT, SIZE = 128, 64  # real scenes; enough to see what moves, quick enough to play with
 SHOWN = 5
@@ -25,8 +26,8 @@ class Damage:
     """One way to spoil a set."""
 
     name: str
-    apply: Callable
-    strengths: list
+    apply: Callable[..., np.ndarray]  # (pictures, strength)
+    strengths: list[float]
     default: float
     unit: str
     lesson: str
@@ -35,30 +36,30 @@ class Damage:
 DAMAGES = (
     Damage(
         "Blur", blur, [0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0], 1.0, "σ in pixels",
-        "The finest level of the distance sees blur at once, the coarsest hardly does. MS-SSIM and the inception score "
+        "The finest level of the distance sees blur at once; the coarsest hardly does. MS-SSIM and the inception score "
         "do not notice it.",
     ),
     Damage(
         "Shift colours", shift_colours, [10, 20, 30, 40, 60], 40, "levels of 255",
-        "Every picture has the same wrong cast, plain to every eye. **The distance is blind to it**: each set is "
+        "Every picture has the same wrong cast, which anyone can see. **The distance is blind to it**: each set is "
         "normalised by its own channel means. MS-SSIM notices only the lost contrast. A classifier that knows "
-        "colours does notice.",
+        "colours notices the cast.",
     ),
     Damage(
         "Noise", add_noise, [3, 6, 12, 24, 48], 12, "deviation in levels of 255",
-        "Noise fills the finest level, which was nearly empty: the distance explodes there and stays calm below. "
-        "MS-SSIM falls a little, as if the set had become more varied.",
+        "Noise fills the finest level, which was nearly empty: the distance jumps there and hardly moves at coarser "
+        "levels. MS-SSIM falls a little, as if the set had become more varied.",
     ),
     Damage(
         "Collapse", collapse, [2, 4, 8, 16, 32, 64], 8, "pictures kept",
-        "Every picture is perfect, but there are only a few different ones. The coarse levels of the distance, MS-SSIM "
-        "and the inception score all notice; this is what a collapsed generator looks like.",
+        "Every picture is perfect, but only a few of them differ: this is what a collapsed generator looks like. The "
+        "coarse levels of the distance, MS-SSIM and the inception score all notice.",
     ),
 )  # fmt: skip
 
 
 def draw(model: session.Model, seed: int) -> None:
-    """Buttons that spoil a set of real scenes; every measure's answer for each damage next to each other."""
+    """Buttons that spoil a set of real scenes; what every measure says of each damage, side by side."""
     left, right = st.columns([1.3, 1], vertical_alignment="bottom", gap="large")
     names = [damage.name for damage in DAMAGES]
     with left:
@@ -84,14 +85,14 @@ def draw(model: session.Model, seed: int) -> None:
     rows = ["untouched", *names]
     chart(figures.answers(rows, columns, values, rows.index(name)), key="quality_answers")
     st.caption(
-        f"{COUNT} Toy Town scenes at {SIZE}×{SIZE}, compared with {COUNT} others; MS-SSIM between random pairs of the "
-        "set itself; inception score by a stand-in classifier (nearest of ten different scenes, as 8×8 thumbnails). "
-        "The damages not chosen stand at their usual strength. Colour: how far the number moved from the untouched set."
+        f"{COUNT} Toy Town scenes at {SIZE}×{SIZE}, compared with {COUNT} others; MS-SSIM of random pairs of the set "
+        "itself; inception score by a stand-in classifier (which of ten scenes is nearest, as 8×8 thumbnails). Damages "
+        "that are not chosen have their usual strength. Colour: how far the number moved from the untouched set."
     )
 
 
 def measured(chosen: Damage, strength: float) -> tuple[list[str], np.ndarray]:
-    """Every measure (columns) of the untouched set and of each damage (rows); only what is new is computed."""
+    """Every measure (columns) of the untouched set and of each damage (rows); only new ones are computed."""
     jobs = [None, *((damage, strength if damage is chosen else damage.default) for damage in DAMAGES)]
     answers = []
     for job in jobs:
@@ -101,8 +102,8 @@ def measured(chosen: Damage, strength: float) -> tuple[list[str], np.ndarray]:
     return list(answers[0]), np.array([list(answer.values()) for answer in answers])
 
 
-def measure(job: tuple[Damage, float] | None, progress) -> dict[str, float]:
-    """Name of the measure -> its answer for one spoiled set (None: untouched)."""
+def measure(job: tuple[Damage, float] | None, progress: Progress) -> dict[str, float]:
+    """Name of the measure -> its value for one spoiled set (None: untouched)."""
     real, pictures = (sources.pictures(sources.TOWN, SIZE, COUNT, role) for role in (sources.REAL, sources.AGAIN))
     if job:
         pictures = job[0].apply(pictures, job[1])

@@ -25,9 +25,9 @@ EQUATION = (
     r" W(a, b) &= \tfrac{1}{M} \textstyle\sum_i |\mathrm{sort}(a)_i - \mathrm{sort}(b)_i| \end{aligned}"
 )
 WORDS = (
-    "128 patches of 7×7 pixels are cut out of every picture at every level of a Laplacian pyramid. Along a random "
-    "direction d each patch is one number; sorting both lists pairs them up, and the mean gap is the distance on that "
-    "line. 512 lines are averaged. Coarse levels see layout, fine ones texture."
+    "128 patches of 7×7 pixels are cut out of every picture at every level of a Laplacian pyramid. Projected onto a "
+    "random direction d, each patch is one number. Both lists are sorted and paired; their mean gap is the distance "
+    "along that line. 512 lines are averaged. Coarse levels see layout, fine ones texture."
 )
 WHERE = "Karras et al. 2018, section 5. Each set is normalised by its own mean and deviation."
 
@@ -43,8 +43,8 @@ def draw(model: session.Model, seed: int) -> None:
     if size < 16:
         st.info(f"The distance needs pictures of 16 pixels or more; these have {size}.")
         return
-    is_stored = count == STORED and (real, fake) == (sources.TOWN, model.name)
-    result = kept if is_stored else compared(real, fake, size, ENOUGH if count == STORED else count, seed)
+    is_stored = kept is not None and count == STORED and (real, fake) == (sources.TOWN, model.name)
+    result = kept if kept and is_stored else compared(real, fake, size, count, seed)
     left, side = st.columns([3, 1.15], gap="medium")
     with left:
         for key, found in result.measured.items():
@@ -61,9 +61,10 @@ def draw(model: session.Model, seed: int) -> None:
 
 
 def compared(real: str, fake: str, size: int, count: int | str, seed: int) -> Evaluation:
-    """The comparison of so many pictures, or of ENOUGH; of fewer where a source has no more."""
-    most = min([n for n in (sources.most(real), sources.most(fake)) if n], default=MORE if count == ENOUGH else count)
-    if count != ENOUGH:
+    """The comparison of so many pictures, or (of a word) of enough; of fewer where a source has no more."""
+    wanted = count if isinstance(count, int) else MORE
+    most = min([n for n in (sources.most(real), sources.most(fake)) if n], default=wanted)
+    if isinstance(count, int):
         return compare(real, fake, size, min(count, most), seed)
     result = compare(real, fake, size, min(FEW, most), seed)
     return result if told_apart(result) or most <= FEW else compare(real, fake, size, min(MORE, most), seed)
@@ -76,11 +77,11 @@ def told_apart(result: Evaluation) -> bool:
 
 
 def controls(model: session.Model, kept: Evaluation | None) -> tuple[str, str, int | str]:
-    """The two sources and the number of pictures; stored results come first, since they cost nothing."""
+    """The two sources and the number of pictures."""
     names = sources.offered()
     first, second, number, bring = st.columns([1.5, 1.5, 4.3, 1.5], vertical_alignment="bottom")
     real = first.selectbox("Real pictures", names, 0, key="quality_real", bind="query-params")
-    # a key of its own for each model: the compared pictures are the sidebar's model until another source is chosen
+    # one key a model: another model in the sidebar is compared at once, whatever was chosen for the last one
     fake = second.selectbox(
         "Compared with", names, names.index(model.name), key=f"quality_fake_{model.name}", bind="query-params"
     )
@@ -92,7 +93,7 @@ def controls(model: session.Model, kept: Evaluation | None) -> tuple[str, str, i
 
 
 def compare(real: str, fake: str, size: int, count: int, seed: int) -> Evaluation:
-    """Every metric of two sources; made under a bar."""
+    """Every metric of two sources, with a progress bar."""
 
     def work(progress):
         reals = sources.pictures(real, size, count, sources.REAL, seed, part(progress, 0.0, 0.1))
@@ -120,15 +121,15 @@ def verdict(result: Evaluation, size: int, is_stored: bool) -> None:
         )  # fmt: skip
     st.caption(
         f"{result.count:,} pictures a set at {size}×{size}, {'measured beforehand' if is_stored else 'measured now'}. "
-        "Even two sets of real pictures lie apart: that is the floor, and only what stands above it is a difference. "
-        "The more pictures, the lower the floor; the paper uses 16,384."
+        "Even two sets of real pictures lie apart: that distance is the floor, and only what is above it counts. "
+        "More pictures lower the floor; the paper uses 16,384."
     )
     if not told_apart(result):
         st.caption("**This is too close to the floor to tell the sets apart.** Take more pictures.")
 
 
 def beside(key: str, found: Measured) -> str | None:
-    """What stands below a metric's number: the ratio to its floor, or the value of real pictures."""
+    """The line below a metric's number: the ratio to its floor, or the value of real pictures."""
     metric, (value, real) = METRICS[key], found.headline
     if real is None:
         return None
@@ -137,7 +138,7 @@ def beside(key: str, found: Measured) -> str | None:
 
 @session.cached(max_entries=32)
 def slices(key: tuple, size: int, seed: int, line: int, _real: np.ndarray, _fake: np.ndarray):
-    """One slice, by what the sets are."""
+    """`one_slice`, kept by `key`, which says what the sets are."""
     return one_slice(_real, _fake, size, seed=seed, line=line)
 
 
@@ -153,13 +154,14 @@ def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
         levels = {"picture": picture.transpose(1, 2, 0)} | pyramid_pictures(picture)
         with column:
             st.markdown(f"**{source}**")
-            captions = [name if name == "picture" else figures.level_name(name) for name in levels]
+            captions = [figures.level_name(name) for name in levels]
             image_wall(
                 np.stack([enlarge(level, size) for level in levels.values()]), f"quality-pyramid-{role}", len(levels),
                 captions, size=128,
             )  # fmt: skip
     st.caption(
-        "Every level but the coarsest holds what the next one lacks: grey is zero, contrast four times enlarged."
+        "Every level but the coarsest holds the detail that the next one lacks. Grey is zero; contrast is "
+        "enlarged four times."
     )
 
 
@@ -199,9 +201,11 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
             image_wall(
                 drawn(patches, 4.0 if i == 0 else 0.25), f"quality-patches-{i}", 6 if i else 1, captions, size=64
             )
-    st.caption("Patches are normalised by their set; the number is the patch's place on the line.")
+    st.caption(
+        "Patches are normalised by their own set. The number is a patch's place on the line, a tick in the left figure."
+    )
 
 
 def drawn(patches: np.ndarray, gain: float) -> np.ndarray:
-    """Patches around zero (N x 7 x 7 x 3) as pictures around grey; gain 0.25 shows two deviations each way."""
+    """Patches around zero (N x 7 x 7 x 3) as pictures around grey; with gain 0.25 they range over ±2 deviations."""
     return np.rint(127.5 + 255 * gain * patches).clip(0, 255).astype(np.uint8)

@@ -18,7 +18,7 @@ def level_name(level: int | str) -> str:
 
 
 def level_bars(values: Mapping, real: Mapping, name: str, title: str, reference: str = "floor") -> go.Figure:
-    """A metric for each pyramid level and the average, the value of real pictures marked across each bar.
+    """A metric for each pyramid level and the average; a line across each bar marks the value of real pictures.
 
     values, real: level -> number; name: of the bars; title: of the metric, on the axis; reference: what `real` is.
     """
@@ -51,19 +51,19 @@ def slice_figure(sorted_pair: Sequence[np.ndarray], positions: Sequence[np.ndarr
     """
     figure = make_subplots(
         1, 2, column_widths=[0.45, 0.55], horizontal_spacing=0.1,
-        subplot_titles=("Projections on the line (ticks: the patches below)", "Sorted, smallest to largest"),
+        subplot_titles=("Projections", "Sorted"),
     )  # fmt: skip
     a, b = (_thinned(values) for values in sorted_pair)
     rank = np.linspace(0, 100, len(a))
     low, high = np.quantile(np.concatenate([a, b]), [0.005, 0.995])
+    peak = 0.0
     for values, name, colour in zip(sorted_pair, names, (REAL, FAKE), strict=True):
         density, edges = np.histogram(values, bins=60, range=(low, high), density=True)
-        centres = (edges[1:] + edges[:-1]) / 2
+        centres, peak = (edges[1:] + edges[:-1]) / 2, max(peak, float(density.max()))
         figure.add_scatter(
             x=centres, y=density, name=name, line={"color": colour, "width": 3, "shape": "hvh"}, row=1, col=1
         )
     ticks = zip(positions, names, (REAL, FAKE), (-0.06, -0.14), strict=True)
-    peak = max(trace.y.max() for trace in figure.data)
     for places, name, colour, height in ticks:
         marks = {"symbol": "line-ns", "size": 13, "line": {"width": 2, "color": colour}}
         where = np.clip(places, low, high)
@@ -122,8 +122,8 @@ def stage_lines(
 def answers(rows: Sequence[str], columns: Sequence[str], values: np.ndarray, chosen: int) -> go.Figure:
     """What every measure says of every set: numbers in a grid, coloured by how far they moved from the first row.
 
-    values: rows x columns, the first row untouched. Columns whose values differ in scale are coloured each by the
-    ratio to their first entry; `chosen` is the row drawn bold.
+    values: rows x columns, the first row of the untouched set. Each column is coloured by the ratio to its first entry;
+    `chosen` is the row drawn bold.
     """
     values = np.asarray(values, float)
     moved = np.abs(np.log2(np.maximum(values, 1e-3) / np.maximum(values[:1], 1e-3)))

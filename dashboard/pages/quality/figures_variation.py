@@ -1,4 +1,4 @@
-"""Figures of the Quality page's lessons: minibatch stddev, minibatch discrimination, and norms of a feature vector."""
+"""Figures of minibatch stddev, minibatch discrimination, and norms of a feature vector."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ COLOURS = ("#2f7dd1", "#e07b1a", "#2a9d6f")
 def stddev_maps(stddev: np.ndarray, extra_map: np.ndarray, top: float) -> go.Figure:
     """One group's stddev for every feature and place, its average, and the extra map that is appended.
 
-    stddev: C x 4 x 4, extra_map: 4 x 4; `top` is the end of the common colour scale.
+    stddev: C x 4 x 4, extra_map: 4 x 4; `top` is the top of the common colour scale.
     """
     figure = make_subplots(
         1, 2, column_widths=[0.78, 0.22], horizontal_spacing=0.06,
@@ -39,9 +39,9 @@ def stddev_maps(stddev: np.ndarray, extra_map: np.ndarray, top: float) -> go.Fig
 
 
 def alike_curves(similarities: Sequence[float], curves: dict[str, dict[str, np.ndarray]], chosen: float) -> go.Figure:
-    """Two panels over how alike the batch is: the layer's average stddev, and the discriminator's mean score.
+    """Over how alike the batch is: the layer's average stddev, and the discriminator's mean score.
 
-    curves: name of the form -> {"average": values, "score": values}; `chosen` is marked.
+    curves: name of the form -> {"average": values, "score": values}; a line marks `chosen`.
     """
     titles = ("Average stddev (the extra map)", "Discriminator's mean score")
     figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.1)
@@ -61,7 +61,7 @@ def alike_curves(similarities: Sequence[float], curves: dict[str, dict[str, np.n
 
 
 def closeness(matrix: np.ndarray) -> go.Figure:
-    """Minibatch discrimination: how close each picture of the batch is to each other one, 0 to 1."""
+    """Minibatch discrimination: how close each two pictures of the batch are, 0 to 1."""
     names = [str(i + 1) for i in range(len(matrix))]
     figure = go.Figure(
         go.Heatmap(
@@ -75,7 +75,7 @@ def closeness(matrix: np.ndarray) -> go.Figure:
 
 
 def feature_vectors(vectors: dict[str, np.ndarray]) -> go.Figure:
-    """One place's feature vector under each norm, one row of bars each; vectors: title -> C values."""
+    """The feature vector at one place under each norm, a row of bars each; vectors: title -> C values."""
     figure = make_subplots(len(vectors), 1, shared_xaxes=True, vertical_spacing=0.13, subplot_titles=tuple(vectors))
     for row, (values, colour) in enumerate(zip(vectors.values(), COLOURS, strict=False), start=1):
         figure.add_bar(

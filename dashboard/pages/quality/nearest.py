@@ -19,24 +19,24 @@ EQUATION = r"d(x, y) = \sqrt{\tfrac{1}{n} \textstyle\sum_i (x_i - y_i)^2}"
 WORDS = {
     "pixels": (
         "The root mean square difference of all pixels, in levels of 255. It finds copies and blurred copies; a sharp "
-        "copy that moved by one pixel already counts as far, as the grey curve shows. Night scenes have less contrast "
-        "than day scenes, hence the two humps."
+        "copy moved by one pixel already counts as far, as the grey curve shows. Night scenes have less contrast than "
+        "day scenes, hence the two humps."
     ),
     "layout": (
-        "The same over the pictures smoothed and reduced to 16×16, each channel less its own mean: blind to brightness "
-        "and hardly affected by a shift of one pixel. What counts is where houses and trees stand."
+        "The same difference after smoothing the pictures, reducing them to 16×16 and subtracting each channel's mean: "
+        "blind to brightness and hardly affected by a shift of one pixel. What counts is where houses and trees stand."
     ),
 }
-WHERE = "⇋: the mirror image of the scene is the nearer one; training shows both. Karras et al. 2018, appendix."
+WHERE = "⇋: the scene's mirror image is nearer; training shows both. Karras et al. 2018, appendix."
 
 
 def draw(model: session.Model, seed: int) -> None:
-    """What `python -m pgan_core nearest` kept beside the model: distances, then pictures with their neighbours."""
+    """What `python -m pgan_core nearest` stored beside the model: distances, then pictures with their neighbours."""
     folder = nearest_files.beside(model.path)
     changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
     found = stored(str(model.path), changed)
     if found is None:
-        st.info("The nearest training pictures of this model were not searched for yet. From a shell:")
+        st.info("The nearest training pictures of this model have not been searched for yet. From a shell:")
         st.code(COMMAND.format(model.path.name), language="bash")
         return
     result, _ = found
@@ -52,18 +52,18 @@ def draw(model: session.Model, seed: int) -> None:
     with side:
         verdict(near["nearest"], result["real_count"])
     st.subheader("Generated pictures, each with its nearest training scenes")
-    st.html(wall(str(model.path), changed, measure))
+    st.html(wall(str(model.path), changed, measure, found))
     formula_box(EQUATION, WORDS.get(measure, ""), WHERE)
 
 
 @session.cached(max_entries=8)
 def stored(path: str, changed: int) -> tuple[dict, np.ndarray] | None:
-    """The kept folder of a model's file; read again when it was changed."""
+    """The folder beside a model's file; read again when it has changed."""
     return nearest_files.read(Path(path))
 
 
 def verdict(nearest: dict[str, list[float]], total: int) -> None:
-    """The medians next to each other, and how to read them."""
+    """The medians side by side, and how to read them."""
     generated, held_out = nearest["generated"], nearest.get("held out")
     note = f"held-out scenes: {np.median(held_out):.1f}" if held_out else None
     st.metric(
@@ -74,15 +74,15 @@ def verdict(nearest: dict[str, list[float]], total: int) -> None:
         share = nearest_files.share_below(generated, held_out)
         text += (
             f" If the network had memorised scenes, orange would lie far to the left of blue. **{100 * share:.1f}%** "
-            "of the generated pictures are nearer than the nearest 1% of the held-out scenes, unseen by any network."
+            "of the generated pictures are nearer than the nearest 1% of held-out scenes, which no network has seen."
         )
     st.caption(text)
 
 
 @session.cached(max_entries=8)
-def wall(path: str, changed: int, measure: str) -> str:
+def wall(path: str, changed: int, measure: str, _found: tuple[dict, np.ndarray]) -> str:
     """HTML: every generated picture, framed, with its neighbours by the measure and their distances."""
-    result, rows = stored(path, changed)
+    result, rows = _found
     found = result["measures"][measure]["neighbours"]
     begin, end = nearest_files.columns(result, measure)
     groups = []

@@ -1,4 +1,4 @@
-"""What does pixel norm do to one place's feature vector, and what local response normalisation?"""
+"""What do pixel norm and local response normalisation do to the feature vector at one place?"""
 
 import numpy as np
 import streamlit as st
@@ -18,16 +18,16 @@ EQUATION = (
     r" b_c = \frac{a_c}{\bigl(k + \alpha \sum_{|j-c| \le 2} a_j^2\bigr)^{\beta}} \end{gathered}"
 )
 WORDS = (
-    "Pixel norm (above) gives every place's feature vector the same length, whatever its size: multiply the "
-    "activations by 1000 and nothing changes. Local response normalisation (below) looks at five neighbouring features "
-    "only, and with its constants small activations pass it but for a common factor. Only pixel norm stops two "
-    "networks from shouting each other down."
+    "Pixel norm (above) gives the feature vector at every place the same length: multiply the activations by 1000 and "
+    "nothing changes. Local response normalisation (below) looks at five neighbouring features only; with its "
+    "constants, small activations are merely multiplied by a common factor. Only pixel norm keeps two competing "
+    "networks from driving each other's signals up."
 )
 WHERE = "Karras et al. 2018, section 4.2; Krizhevsky et al. 2012, section 3.3 (n = 5, k = 2, α = 1e-4, β = 0.75)"
 
 
 def draw(model: session.Model, seed: int) -> None:
-    """One layer, one place, one scale: the vector before and after both norms."""
+    """The feature vector of one layer at one place, scaled by a factor, before and after both norms."""
     shown, _ = model.generator.moment()
     sizes = {name: int(name.partition("x")[0]) for name in model.generator.layer_names if not name.endswith("/rgb")}
     names = [name for name, size in sizes.items() if size <= shown]
@@ -69,7 +69,7 @@ def controls(names: list[str]) -> tuple[str, tuple[float, float], float]:
 
 @session.cached(max_entries=64)
 def activations(model: session.Model, seed: int, layer: str) -> tuple[np.ndarray, np.ndarray]:
-    """C x H x W after the layer's non-linearity for the seed's first picture, and the picture."""
+    """C x H x W after the layer's non-linearity for the seed's picture, and the picture."""
     with torch.inference_mode():
         z, labels = session.inputs(model, seed, 1)
         run = session.prepared(model).run(z, labels=labels, keep=[layer])
@@ -81,7 +81,7 @@ def rms(vector: torch.Tensor) -> float:
 
 
 def marked(picture: np.ndarray, row: int, column: int, places: int) -> np.ndarray:
-    """The picture enlarged, the chosen place of a grid of places x places framed."""
+    """The picture enlarged, with a frame around one place of a grid of places x places."""
     large = enlarge(picture, 256).copy()
     step = large.shape[0] // places
     top, left = row * step, column * step

@@ -1,4 +1,4 @@
-"""Quality: how good are the pictures, how varied, and what do the measures of it see?"""
+"""Quality: how good are the pictures, how varied, and what do the measures see?"""
 
 import streamlit as st
 
@@ -24,5 +24,5 @@ part = st.segmented_control(
 )  # fmt: skip
 try:
     PARTS[part].draw(model, session.seed())
-except ValueError as error:  # pictures or files that a measure cannot take; each says why in one sentence
+except ValueError as error:  # a measure cannot take these pictures or files; the message says why in one sentence
     st.error(str(error))

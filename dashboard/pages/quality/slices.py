@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pgan_core.metrics.picture_sets import Pictures
 from pgan_core.metrics.pyramid import laplacian_pyramid
 from pgan_core.metrics.swd import (
     COARSEST,
@@ -28,10 +29,19 @@ class Slice:
     distance: float  # mean |difference| of the sorted values, not x 1e3
 
 
-def one_slice(real, fake, size, *, seed=0, line=0, patches_per_image=128, shown=12):
+def one_slice(
+    real: Pictures,
+    fake: Pictures,
+    size: int,
+    *,
+    seed: int = 0,
+    line: int = 0,
+    patches_per_image: int = 128,
+    shown: int = 12,
+) -> Slice:
     """The sets (N x 3 x R x R each, as in `sliced_wasserstein`) at the level of `size` pixels along one random line.
 
-    `line` chooses the direction, `seed` the patches.
+    `line` chooses the direction, `seed` the patches; `shown` patches of each set are returned.
     """
     level, last = int(np.log2(real.shape[2] // size)), size == COARSEST
     random = torch.Generator().manual_seed(seed)
@@ -41,21 +51,21 @@ def one_slice(real, fake, size, *, seed=0, line=0, patches_per_image=128, shown=
         clouds.append(level_patches(pictures, level, corners, last=last))
         normalise(clouds[-1])
     direction = random_directions(torch.Generator().manual_seed(line), 1)
-    some = [cloud[:: max(1, len(cloud) // shown)][:shown] for cloud in clouds]
-    ordered = [sorted_projections(cloud, direction)[0].numpy() for cloud in clouds]
+    a, b = (cloud[:: max(1, len(cloud) // shown)][:shown] for cloud in clouds)
+    ordered_a, ordered_b = (sorted_projections(cloud, direction)[0].numpy() for cloud in clouds)
     return Slice(
         direction=direction.view(PATCH, PATCH, 3).numpy(),
-        patches=tuple(few.view(-1, PATCH, PATCH, 3).numpy() for few in some),
-        positions=tuple((few @ direction[0]).numpy() for few in some),
-        sorted=tuple(ordered),
-        distance=float(np.abs(ordered[0] - ordered[1]).mean()),
+        patches=(a.view(-1, PATCH, PATCH, 3).numpy(), b.view(-1, PATCH, PATCH, 3).numpy()),
+        positions=((a @ direction[0]).numpy(), (b @ direction[0]).numpy()),
+        sorted=(ordered_a, ordered_b),
+        distance=float(np.abs(ordered_a - ordered_b).mean()),
     )
 
 
-def pyramid_pictures(picture):
+def pyramid_pictures(picture: np.ndarray) -> dict[int, np.ndarray]:
     """The Laplacian pyramid of one uint8 3 x R x R picture as pictures: {resolution: uint8 r x r x 3}.
 
-    Band-pass levels are drawn around middle grey, four times as strong as they are.
+    Band-pass levels are drawn around middle grey, four times as strong.
     """
     levels = int(np.log2(picture.shape[-1] // COARSEST)) + 1
     pyramid = laplacian_pyramid(picture[None], levels)

@@ -1,9 +1,11 @@
-"""Where the compared pictures come from: Toy Town, a model that is offered, or pictures that were uploaded."""
+"""Where the compared pictures come from: Toy Town, a model of the sidebar, or the visitor's own files."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import session
 from dissection.world.town import SIZES, town
@@ -11,22 +13,23 @@ from pgan_core.latents import MAX_SEED
 from pgan_core.metrics.picture_sets import generated_pictures
 from pgan_core.metrics.swd import COARSEST
 from pgan_core.picture_data import PICTURE_SUFFIXES, read_picture, to_size
+from pgan_core.progress import Progress
 
 TOWN, UPLOAD = "Toy Town scenes", "Uploaded pictures"
-REAL, AGAIN, COMPARED = range(3)  # the roles of sets: again are the pictures for the floor
-LARGEST = max(SIZES)  # comparisons are made at this many pixels or fewer
+REAL, AGAIN, COMPARED = range(3)  # the roles of sets; AGAIN: other real pictures, for the floor
+LARGEST = max(SIZES)  # pixels; larger pictures are reduced before they are compared
 TOWN_SEED = 2_000_000_000  # towns that no training set was drawn from
 CHUNK = 64  # pictures that are made and kept together; fewer of large ones
 
 
 def offered() -> list[str]:
-    """Names of all sources: Toy Town, every model of the sidebar, and this browser's uploads where there are any."""
+    """Names of all sources: Toy Town, every model of the sidebar, and this browser's uploads, if any."""
     uploads = [UPLOAD] if "quality_uploads" in st.session_state else []
     return [TOWN, *session.offered(), *uploads]
 
 
 def identity(source: str) -> str:
-    """Differs whenever the pictures differ; part of the key of results."""
+    """A text that differs whenever the pictures do: part of the key of results."""
     if source == UPLOAD:
         return st.session_state["quality_uploads"][0]
     return TOWN if source == TOWN else _model(source).identity
@@ -41,11 +44,13 @@ def native_size(source: str) -> int:
     return _model(source).generator.resolution
 
 
-def pictures(source: str, size: int, count: int, role: int, seed: int = 0, progress=None) -> np.ndarray:
-    """uint8 count x 3 x size x size of a source; each role (REAL, AGAIN, COMPARED) has other pictures.
+def pictures(
+    source: str, size: int, count: int, role: int, seed: int = 0, progress: Progress | None = None
+) -> np.ndarray:
+    """uint8 count x 3 x size x size of a source; each role (REAL, AGAIN, COMPARED) has its own pictures.
 
-    `seed` is the sidebar's: a model's compared pictures begin with it, as on every page. Asking for fewer gives the
-    first of them. Raises ValueError where there are no such pictures.
+    A model's COMPARED pictures begin with the sidebar's `seed`, as on every page. Fewer pictures are the first of
+    more. Raises ValueError where a source has none.
     """
     if source == UPLOAD:
         uploaded = st.session_state["quality_uploads"][1]
@@ -65,7 +70,7 @@ def pictures(source: str, size: int, count: int, role: int, seed: int = 0, progr
 
 
 def most(source: str) -> int | None:
-    """How many pictures a set of this source can have: half of the uploads (the other half is the floor)."""
+    """The most pictures that a set of this source can have: half of the uploads (the other half gives the floor)."""
     return len(st.session_state["quality_uploads"][1]) // 2 if source == UPLOAD else None
 
 
@@ -76,7 +81,7 @@ def _town_chunk(size: int, role: int, first: int) -> np.ndarray:
 
 @session.cached(max_entries=256)
 def _model_chunk(model: session.Model, size: int, seed: int, count: int) -> np.ndarray:
-    """Reduced to `size` before they are kept: at most 12 MB."""
+    """Pictures are reduced to `size` before they are cached: at most 12 MB."""
     return to_size(generated_pictures(session.prepared(model), count, seed=seed, label=model.label), size)
 
 
@@ -88,7 +93,7 @@ def _model(name: str) -> session.Model:
 
 
 def upload_control() -> None:
-    """Bring picture files, kept for this browser as one more source."""
+    """A control for files of one's own, which become one more source in this browser."""
     with st.popover("Bring pictures", icon=":material/upload:"):
         files = st.file_uploader(
             "Square pictures of one size", [suffix.removeprefix(".") for suffix in sorted(PICTURE_SUFFIXES)],
@@ -104,10 +109,10 @@ def upload_control() -> None:
                 st.error(str(error))
                 return
             st.rerun()
-        st.success(f"{len(st.session_state['quality_uploads'][1])} pictures; choose them as a source.")
+        st.success(f"{len(st.session_state['quality_uploads'][1])} pictures. Choose “{UPLOAD}” as a source.")
 
 
-def read_uploads(files) -> np.ndarray:
+def read_uploads(files: Sequence[UploadedFile]) -> np.ndarray:
     """Uploaded picture files as uint8 N x 3 x R x R, R the largest power of two that divides the first one's side.
 
     Raises ValueError with one sentence: fewer than 4, not square, sizes that do not divide, or no pictures at all.

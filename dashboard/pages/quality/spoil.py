@@ -1,4 +1,4 @@
-"""What can be wrong with a set of pictures, done on purpose: to see which measure notices it.
+"""Ways to spoil a set of pictures on purpose, to see which measure notices.
 
 Each takes and returns uint8 N x 3 x H x W and a strength; strength 0 changes nothing.
 """
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 
-def blur(pictures, sigma):
+def blur(pictures: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian blur; sigma in pixels. Fine detail goes, layout and colours stay."""
     radius = min(int(np.ceil(3 * sigma)), pictures.shape[-1] - 1)
     if sigma <= 0 or radius < 1:
@@ -21,10 +21,10 @@ def blur(pictures, sigma):
     return planes.round().to(torch.uint8).numpy().reshape(pictures.shape)
 
 
-def shift_colours(pictures, amount):
-    """Every picture gets the same cast: red up, blue down by `amount` of 255, after room was made for both.
+def shift_colours(pictures: np.ndarray, amount: float) -> np.ndarray:
+    """Every picture gets the same cast: red up and blue down by `amount` of 255.
 
-    The contrast is reduced first, so that nothing is clipped: an affine map of each channel and nothing else.
+    Contrast is reduced first so that nothing is clipped: the whole is an affine map of each channel.
     """
     room = abs(amount)
     cast = np.array([amount, 0, -amount], np.float32)[:, None, None]
@@ -32,12 +32,12 @@ def shift_colours(pictures, amount):
     return np.rint(squeezed + cast).clip(0, 255).astype(np.uint8) if amount else pictures
 
 
-def add_noise(pictures, deviation, seed=0):
-    """Independent Gaussian noise on every value; its standard deviation in levels of 255."""
+def add_noise(pictures: np.ndarray, deviation: float, seed: int = 0) -> np.ndarray:
+    """Independent Gaussian noise on every value; its standard deviation is in levels of 255."""
     noise = np.random.default_rng(seed).normal(0, deviation, pictures.shape)
     return np.rint(pictures + noise).clip(0, 255).astype(np.uint8)
 
 
-def collapse(pictures, kept):
-    """Mode collapse: the set repeats its first `kept` pictures (None or 0: all of them)."""
+def collapse(pictures: np.ndarray, kept: int) -> np.ndarray:
+    """Mode collapse: the set repeats its first `kept` pictures; 0 leaves it as it is."""
     return pictures[np.random.default_rng(0).integers(0, kept, len(pictures))] if kept else pictures

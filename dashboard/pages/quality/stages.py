@@ -1,16 +1,19 @@
 """How does the distance fall over the stages of training?"""
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboard import library, session
 from dashboard.pages.quality import figures, sources
-from dashboard.pages.quality.counts import STORED, count_control, stored
+from dashboard.pages.quality.counts import count_control, stored
 from dashboard.shared.charts import chart
 from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, load_checkpoint
 from pgan_core.metrics import METRICS, Evaluation, Sets
 from pgan_core.metrics import measure as measure_sets
 from pgan_core.metrics.picture_sets import generated_pictures
+from pgan_core.progress import Progress
 
 COUNTS = [64, 256, 1024]
 MEASURING = "Measuring the stages"
@@ -23,20 +26,13 @@ def draw(model: session.Model, seed: int) -> None:
         st.info(f"{model.name} is the only snapshot of its run here, so there is nothing to compare it with.")
         return
     kept = {path.stem: found for path in paths if (found := stored(path)) and found.is_current}
-    # one stage's stored results are no course of training: then the stages are measured now
+    # one stage's results are no curve: then all stages are measured now
     offered = next(iter(kept.values())) if len(kept) > 1 and model.label is None else None
     count = count_control(COUNTS, COUNTS[0], offered, key="quality_stage_count")
-    if count == STORED:
-        rows = kept
-    else:
-        key = (
-            "quality-stages",
-            tuple(METRICS),
-            tuple((str(path), path.stat().st_mtime_ns) for path in paths),
-            count,
-            seed,
-            model.label,
-        )
+    rows = kept
+    if isinstance(count, int):
+        files = tuple((str(path), path.stat().st_mtime_ns) for path in paths)
+        key = ("quality-stages", tuple(METRICS), files, count, seed, model.label)
         try:
             rows = with_progress(key, lambda progress: measure(paths, count, seed, model, progress), MEASURING)
         except CheckpointError as error:
@@ -55,14 +51,14 @@ def draw(model: session.Model, seed: int) -> None:
                 key=f"quality_stages_{key}",
             )
     st.caption(
-        f"{last.count:,} pictures of every snapshot against as many real ones reduced to its size. A level begins "
-        "when the network has grown to it; the coarsest, 16×16, sees layout and colours, the finer ones texture."
+        f"{last.count:,} pictures of every snapshot against as many real ones, reduced to its size. A level begins "
+        "when the network has grown to it. The coarsest, 16×16, sees layout and colours; the finer ones see texture."
     )
     st.dataframe([{"stage": name} | table_row(row, last) for name, row in rows.items()], hide_index=True)
 
 
 def table_row(row: Evaluation, last: Evaluation) -> dict[str, float | None]:
-    """Column -> value of one stage; levels that it has not grown to stay empty."""
+    """Column -> value of one stage; None for levels that it has not grown to."""
     columns = {}
     for key, newest in last.measured.items():
         metric, found = METRICS[key], row.measured[key]
@@ -76,8 +72,10 @@ def table_row(row: Evaluation, last: Evaluation) -> dict[str, float | None]:
     return columns
 
 
-def measure(paths: list, count: int, seed: int, model: session.Model, progress) -> dict[str, Evaluation]:
-    """Snapshot -> its metrics, of those that make 16 pixels or more, oldest first."""
+def measure(
+    paths: list[Path], count: int, seed: int, model: session.Model, progress: Progress
+) -> dict[str, Evaluation]:
+    """Snapshot -> its metrics, oldest first; only snapshots that make 16 pixels or more."""
     rows = {}
     for i, path in enumerate(paths):
         generator = load_checkpoint(path, device=model.device).generator

@@ -17,15 +17,15 @@ SIMILARITIES = [round(0.1 * i, 1) for i in range(11)]
 FORMS = {"groups of 4": 4, "whole minibatch": None}
 EQUATION = r"s_{c,x,y} = \sqrt{\mathrm{Var}_{i \in \mathrm{group}}\,(f_{i,c,x,y})}, \quad m = \overline{s_{c,x,y}}"
 WORDS = (
-    "The stddev over the group of every feature at every place, averaged to one number m, tiled to one more feature "
-    "map before the last layers. If all pictures of the batch look alike, m is near 0, and the discriminator can tell "
-    "them from real batches. No parameters to learn, none to tune."
+    "The stddev of every feature at every place over the group is averaged to one number m, which is tiled to one more "
+    "feature map before the last layers. If all pictures of a batch look alike, m is near 0, and the discriminator can "
+    "tell the batch from a real one. There is nothing to learn and nothing to tune."
 )
 WHERE = "Karras et al. 2018, section 3. The official code takes groups of 4, the paper's text the whole minibatch."
 
 
 def draw(model: session.Model, seed: int) -> None:
-    """A batch made more and more alike; the layer opened up, and minibatch discrimination beside it."""
+    """A batch made more and more alike; the layer step by step, and minibatch discrimination beside it."""
     if "discriminator" not in model.networks or model.discriminator.config.stddev is None:
         st.info(f"{model.name} has no discriminator with a minibatch-stddev layer.")
         return
@@ -66,15 +66,15 @@ def draw(model: session.Model, seed: int) -> None:
         chart(figures.closeness(matrix), key="quality_closeness")
     st.markdown(
         "Salimans et al. (2016, section 3.2) compare **every pair**: c(i, j) = exp(−|Mᵢ − Mⱼ|₁) with learned "
-        f"projections M (random ones here). Each picture gets the sum over the others, now {others.mean():.2f} on "
-        f"average, at most {batch - 1}. It sees which pictures resemble each other; minibatch stddev gives one number "
-        "and needs no weights."
+        f"projections M (here random). Each picture gets the sum over the others: {others.mean():.2f} on average now, "
+        f"at most {batch - 1}. It sees which pictures resemble each other; minibatch stddev gives one number and needs "
+        "no weights."
     )
     formula_box(EQUATION, WORDS, WHERE)
 
 
 def controls() -> tuple[float, int, str]:
-    """How alike, how many, and how they are grouped."""
+    """How alike the pictures are, how many, and how they are grouped."""
     slide, number, kind = st.columns([2, 1, 1.3], vertical_alignment="bottom", gap="medium")
     alike = slide.slider(
         "How alike the pictures are", 0, 100, 0, 10, format="%d%%", key="quality_alike_share", bind="query-params"
@@ -102,14 +102,14 @@ def opened(model: session.Model, seed: int, count: int, alike: float, group_size
     with torch.inference_mode():
         images, labels = batch_of(model, seed, count, alike)
         if labels is None and (classes := model.discriminator.config.projection):
-            # only the discriminator asks for classes
+            # only the discriminator needs classes
             labels = classes_from_seeds(following_seeds(seed, count), classes)
         return stddev_steps(model.discriminator, images, group_size, labels), to_uint8(images)
 
 
 @session.cached(max_entries=16, spinner="Making the batch more and more alike")
 def over_similarity(model: session.Model, seed: int, count: int) -> tuple[dict, float]:
-    """Average stddev and mean score of both forms over SIMILARITIES, and the end of a common colour scale."""
+    """Average stddev and mean score of both forms over SIMILARITIES, and the top of a common colour scale."""
     curves = {}
     for name, size in FORMS.items():
         found = [opened(model, seed, count, alike, size)[0] for alike in SIMILARITIES]
@@ -123,7 +123,7 @@ def over_similarity(model: session.Model, seed: int, count: int) -> tuple[dict, 
 
 @session.cached(max_entries=64)
 def discrimination(model: session.Model, seed: int, count: int, alike: float) -> tuple[np.ndarray, np.ndarray]:
-    """Minibatch discrimination on the features that enter the stddev layer, scaled by those of an unlike batch."""
+    """Minibatch discrimination on the features before the stddev layer, scaled by those of the batch as drawn."""
     with torch.inference_mode():
         features, usual = (
             stddev_input(model.discriminator, batch_of(model, seed, count, share)[0]).flatten(1)

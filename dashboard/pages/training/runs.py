@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.library import run_folder
+from dashboard.limits import limits
 from pgan_core.files import write_atomically
 from pgan_core.training.branches import branch
 from pgan_core.training.control import is_alive
@@ -37,14 +38,6 @@ KILLED = "The process that trained was ended from outside. Nothing before its la
 
 class RunError(ValueError):
     """What cannot be done with a run; one sentence says why."""
-
-
-def limit() -> int:
-    """How many runs may train at a time, all browsers together: PGGAN_LAB_TRAININGS."""
-    text = os.environ.get("PGGAN_LAB_TRAININGS", "2")
-    if not text.isdigit() or not int(text):
-        raise ValueError(f"PGGAN_LAB_TRAININGS is a whole number from 1 up, not {text!r}.")
-    return int(text)
 
 
 @dataclass(frozen=True)
@@ -211,7 +204,7 @@ def newest_stage(run: Run) -> Path | None:
 
 def _check_room() -> None:
     busy = sum(run.at_work for run in runs())
-    if busy >= limit():
+    if busy >= limits().trainings:
         raise RunError(f"{busy} runs are training on this server, and that is as many as may. Watch one, or try later.")
 
 

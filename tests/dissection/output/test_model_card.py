@@ -6,32 +6,25 @@ import numpy as np
 import pytest
 
 from dissection.output.model_card import (
-    BEGIN,
-    END,
+    BLOCK,
     PAGE,
     PREVIOUS,
     README,
     card,
-    into,
     quality,
     second_release,
     segmenter,
     shares,
     short,
 )
-from dissection.output.model_recipe import gaps, logged_gammas, recipe, table
+from dissection.output.model_recipe import gaps, logged_gammas, recipe
+from pgan_core.markdown import table, with_block
 
 
 @pytest.mark.parametrize(("path", "made"), [(PAGE, card), (README, short)], ids=["page", "readme"])
 def test_the_texts_say_what_the_files_say(path, made):
     text = path.read_text()
-    assert into(text, made()) == text, "run: python -m dissection.output.model_card --write"
-
-
-def test_a_text_without_the_markers_is_refused():
-    assert into(f"a\n{BEGIN}old{END}\nb", "new") == f"a\n{BEGIN}\n\nnew\n\n{END}\nb"
-    with pytest.raises(ValueError, match="two markers are missing"):
-        into("no markers", "new")
+    assert with_block(text, BLOCK, made()) == text, "run: python -m dissection.output.model_card --write"
 
 
 def test_shares_name_the_concepts_that_miss_the_target():

@@ -196,7 +196,7 @@ def test_any_text_gives_blocks_or_words(text):
     ("add e0", "e0 of 16x16x3", "8x8x3"),
     ("concat e0", "e0 of 16x16 pixels", "8x8"),
     ("reshape 4x4x4", "64 values", "192"),
-    ("conv 3 as e0", '"e0" again', "another"),
+    ("conv 3 as e0", '"e0" again', "a new one"),
     ("groupnorm 2", "2 groups", "divisor of 3"),
     ("input 4x4x3", "below other blocks", "above all of them"),
 ])  # fmt: skip

@@ -165,7 +165,7 @@ def test_a_broken_dissection_is_one_sentence(dissected, open_page, tmp_path, mon
 def test_files_from_elsewhere_are_checked(dissected):
     files = {path.name: path.read_bytes() for path in (dissected / "dissection").iterdir()}
     assert list(dissections.bring(files).layers) == LAYERS
-    with pytest.raises(DissectionError, match=r"bring dissection\.npz as well"):
+    with pytest.raises(DissectionError, match=r"upload dissection\.npz as well"):
         dissections.bring({"dissection.json": b"{}", "../evil.npz": b""})
     with pytest.raises(DissectionError, match="readable"):
         dissections.bring(files | {"dissection.npz": b"PK"})
