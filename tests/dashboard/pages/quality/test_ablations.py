@@ -39,7 +39,7 @@ def test_the_sentences_numbers_are_those_of_the_stored_runs():
     assert f"{here} against {full}" in ablations.PARTS["Growing"].seen
     curves = results.curve("no-pixel-norm", "passed_on")
     first, last = (np.mean([values[i] for _, values in curves]) for i in (0, -1))
-    assert f"from {first:.2f} to {last:.2f}" in ablations.PARTS["Pixel norm"].seen
+    assert f"{first:.2f} at first and {last:.2f} at the end" in ablations.PARTS["Pixel norm"].seen
 
 
 def test_layers_are_drawn_for_pixel_norm_only(open_app):
