@@ -136,7 +136,7 @@ def test_unload_and_remove(opened):
 
 def test_uploads_and_joined_models_go_when_their_page_is_closed(visit, server):
     def models() -> list[Path]:
-        return [path for path in server.temporary.glob("pggan-lab-*/*/*") if "checkpoint-" in path.name]
+        return [path for path in server.temporary.glob("pggan-lab-uploads-*/*/*/*") if "checkpoint-" in path.name]
 
     others = models()
     page, stays = visit("models"), visit("models")
