@@ -280,7 +280,7 @@ def test_a_diverged_minibatch_goes_back_to_the_last_good_moment(tmp_path, reals,
 
 
 def test_a_run_is_changed_while_it_goes(tmp_path, reals):
-    """Rate, penalty and minibatch from the next step on; a fade skipped, a steady part held; all of it recorded."""
+    """Rate, penalty and minibatch from the next step on; a fade held and skipped; all of it recorded."""
     trainer = make_trainer(tmp_path, reals, tiny_settings())
     for _ in range(5):  # into the fade to 8x8
         trainer.train_step()
@@ -288,15 +288,22 @@ def test_a_run_is_changed_while_it_goes(tmp_path, reals):
     moment, acts = trainer.train_step()
     assert trainer.learner.learning_rate(moment) == 5e-4 and float(trainer.learner.gamma) == 0.25
     assert acts.fakes.shape == (8, 3, 8, 8) and acts.batch.reals.shape == acts.fakes.shape
-    with pytest.raises(TrainingError, match="cannot be held"):
-        trainer.hold(1.0)
+    held = trainer.moment
+    trainer.hold(True)
+    trainer.train_step()
+    assert trainer.moment == held and held.fading
+    trainer.hold(False)
     trainer.skip()
     assert not trainer.moment.fading and trainer.moment.resolution == 8
-    trainer.hold(0.5)
-    assert trainer.schedule.at(trainer.images / 1000 + 0.4).resolution == 8
     trainer.change(minibatch=4)
     assert trainer.train_step()[1].fakes.shape == (4, 3, 8, 8)
-    assert [sorted(change)[-1] for change in trainer.changes] == ["r1_gamma", "skipped", "kimg", "minibatch"]
+    assert [sorted(change)[-1] for change in trainer.changes] == [
+        "r1_gamma",
+        "kimg",
+        "released",
+        "skipped",
+        "minibatch",
+    ]
     with pytest.raises(TrainingError, match="cannot change latent_dim"):
         trainer.change(latent_dim=8)
     trainer.save()
