@@ -55,7 +55,7 @@ export class Units {
     const go = (words, room, values) => h("button", {type: "button", onclick: () => { this.lab.seed = seeds[0]; this.lab.go(room, values); }}, words);
     this.detail.replaceChildren(
       h("p", {}, say("Unit {unit} of {layer}: {concept}, IoU {iou} ({low} to {high})", {unit, layer, concept: say(this.concept.name), iou: iou.toFixed(3), low: low.toFixed(3), high: high.toFixed(3)})),
-      go(say("See its map"), "inside", {layer, unit}), go(say("Switch it off"), "paint", {layer, units: unit, verb: "remove"}), go(say("Add it"), "paint", {layer, units: unit, verb: "add"}));
+      go(say("See its map"), "inside", {layer, unit}), go(say("Switch it off"), "paint", {layer, units: String(unit), verb: "remove"}), go(say("Add it"), "paint", {layer, units: String(unit), verb: "add"}));
   }
 
   close() { this.view.close(); }
