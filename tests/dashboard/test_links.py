@@ -18,6 +18,7 @@ KINDS = ("selectbox", "multiselect", "button_group", "slider", "select_slider", 
 SWITCHES = ("checkbox", "toggle")
 FRAME = {"model", "seed", "device"}
 NOT_IN_LINKS = {  # beginning of the key -> what carries it instead
+    "language_choice": "`language` carries it, as a code",
     "models_pick_": "it chooses the model, which is in every link",
     "models_partner_": "it joins two files into an upload, which is no other browser's",
     "models_recent_": "it chooses the model",
@@ -137,8 +138,6 @@ def another(control) -> list[str] | None:
 def test_an_address_restores_every_control(open_page, page, view):
     app, asked = open_page(page, **view), {}
     for key, control in controls(app).items():
-        if key == "language_choice":  # in links by its code, as `language`
-            continue
         assert control.proto.query_param_key == key, f"{key} is in no link"
         if key not in view:
             assert shown(control) == default(control), f"a link could not say {key}'s default"
