@@ -123,6 +123,13 @@ def test_the_label_of_most_pixels_stands_at_a_cell():
     assert majority(maps, (1, 2), (0, 0), 3).tolist() == [1] and majority(maps, (1, 2), (0, 1), 3).tolist() == [2]
 
 
+def test_a_grid_finer_than_the_picture_covers_all_of_it():
+    """The 4x4 stage has fewer pixels than the grid has cells: each pixel stands at four of them."""
+    maps = torch.arange(16).view(1, 4, 4)
+    found = [[majority(maps, (8, 8), (y, x), 16).item() for x in range(8)] for y in range(8)]
+    assert np.array_equal(found, maps[0].numpy().repeat(2, 0).repeat(2, 1))
+
+
 def test_context_tallies_growth_by_what_stood_there(trial):
     """Red grows by what is inserted wherever it is not, and not on red itself."""
     level, part = high_levels(trial)[[RED_UNIT]] * 2, trial.first(8)
