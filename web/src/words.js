@@ -5,12 +5,12 @@ import {translate as replaceWords} from "app:shared/translate.js";
 import zh from "../words/zh.json";
 
 const LANGUAGES = {en: {}, zh};
-let words = {};
+let words = new Map();
 
 export const NAMES = {en: "English", zh: "中文"};
 
 export function speak(language) {
-  words = LANGUAGES[language] ?? {};
+  words = new Map(Object.entries(LANGUAGES[language]));
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
 }
 
@@ -18,7 +18,7 @@ export function browserLanguage() {
   return (navigator.languages ?? [navigator.language]).some((code, i) => i === 0 && code.startsWith("zh")) ? "zh" : "en";
 }
 
-export const say = (text, values = {}) => (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+export const say = (text, values = {}) => (words.get(text) ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
 // The app's components speak English; see there.
-export const translate = (root) => replaceWords(root, words);
+export const translate = (root) => replaceWords(root, Object.fromEntries(words));
