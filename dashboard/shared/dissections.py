@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session, work
-from dashboard.language import Later, _, said
+from dashboard.language import N_, Later, _, said
 from dashboard.shared.jobs import ENDED
 from dashboard.shared.progress import apart, queue
 from dissection import Dissection, DissectionError
@@ -22,6 +22,10 @@ from dissection.segmenters.registry import load_segmenter
 from dissection.world.town import CONCEPTS, PALETTE
 from pgan_core import Generator
 
+TOWN = (  # Toy Town's concepts
+    N_("sky"), N_("sun"), N_("moon"), N_("cloud"), N_("mountain"), N_("grass"), N_("road"), N_("wall"), N_("roof"),
+    N_("window"), N_("door"), N_("chimney"), N_("trunk"), N_("foliage"), N_("fence"), N_("unlabelled"),
+)  # fmt: skip
 MAX_UPLOAD = 400 << 20  # bytes of an uploaded dissection's two files
 
 
