@@ -22,7 +22,7 @@ LANGUAGES = {"en": "English", "zh": "中文"}  # as links name them; the first i
 CATALOGUES = {"zh": "zh_CN"}
 FOLDER, DOMAIN = Path(__file__).with_name("locale"), "pggan_lab"
 PLACE = re.compile(r"(?<!\{)\{(?P<name>[a-z_]\w*)(?:![rsa])?(?::[^{}]*)?\}(?!\})", re.IGNORECASE)
-WORD = re.compile("[A-Za-z]{2}")
+FITS = re.compile(r"^\W?[A-Za-z]{2}|[A-Za-z]{2}(?:[^A-Za-z]*[A-Za-z]){10}")  # enough words to know a text by
 KEY = "language"  # in the session and in links
 
 
@@ -72,7 +72,7 @@ def patterns(code: str) -> list[tuple[re.Pattern, str]]:
     """What fits the texts with places in them, and their translations; those with more words come first."""
     found = []
     for text, translated in getattr(catalogue(code), "_catalog", {}).items():
-        if isinstance(text, str) and PLACE.search(text) and WORD.search(PLACE.sub("", text)):
+        if isinstance(text, str) and PLACE.search(text) and FITS.search(PLACE.sub("·", text)):
             parts, seen = [], set()
             for i, part in enumerate(PLACE.split(text)):
                 name = part if i % 2 else ""

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,6 +156,11 @@ def segmenter_of(item: Found, model: session.Model):
         return segmenter_for(spec, model.generator, model.file_identity)
     except SegmenterError:
         return None
+
+
+def words(names: Iterable[str]) -> list[str]:
+    """Concepts in the reader's language; those of other people's segmenters stay as they are."""
+    return [_(name) for name in names]
 
 
 def colours(concepts: tuple[str, ...]) -> np.ndarray:
