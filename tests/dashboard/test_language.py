@@ -22,7 +22,7 @@ def test_every_text_is_translated(path):
     """What `python -m dashboard.locale.update` collects is all there, nothing else is, and none of it is a guess."""
     texts = {message.id for message in update.texts() if message.id}
     there = [message for message in update.read(path) if message.id]
-    assert texts and not [text for text in texts - {message.id for message in there}]
+    assert texts and not texts - {message.id for message in there}
     assert not [message.id for message in there if message.id not in texts]
     assert not [message.id for message in there if not message.string or message.fuzzy]
 
