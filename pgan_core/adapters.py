@@ -119,6 +119,8 @@ class AdaptedConfig:
     channels: tuple[int, ...] = ()  # units of each layer
     stored_resolution: int | None = None
     stored_alpha: float = 1.0
+    latent_norm: str = "off"
+    pixel_norm: str = "off"
 
     @property
     def sizes(self) -> tuple[int, ...]:
