@@ -1,0 +1,34 @@
+"""Lessons: where to begin?"""
+
+import streamlit as st
+
+from dashboard.shared import lesson_panel
+from dashboard.shared.lesson_files import Lesson
+from dashboard.shared.page import header
+
+COLUMNS = 3
+
+
+def card(lesson: Lesson) -> None:
+    """What a lesson is about, and its button."""
+    finished = lesson.name in st.session_state.get(lesson_panel.FINISHED, ())
+    tick = " :green[:material/check_circle:]" if finished else ""
+    st.markdown(f"#### :material/{lesson.icon}: {lesson.title}{tick}")
+    st.markdown(lesson.about)
+    st.caption(f"{lesson.minutes} minutes, {len(lesson.steps)} steps. {lesson.paper}")
+    st.button(
+        "Begin again" if finished else "Begin", key=f"lessons_begin_{lesson.name}", on_click=lesson_panel.go,
+        args=(lesson.name,), type="primary" if lesson.number == 1 else "secondary",
+    )  # fmt: skip
+
+
+header("Where to begin?")
+st.markdown(
+    "Each lesson leads you over the pages. It says what to look at and what to try, and it does it for you if you ask. "
+    "Leave whenever you like: the page’s address remembers the step."
+)
+shown = list(lesson_panel.offered().values())
+for start in range(0, len(shown), COLUMNS):
+    for column, lesson in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
+        with column.container(border=True, height="stretch"):
+            card(lesson)
