@@ -11,8 +11,10 @@
 # tests/pgan_core/training/ and tests/fixtures/growth/; and an environment with torch for CUDA, Triton, numpy, pillow,
 # safetensors, tqdm and pytest.
 #
-# FIRST is the number of the first new scene; REPEATS how often one is shown; OPTIONS go to `train`. On a CPU, with
-# small numbers, the same is rehearsed: assets/train_gpu.sh /tmp/try 1 with RESOLUTION=16 FROM=a.safetensors.
+# FIRST is the number of the first new scene; REPEATS how often one is shown; KEEP how many are held at a time; CHECKS the
+# seconds for tests and speed; GAMMA and COOLDOWN the courses of `train`, whose options may follow MINUTES. On a CPU the
+# same is rehearsed with small numbers:
+#   QUICK=1 CHECKS=30 KEEP=512 FROM=assets/toytown128/16x16-end.safetensors assets/train_gpu.sh /tmp/try 2
 set -euo pipefail
 out=${1:?assets/train_gpu.sh OUT [MINUTES]} minutes=${2:-9}
 cd "$(dirname "$0")/.."
@@ -43,7 +45,9 @@ trap 'kill "$watcher" 2>/dev/null || true; rm -rf "$work"' EXIT
 # shellcheck disable=SC2086
 python -m pgan_core train --from $from --out "$work/run" --minutes "$left" \
   --data "town:first=$first,repeats=$repeats,keep=$keep" --no-mirror --snapshot-minutes 1.25 --stage-numbers float16 \
-  --r1-gamma "${GAMMA:-6-1.5}" --cooldown "${COOLDOWN:-0.6-0.05}" "$@" 2> "$out/train.txt" || true
+  --r1-gamma "${GAMMA:-6-1.5}" --cooldown "${COOLDOWN:-0.6-0.05}" "$@" 2> "$out/train.txt" ||
+  tail -n 1 "$out/train.txt" # what it has trained is shipped all the same
+kill "$watcher" 2>/dev/null || true
 publish
 python -m pgan_core ship --run "$work/run" --out "$work/files"
 cp "$work"/files/{final,raw}.safetensors "$out"

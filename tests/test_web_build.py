@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ def test_the_page_was_built_from_these_sources():
     assert not changed, f"built before {', '.join(changed)} changed: run `npm ci && npm run build` in web/"
     own = {path.relative_to(ROOT).as_posix() for path in SOURCES}
     assert own <= set(built["sources"]) and "dashboard/shared/player.js" in built["sources"]
-    assert {name: sha256(DIST / name) for name in built["outputs"]} == built["outputs"]
+    files = [path for path in DIST.iterdir() if path.suffix != ".gz" and path.name != "built.json"]
+    assert {path.name: sha256(path) for path in files} == built["outputs"]
 
 
 def test_the_build_gives_the_same_page_again(tmp_path):
@@ -50,6 +52,30 @@ def of_components() -> str:
     """What the app's components say, in their files."""
     built = json.loads((DIST / "built.json").read_text())
     return "\n".join((ROOT / name).read_text() for name in built["sources"] if name.startswith("dashboard/"))
+
+
+class Texts(HTMLParser):
+    """What an element of the app's html shows or reads out."""
+
+    def __init__(self, html: str):
+        super().__init__()
+        self.found: set[str] = set()
+        self.feed(html)
+
+    def handle_data(self, data):
+        self.found.add(data.strip())
+
+    def handle_starttag(self, tag, attrs):
+        self.found |= {value for name, value in attrs if name in ("aria-label", "data-label", "alt") and value}
+
+
+def test_chinese_has_what_the_html_of_components_says():
+    built = json.loads((DIST / "built.json").read_text())
+    chinese = json.loads((WEB / "words/zh.json").read_text(encoding="utf-8"))
+    pages = [name for name in built["sources"] if name.startswith("dashboard/") and name.endswith(".html")]
+    said = set().union(*(Texts((ROOT / name).read_text(encoding="utf-8")).found for name in pages))
+    said = {text for text in said if re.search("[A-Za-z]{3}", text)}
+    assert {"Brush", "Speed"} <= said and not said - chinese.keys()
 
 
 def test_chinese_has_every_text_and_no_other():

@@ -6,7 +6,7 @@
 // `.css` at the end such a text.
 
 import {createHash} from "node:crypto";
-import {copyFile, mkdir, readFile, rm, writeFile} from "node:fs/promises";
+import {copyFile, mkdir, readdir, readFile, rm, writeFile} from "node:fs/promises";
 import {join, relative, resolve} from "node:path";
 import {fileURLToPath} from "node:url";
 import {gzipSync} from "node:zlib";
@@ -57,8 +57,9 @@ ${(await readFile(join(root, "LICENSE"), "utf8")).split("\n\n").slice(2).join("\
 await writeFile(join(dist, "LICENSES.txt"), notice);
 
 const sources = [...own, ...Object.keys(result.metafile.inputs).filter((name) => !name.includes("node_modules") && !name.startsWith("app:"))
-  .map((name) => join(here, name)), join(here, "src/index.html"), join(here, "build.mjs"), join(here, "package-lock.json"), join(app, "icon.svg")];
+  .map((name) => join(here, name)), join(here, "src/index.html"), join(here, "build.mjs"), join(here, "package-lock.json"), join(app, "icon.svg"), join(root, "LICENSE")];
 const hash = async (file) => [relative(root, file), createHash("sha256").update(await readFile(file)).digest("hex")];
 const hashes = Object.fromEntries((await Promise.all([...new Set(sources)].map(hash))).sort());
-const outputs = Object.fromEntries(await Promise.all(["lab.js", "lab.css"].map(async (name) => [name, (await hash(join(dist, name)))[1]])));
+const outputNames = (await readdir(dist)).filter((name) => !name.endsWith(".gz") && name !== "built.json").sort(); // another zlib packs otherwise
+const outputs = Object.fromEntries(await Promise.all(outputNames.map(async (name) => [name, (await hash(join(dist, name)))[1]])));
 await writeFile(join(dist, "built.json"), `${JSON.stringify({onnxruntime: version, sources: hashes, outputs}, null, 1)}\n`);

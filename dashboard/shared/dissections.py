@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session, work
+from dashboard.language import N_, Later, _, said
 from dashboard.shared.jobs import ENDED
 from dashboard.shared.progress import apart, queue
 from dissection import Dissection, DissectionError
@@ -21,6 +23,10 @@ from dissection.segmenters.registry import load_segmenter
 from dissection.world.town import CONCEPTS, PALETTE
 from pgan_core import Generator
 
+TOWN = (  # Toy Town's concepts
+    N_("sky"), N_("sun"), N_("moon"), N_("cloud"), N_("mountain"), N_("grass"), N_("road"), N_("wall"), N_("roof"),
+    N_("window"), N_("door"), N_("chimney"), N_("trunk"), N_("foliage"), N_("fence"), N_("unlabelled"),
+)  # fmt: skip
 MAX_UPLOAD = 400 << 20  # bytes of an uploaded dissection's two files
 
 
@@ -58,7 +64,7 @@ def stored() -> list[tuple[str, Dissection, str]]:
             try:
                 read = _load(str(path.parent), stamp)
             except DissectionError as error:
-                st.warning(str(error))
+                st.warning(said(error))
                 continue
             name = path.parent.relative_to(folder).as_posix()
             rows.append((name if name != "." else folder.name, read, f"{path}|{stamp}"))
@@ -125,7 +131,7 @@ def dissect_apart(
     """
     folder = Path(_folder().name) / hashlib.sha256(repr(key).encode()).hexdigest()[:24]
     return apart(
-        key, "Dissecting", work.dissection, generator, layers, segmenter, samples, seed, label, threshold, folder
+        key, _("Dissecting"), work.dissection, generator, layers, segmenter, samples, seed, label, threshold, folder
     )
 
 
@@ -135,7 +141,7 @@ def _folder() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="pggan-lab-")
 
 
-@st.cache_resource(max_entries=6, show_spinner="Loading the segmenter")
+@st.cache_resource(max_entries=6, show_spinner=Later("Loading the segmenter"))
 def segmenter_for(spec: str, _generator: Generator, identity: str):
     """The segmenter that a text names; clusters are fitted to the generator that `identity` stands for."""
     return load_segmenter(spec, _generator)
@@ -152,6 +158,11 @@ def segmenter_of(item: Found, model: session.Model):
         return None
 
 
+def words(names: Iterable[str]) -> list[str]:
+    """Concepts in the reader's language; those of other people's segmenters stay as they are."""
+    return [_(name) for name in names]
+
+
 def colours(concepts: tuple[str, ...]) -> np.ndarray:
     """The concepts' colours, C x 3: Toy Town's own, or ones that differ."""
     return PALETTE if concepts == CONCEPTS else palette(len(concepts))
@@ -164,7 +175,7 @@ def material(item: Found, model: session.Model, layer: str, images, labelled: bo
     return make_again(item.key, layer, indexes, segmenter is not None, item.dissection, model.generator, segmenter)
 
 
-@st.cache_data(max_entries=16, show_spinner="Rendering the sample's pictures")
+@st.cache_data(max_entries=16, show_spinner=Later("Rendering the sample's pictures"))
 def make_again(
     key: str, layer: str, images: tuple[int, ...], labelled: bool, _dissection: Dissection, _generator, _segmenter=None
 ) -> Material:

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import links, session
+from dashboard.language import CATALOGUES, _, language
 from dashboard.shared.browser import component
 from dashboard.shared.lesson_files import LANGUAGES, Act, Lesson, Step, is_done, read_lessons
 
@@ -41,14 +42,14 @@ class Place:
 
 
 @functools.cache
-def lessons(language: str) -> dict[str, Lesson]:
+def lessons(folder: str) -> dict[str, Lesson]:
     """Name -> lesson in a language, read once."""
-    return read_lessons(language if language in LANGUAGES else LANGUAGES[0])
+    return read_lessons(folder)
 
 
 def offered() -> dict[str, Lesson]:
     """The lessons in the language of this browser."""
-    return lessons(str(st.session_state.get("language", LANGUAGES[0])))
+    return lessons(CATALOGUES.get(language(), LANGUAGES[0]))
 
 
 # ---- where the reader is -----------------------------------------------------------------------------------------
@@ -77,9 +78,9 @@ def current() -> Place | None:
 
 
 def _place(text: str) -> Place | None:
-    name, _, number = text.partition(".")
+    name, dot, number = text.partition(".")
     lesson = offered().get(name)
-    if lesson is None or not number.isdigit() or not 1 <= int(number) <= len(lesson.steps):
+    if lesson is None or not dot or not number.isdigit() or not 1 <= int(number) <= len(lesson.steps):
         return None
     return Place(lesson, int(number))
 
@@ -106,7 +107,7 @@ def _carry_out(acts: list[Act] | tuple[Act, ...]) -> None:
     for act in acts:
         if act.kind == "set":
             st.session_state[act.target] = act.value
-    number, _ = st.session_state.get(ACTS, (0, []))
+    number = st.session_state.get(ACTS, (0, []))[0]
     mouse = [[act.kind, act.target, act.value] for act in acts if act.kind != "set"]
     st.session_state[ACTS] = number + 1, mouse
 
@@ -138,14 +139,15 @@ def draw(place: Place, page: str) -> None:
     style()
     with st.container(key="lesson_panel"):
         with st.container(key="lesson_head", horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{lesson.title}**, step {place.number} of {len(lesson.steps)}", width="stretch")
-            st.button("", icon=":material/close:", key="lesson_leave", type="tertiary", help="Leave the lesson",
+            where = _("step {number} of {count}").format(number=place.number, count=len(lesson.steps))
+            st.markdown(f"**{lesson.title}** · {where}", width="stretch")
+            st.button("", icon=":material/close:", key="lesson_leave", type="tertiary", help=_("Leave the lesson"),
                       on_click=leave)  # fmt: skip
         st.progress(place.number / len(lesson.steps))
         with st.container(key="lesson_text", gap="small"):
             st.markdown(f"#### {step.title}\n\n{step.text}")
             if page != step.page:
-                st.button("Back to this step’s page", key="lesson_back_to", icon=":material/undo:", on_click=go,
+                st.button(_("Back to this step’s page"), key="lesson_back_to", icon=":material/undo:", on_click=go,
                           args=(lesson.name, place.number), width="stretch")  # fmt: skip
             task(place, page == step.page)
         with st.container(key="lesson_foot", horizontal=True, gap="small"):
@@ -189,11 +191,11 @@ def task(place: Place, is_here: bool) -> None:
 def buttons(place: Place, is_here: bool) -> None:
     """Back, show me, next."""
     name, number = place.lesson.name, place.number
-    st.button("Back", key="lesson_back", on_click=go, args=(name, number - 1), disabled=number == 1)
+    st.button(_("Back"), key="lesson_back", on_click=go, args=(name, number - 1), disabled=number == 1)
     if place.step.shows:
-        st.button("Show me", key="lesson_show", on_click=_carry_out, args=(place.step.shows,), disabled=not is_here)
+        st.button(_("Show me"), key="lesson_show", on_click=_carry_out, args=(place.step.shows,), disabled=not is_here)
     st.space("stretch")
     if place.is_last:
-        st.button("Finish", key="lesson_finish", type="primary", on_click=leave, args=(True,))
+        st.button(_("Finish"), key="lesson_finish", type="primary", on_click=leave, args=(True,))
     else:
-        st.button("Next", key="lesson_next", type="primary", on_click=go, args=(name, number + 1))
+        st.button(_("Next"), key="lesson_next", type="primary", on_click=go, args=(name, number + 1))

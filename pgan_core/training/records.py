@@ -45,14 +45,25 @@ class Log:
             os.fsync(file.fileno())
 
 
+class Work:
+    """What a run's pictures cost both networks, in multiply-adds: larger ones take longer."""
+
+    def __init__(self, schedule: Schedule, networks: tuple[Generator, Discriminator]):
+        sizes = [stage.resolution for stage in schedule.stages]
+        self.of_picture = {r: sum(image_cost(network, r).multiply_adds for network in networks) for r in sizes}
+
+    def left(self, schedule: Schedule, kimg: float) -> float:
+        """From `kimg` to the end of a schedule, which may have been changed."""
+        corners = np.array(cumulative_cost(schedule, self.of_picture))
+        return corners[-1, 1] - float(np.interp(kimg, *corners.T))
+
+
 class Progress:
     """A bar with images/s and the time left, which counts that larger pictures take longer."""
 
     def __init__(self, schedule: Schedule, networks: tuple[Generator, Discriminator], images: int, *, visible: bool):
-        sizes = [stage.resolution for stage in schedule.stages]
-        costs = {r: sum(image_cost(network, r).multiply_adds for network in networks) for r in sizes}
-        self._corners = np.array(cumulative_cost(schedule, costs))
-        self._began, self._cost_before = time.monotonic(), self._cost(images)
+        self._work = Work(schedule, networks)
+        self._images, self._began, self._told = images, time.monotonic(), 0.0
         self._bar = tqdm(
             total=round(schedule.total_kimg * 1000),
             initial=images,
@@ -63,17 +74,17 @@ class Progress:
             bar_format="{percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt} images, {rate_fmt}{postfix}",
         )
 
-    def _cost(self, images: int) -> float:
-        return float(np.interp(images / 1000, *self._corners.T))
-
-    def advance(self, images: int, moment: Moment) -> None:
+    def advance(self, images: int, moment: Moment, schedule: Schedule) -> None:
         """To `images` in all; nothing is printed more often than once a second."""
-        done = self._cost(images) - self._cost_before
-        if done > 0:
-            seconds = (self._corners[-1, 1] - self._cost(images)) * (time.monotonic() - self._began) / done
-            size = f"{moment.resolution}x{moment.resolution}"
-            text = f"{size} alpha {moment.alpha:.2f}, {timedelta(seconds=round(seconds))} left"
-            self._bar.set_postfix_str(text, refresh=False)
+        now = time.monotonic()
+        if not self._bar.disable and now - self._told >= 1.0:
+            self._told, self._bar.total = now, round(schedule.total_kimg * 1000)
+            left = self._work.left(schedule, images / 1000)
+            done = self._work.left(schedule, self._images / 1000) - left
+            if done > 0:
+                size = f"{moment.resolution}x{moment.resolution}"
+                seconds = timedelta(seconds=round(left * (now - self._began) / done))
+                self._bar.set_postfix_str(f"{size} alpha {moment.alpha:.2f}, {seconds} left", refresh=False)
         self._bar.update(images - self._bar.n)
 
     def close(self) -> None:

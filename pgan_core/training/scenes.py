@@ -13,6 +13,7 @@ from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from importlib import import_module
+from threading import Thread
 
 import numpy as np
 import torch
@@ -68,6 +69,19 @@ def draw(function: str, seed: int, size: int, start: int, count: int) -> np.ndar
     made = (make(seed, size, start + i) for i in range(count))
     pictures = [scene[0] if isinstance(scene, tuple) else scene for scene in made]
     return np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2))
+
+
+def _serve() -> None:
+    """A drawing process lets the run go first, and ends when the run is gone, however it ended."""
+    if hasattr(os, "nice"):
+        os.nice(5)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 class FreshScenes(RealImages):
@@ -128,7 +142,7 @@ class FreshScenes(RealImages):
         """The next chunk, uint8 CHUNK x 3 x size x size, when it has come; and more are asked for."""
         s, workers = self.source, self.source.workers or max(1, (os.cpu_count() or 2) - 1)
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), os.nice, (5,))
+            self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _serve)
         while len(self._coming) < 2 * workers:
             job = (s.function, s.seed, self.resolution, s.first + self._asked, CHUNK)
             self._coming.append(self._pool.submit(draw, *job))

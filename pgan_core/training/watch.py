@@ -1,7 +1,7 @@
 """A run that can be watched, and changed on its way: `train --watch`. The page Training of the app reads and writes it.
 
-What is written here costs at most a tenth of the time: after each frame the run trains for at least ten times as long.
-It draws no random numbers of the run's own, so the weights are those of a run that nobody watches, to the bit.
+After everything that it writes the run trains many times as long as the writing took. Nothing here draws random numbers
+of the run's own, so the weights are those of a run that nobody watches, to the bit.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pgan_core.costs import cumulative_cost, image_cost
 from pgan_core.growth import Moment
 from pgan_core.pictures import contact_sheet, encode, to_uint8
 
 from .control import FOLDER, Commands, alive
 from .loop import Trainer
-from .records import Log, activation_magnitudes
+from .records import Log, Work, activation_magnitudes
 from .settings import TrainingError
 from .state import save_state
 from .step import Acts, Gradients
@@ -67,6 +66,7 @@ class Watcher:
         self.latents = _latents(trainer)
         self.scores: tuple[deque, deque] = (deque(), deque())
         self.losses: dict[str, list[Tensor]] = {}  # since the last record
+        self.work = Work(trainer.schedule, (trainer.generator, trainer.discriminator))
         self.before: dict[str, list[Tensor]] | None = None  # weights before the step in slow motion
         self.state, self.sentence, self.paused, self.steps_asked = "running", "", False, 0
         self.acts: Acts | None = None
@@ -91,7 +91,7 @@ class Watcher:
 
     def _note(self, acts: Acts) -> None:
         for kept, new in zip(self.scores, (acts.real_scores, acts.fake_scores), strict=True):
-            kept.append(new.detach().clone())
+            kept.append(new.detach()[:SCORES].clone())
             while sum(len(part) for part in kept) > SCORES:
                 kept.popleft()
         for name in ("discriminator_loss", "generator_loss", "penalty"):
@@ -100,24 +100,23 @@ class Watcher:
                 self.losses.setdefault(name, []).append(value.detach().clone())
 
     def _write_what_is_due(self) -> None:
-        for name, write, least in (
-            ("moment", self.write_moment, 0.0),
-            ("record", self.write_record, RECORD_SECONDS),
-            ("frame", self.write_frame, FRAME_SECONDS),
-        ):
+        trainer = self.trainer
+        apart = 1000 * trainer.schedule.total_kimg / MOMENTS
+        for name, write in (("moment", self.write_moment), ("record", self.write_record), ("frame", self.write_frame)):
             begun = time.monotonic()
-            if begun < self.at[name] or not self._far_enough(name):
+            if begun < self.at[name] or (name == "moment" and trainer.images - self._moment_images < apart):
                 continue
             write()
             now = time.monotonic()
-            self.at[name] = now + max(least, REST[name] * (now - begun))
+            self.at[name] = now + max(self._least(name), REST[name] * (now - begun))
 
-    def _far_enough(self, name: str) -> bool:
-        """Records and moments lie so far apart that a whole run has about so many."""
-        trainer = self.trainer
-        if name == "moment":
-            return trainer.images - self._moment_images >= 1000 * trainer.schedule.total_kimg / MOMENTS
-        return True
+    def _least(self, name: str) -> float:
+        """Seconds from one to the next, however quickly it is written."""
+        if name != "record":
+            return FRAME_SECONDS if name == "frame" else 0.0
+        plan = self.trainer.time_plan
+        seconds = plan.seconds if plan else self._seconds_from(0.0)
+        return max(RECORD_SECONDS, (seconds or 0.0) / RECORDS)
 
     # ---- what whoever watches asks for -----------------------------------------------------------------------------
 
@@ -216,19 +215,17 @@ class Watcher:
         self._frame_at, self._changes_written = time.monotonic(), len(trainer.changes)
 
     def _seconds_left(self) -> float | None:
-        """By the plan's clock or, without a plan, by what the rest costs beside what a picture costs now."""
+        """By the plan's clock or, without a plan, by what the rest costs."""
         trainer = self.trainer
-        if trainer.time_plan:
-            return round(max(trainer.time_plan.left(), 0.0), 1)
+        left = trainer.time_plan.left() if trainer.time_plan else self._seconds_from(trainer.images / 1000)
+        return None if left is None else round(max(left, 0.0), 1)
+
+    def _seconds_from(self, kimg: float) -> float | None:
+        """What the schedule takes from there on, by what a picture costs now; None while the run's speed is unknown."""
         if not self.speed:
             return None
-        sizes = [stage.resolution for stage in trainer.schedule.stages]
-        costs = {
-            r: sum(image_cost(n, r).multiply_adds for n in (trainer.generator, trainer.discriminator)) for r in sizes
-        }
-        corners = np.array(cumulative_cost(trainer.schedule, costs))
-        rest = corners[-1, 1] - float(np.interp(trainer.images / 1000, *corners.T))
-        return round(rest / (costs[trainer.moment.resolution] * self.speed), 1)
+        now = self.speed * self.work.of_picture[self.trainer.moment.resolution]
+        return self.work.left(self.trainer.schedule, kimg) / now
 
     def write_record(self) -> None:
         """A point of the curves: mean losses since the last one, signals, gradients."""
@@ -251,8 +248,6 @@ class Watcher:
                 },
             }
         )
-        seconds = trainer.time_plan.seconds / RECORDS if trainer.time_plan else 0.0
-        self.at["record"] = time.monotonic() + max(seconds, RECORD_SECONDS)
 
     def write_moment(self) -> None:
         """A frame of the film strip, with a snapshot to branch off from."""

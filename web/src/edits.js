@@ -58,26 +58,29 @@ function unpackCells(text, size) {
   return cells;
 }
 
+// A concept's name without the signs that part a link's strokes; some label sets have "door;double door".
+export const linkName = (concept) => concept.replace(/[~;:]/g, "_");
+
 // Strokes as text for a link. Those of a concept name it; those by hand their units.
 export function writeStrokes(strokes) {
   return strokes.map(({concept, verb, layer, units, levels, cells}) => {
-    const who = concept ?? `${layer}:${units.join(",")}:${levels.map((level) => Number(level.toPrecision(4))).join(",")}`;
+    const who = concept !== null ? linkName(concept) : `${layer}:${units.join(",")}:${levels.map((level) => Number(level.toPrecision(4))).join(",")}`;
     return [verb, who, cells ? packCells(cells) : "all"].join("~");
   }).join(";");
 }
 
-// Back from text; what this model does not have is left out. choose(concept, verb) gives {layer, units, levels} or null.
+// Back from text; what this model does not have is left out. choose(name in a link, verb) gives {concept, layer, units, levels} or null.
 export function readStrokes(text, layers, choose) {
   return (text ?? "").split(";").filter(Boolean).flatMap((part) => {
     const [verb, who, where] = part.split("~");
     if (!["remove", "add"].includes(verb) || !who || !where) return [];
     const [name, units, levels] = who.split(":"), byHand = units !== undefined;
-    const chosen = byHand ? {layer: name, units: units.split(",").map(Number), levels: (levels ?? "").split(",").map(Number)} : choose(who, verb);
+    const chosen = byHand ? {concept: null, layer: name, units: units.split(",").map(Number), levels: (levels ?? "").split(",").map(Number)} : choose(who, verb);
     const layer = layers.find((one) => one.name === chosen?.layer);
     const known = layer && chosen.units.every((unit) => Number.isInteger(unit) && unit >= 0 && unit < layer.units) &&
       chosen.levels.length === chosen.units.length && chosen.levels.every(Number.isFinite);
     const cells = where === "all" ? null : known ? unpackCells(where, layer.resolution) : null;
     if (!known || (where !== "all" && !cells)) return [];
-    return [{concept: byHand ? null : who, verb, ...chosen, cells}];
+    return [{verb, ...chosen, cells}];
   });
 }

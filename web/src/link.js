@@ -8,7 +8,7 @@ export function readLink() {
 export function writeLink(room, values) {
   const kept = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== "");
   const query = kept.map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%2F/g, "/").replace(/%20/g, "+")}`).join("&");
-  history.replaceState(null, "", `#${room}${query ? `?${query}` : ""}`);
+  return `#${room}${query ? `?${query}` : ""}`;
 }
 
 // A number out of a link, inside its limits, or the default.

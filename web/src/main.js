@@ -26,20 +26,25 @@ class Lab {
   // What the address says.
   follow() {
     const {room, query} = readLink();
-    this.name = ROOMS[room] && this.has(room) ? room : "grow";
+    this.name = Object.hasOwn(ROOMS, room) && this.has(room) ? room : "grow";
     this.query = query;
     this.seed = Math.floor(number(query.seed, 0, 0, MAX_SEED));
-    this.language = NAMES[query.language] ? query.language : browserLanguage();
+    this.language = Object.hasOwn(NAMES, query.language) ? query.language : browserLanguage();
     speak(this.language);
   }
 
-  has(room) { return room !== "units" || Boolean(this.facts.dissection); }
+  has(room) { return room !== "units" || Boolean(this.facts.dissection?.concepts.some(({wall}) => wall)); }
 
   // Keeps values in the address; what is not named stays.
   save(values) {
     Object.assign(this.query, values);
+    history.replaceState(null, "", this.address(this.name, this.query));
+  }
+
+  // The address of a room with this seed, language and backend.
+  address(room, values) {
     const own = this.language === browserLanguage() ? undefined : this.language;
-    writeLink(this.name, {...this.query, seed: this.seed || undefined, language: own});
+    return writeLink(room, {backend: this.query.backend, ...values, seed: this.seed || undefined, language: own});
   }
 
   go(room, values = {}) {
@@ -124,14 +129,13 @@ class Lab {
   }
 
   async share(button) {
-    const words = button.textContent;
     try {
       await navigator.clipboard.writeText(location.href);
       button.textContent = say("Copied");
     } catch { // a page of http: may not write there: the address bar holds the same
       button.textContent = say("It is in the address bar");
     }
-    setTimeout(() => { button.textContent = words; }, 1600);
+    setTimeout(() => { button.textContent = say("Copy link"); }, 1600);
   }
 
   footer() {

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import _, said
 from dashboard.pages.interventions import pictures
 from dashboard.pages.interventions.choice import COPY, SOURCE, Choice
 from dashboard.pages.interventions.history import History, share, words
@@ -33,7 +34,7 @@ def painting(model: session.Model, choice: Choice, kept: History) -> None:
     version = version_of(model, seed, choice, kept, after)
     paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
     if not share(kept):
-        st.caption("There are too many edits for a link. Save them as a file.")
+        st.caption(_("There are too many edits for a link. Save them as a file."))
     wall(model, choice, kept)
 
 
@@ -46,7 +47,7 @@ def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> Non
         elif kind in ("draw", "everywhere"):
             kept.add(choice.layer, choice.edit(model, region_of(act) if kind == "draw" else None))
     except EditError as error:
-        st.session_state["interventions_problem"] = f"{error}."
+        st.session_state["interventions_problem"] = f"{said(error)}."
 
 
 def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: np.ndarray) -> Canvas:
@@ -68,7 +69,7 @@ def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: n
         before[0], after[0], coloured[0], coloured[1], changes,
         [words(layer, edit, known) for layer, edit in kept.applied],
         source=pictures.before(model, (choice.source,))[0] if choice.verb == COPY else None,
-        beside=f"seed {choice.source}, copied from" if choice.verb == COPY else "before",
+        beside=_("seed {source}, copied from").format(source=choice.source) if choice.verb == COPY else _("before"),
         undo=kept.at > 0, redo=kept.at < len(kept.steps), cells=(cell, cell),
     )  # fmt: skip
 
@@ -96,7 +97,7 @@ def changed_pixels(before, after, concepts, palette, concept: str) -> list[tuple
     order = np.argsort(-np.abs(counts[1] - counts[0]), kind="stable")
     chosen = [concepts.index(concept)] if concept else []
     shown = [*chosen, *(int(c) for c in order if c and c not in chosen and (counts[0][c] or counts[1][c]))][:CHANGES]
-    return [(concepts[c], f"rgb{tuple(map(int, palette[c]))}", int(counts[0][c]), int(counts[1][c])) for c in shown]
+    return [(_(concepts[c]), f"rgb{tuple(map(int, palette[c]))}", int(counts[0][c]), int(counts[1][c])) for c in shown]
 
 
 def version_of(model, seed: int, choice: Choice, kept: History, after: np.ndarray) -> str:
@@ -115,22 +116,25 @@ def wall(model: session.Model, choice: Choice, kept: History) -> None:
     rows = np.concatenate([before, after]) if edits else before
     sheet = contact_sheet(enlarge(rows, 64) if edge < 64 else rows[:, :: max(1, edge // 256), :: max(1, edge // 256)],
                           count, gap=2, background=0)  # fmt: skip
-    title = "The same edits on the next seeds, before and after" if edits else "The next seeds"
+    title = _("The same edits on the next seeds, before and after") if edits else _("The next seeds")
     if choice.verb == COPY:
-        st.html(f'<p style="font-size:.9rem;margin:.3rem 0">{title}; click the one to copy from</p>')
+        st.html(f'<p style="font-size:.9rem;margin:.3rem 0">{title}; {_("click the one to copy from")}</p>')
         choose_source(sheet, seeds * (len(rows) // count), count, choice.source)
         return
+    alt = _("{count} pictures").format(count=len(rows))
     address = data_uri(sheet, "WEBP", quality=88, method=0)
     st.html(
         f'<p style="font-size:.9rem;margin:.3rem 0">{title}</p><img data-testid="interventions-wall" src="{address}" '
-        f'alt="{len(rows)} pictures" style="width:100%;image-rendering:pixelated">'
+        f'alt="{alt}" style="width:100%;image-rendering:pixelated">'
     )
 
 
 def choose_source(sheet: np.ndarray, seeds: tuple[int, ...], columns: int, source: int) -> None:
     """The wall as a grid; a click makes that picture the one to copy from."""
-    names, place = [f"seed {seed}" for seed in seeds], seeds.index(source)
-    cell = picture_grid(sheet, columns, names, chosen=place, label="Pictures to copy from", key="interventions_sources")
+    names, place = [_("seed {seed}").format(seed=seed) for seed in seeds], seeds.index(source)
+    cell = picture_grid(
+        sheet, columns, names, chosen=place, label=_("Pictures to copy from"), key="interventions_sources"
+    )
     if cell is not None and seeds[cell] != source:
         session.remember(SOURCE, cell % columns + 1, default=1)
         st.rerun()

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.pages.latents.key_points import KeyPoints
 from dashboard.pages.latents.plane_view import EDGE, corner, map_places, plane_view
 from dashboard.pages.latents.points import keep
@@ -17,8 +18,8 @@ EQUATION = (
     r"\begin{aligned} z(x,y)={}&(1-a)(1-b)\,z_{00}+a(1-b)\,z_{10} \\"
     r" &{}+(1-a)\,b\,z_{01}+ab\,z_{11} \end{aligned}"
 )
-WORDS = (
-    f"At whole x and y lies the picture of seed x + {PLANE_STRIDE} y, as in NVIDIA's visualizer for StyleGAN3. In "
+WORDS = N_(
+    "At whole x and y lies the picture of seed x + {stride} y, as in NVIDIA's visualizer for StyleGAN3. In "
     "between, the latents of the four seeds around are blended; a and b are the fractions of x and y. A blend is "
     "shorter than its corners, which makes no difference to a network that normalises its latents."
 )
@@ -35,7 +36,7 @@ def map_sheet(model: session.Model, x0: int, y0: int, look: Look) -> Sheet:
             labels = seed_plane_classes(*places, classes)
         return sprite_sheet(pictures(session.prepared(model), z, labels, look, progress), EDGE)
 
-    return with_progress(("plane", model.identity, x0, y0, look), work, "Drawing the map", entries=16)
+    return with_progress(("plane", model.identity, x0, y0, look), work, _("Drawing the map"), entries=16)
 
 
 @st.fragment
@@ -47,14 +48,14 @@ def plane_section(model: session.Model, points: KeyPoints, look: Look) -> None:
         with st.container():  # the bar's place: what follows stays where it is
             sheet = map_sheet(model, *corner(x, y), look)
     except ValueError as error:
-        st.error(f"{error}.")
+        st.error(f"{said(error)}.")
         return
     identity = f"{model.identity}/{look}/{corner(x, y)}"
     plane_view(sheet, x, y, identity=identity, key="latents_plane", changed=keep_place)
-    if st.button("Use as key point", icon=":material/add_location:", key="latents_take_place"):
+    if st.button(_("Use as key point"), icon=":material/add_location:", key="latents_take_place"):
         keep(points.put(f"@{x:.3f}:{y:.3f}"))
         st.rerun()
-    formula_box(EQUATION, WORDS)
+    formula_box(EQUATION, _(WORDS).format(stride=PLANE_STRIDE))
 
 
 def keep_place(x: float, y: float) -> None:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboard.language import _
 from dashboard.shared import lesson_panel
 from dashboard.shared.lesson_files import Lesson
 from dashboard.shared.page import header
@@ -15,17 +16,20 @@ def card(lesson: Lesson) -> None:
     tick = " :green[:material/check_circle:]" if finished else ""
     st.markdown(f"#### :material/{lesson.icon}: {lesson.title}{tick}")
     st.markdown(lesson.about)
-    st.caption(f"{lesson.minutes} minutes, {len(lesson.steps)} steps. {lesson.paper}")
+    length = _("{minutes} minutes, {steps} steps").format(minutes=lesson.minutes, steps=len(lesson.steps))
+    st.caption(f"{length} · {lesson.paper}")
     st.button(
-        "Begin again" if finished else "Begin", key=f"lessons_begin_{lesson.name}", on_click=lesson_panel.go,
+        _("Begin again") if finished else _("Begin"), key=f"lessons_begin_{lesson.name}", on_click=lesson_panel.go,
         args=(lesson.name,), type="primary" if lesson.number == 1 else "secondary",
     )  # fmt: skip
 
 
-header("Where to begin?")
+header(_("Where to begin?"))
 st.markdown(
-    "Each lesson leads you over the pages. It says what to look at and what to try, and it does it for you if you ask. "
-    "Leave whenever you like: the page’s address remembers the step."
+    _(
+        "Each lesson leads you over the pages. It says what to look at and what to try, and it does it for you if you "
+        "ask. Leave whenever you like: the page’s address remembers the step."
+    )
 )
 shown = list(lesson_panel.offered().values())
 for start in range(0, len(shown), COLUMNS):

@@ -1,5 +1,10 @@
 """Fresh scenes: drawn by processes beside the run, each when it is due, the same again after a resume."""
 
+import select
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +13,8 @@ from dissection.world.scenes import scene
 from pgan_core.picture_data import DataError
 from pgan_core.training.scenes import BUILT_IN, FreshScenes, Source, draw, open_data
 from pgan_core.training.streams import Draws
+
+ROOT = Path(__file__).parents[3]
 
 
 class HereScenes(FreshScenes):
@@ -67,3 +74,17 @@ def test_scenes_are_averaged_to_every_size():
     data.provide(0, 4)
     fine, coarse = (data.level(size)[:4].float() for size in (16, 4))
     torch.testing.assert_close(torch.nn.functional.avg_pool2d(fine, 4), coarse, atol=0.51, rtol=0)
+
+
+def test_the_processes_end_with_a_run_that_is_killed():
+    """A drawing process holds an end of the pipe as well: it closes when both are gone."""
+    code = (
+        "import time; from pgan_core.training.scenes import FreshScenes, Source\n"
+        "data = FreshScenes(Source.parse('town:keep=128,workers=1'), 16); data.provide(0, 8)\n"
+        "print(*data._pool._processes, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as run:
+        assert run.stdout and int(run.stdout.readline())
+        run.kill()
+        assert select.select([run.stdout], [], [], 60)[0], "its processes hold the pipe open"
+        assert run.stdout.read() == b""

@@ -3,20 +3,23 @@
 import json
 import threading
 import time
+from functools import partial
 from threading import Event
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from pgan_core.growth import make_schedule
-from pgan_core.training import control
+from pgan_core.training import control, watch
 from pgan_core.training.branches import IDEAS, branch
 from pgan_core.training.data import RealImages
 from pgan_core.training.loop import Trainer
 from pgan_core.training.settings import Settings, TrainingError
 from pgan_core.training.state import load_state
-from pgan_core.training.watch import watched
+from pgan_core.training.time_plan import TimePlan
+from pgan_core.training.watch import Watcher, watched
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,67 @@ def test_a_watched_run_has_the_weights_of_one_that_nobody_watches(tmp_path, real
     records = lines(tmp_path / "watched", "history.jsonl")
     assert records and set(records[-1]["signals"]) == {"generator", "discriminator"}
     assert not control.is_alive(tmp_path / "watched")
+
+
+COSTS = {"frame": 0.05, "record": 0.08, "moment": 0.3}  # seconds that writing one takes in `writing`
+
+
+@pytest.fixture
+def writing(tmp_path, reals, monkeypatch):
+    """What a watcher writes in some seconds of a clock that steps and writing move: how often, and the time it took."""
+
+    def in_seconds(seconds, of_step, plan=None, images=8000):
+        clock = SimpleNamespace(now=0.0, time=time.time, monotonic=lambda: clock.now)
+        monkeypatch.setattr(watch, "time", clock)
+        trainer = trainer_in(tmp_path / "run", reals, steady=1e6)
+        trainer.time_plan = plan
+        trainer.train_step()
+        watcher = Watcher(trainer, Event())
+        counts = dict.fromkeys(COSTS, 0)
+
+        def write(name, real):
+            counts[name] += 1
+            if counts[name] < 3:  # the rest is the same again
+                real()
+            clock.now += COSTS[name]
+
+        for name in COSTS:
+            monkeypatch.setattr(watcher, f"write_{name}", partial(write, name, getattr(watcher, f"write_{name}")))
+        trained = 0.0
+        while clock.now < seconds:
+            clock.now += of_step
+            trained += of_step
+            trainer.images += images
+            watcher._write_what_is_due()
+        return counts, clock.now - trained
+
+    return in_seconds
+
+
+def test_writing_leaves_most_of_the_time_to_training(writing):
+    counts, spent = writing(200.0, of_step=0.1, plan=TimePlan(1000.0), images=500_000)
+    assert counts["frame"] > 100 and counts["record"] > 40 and counts["moment"] > 10
+    assert spent < 200 / 8
+
+
+def test_a_long_run_has_no_more_records_than_a_short_one(writing):
+    counts, _ = writing(3600.0, of_step=1.0, plan=TimePlan(36_000.0))
+    assert 40 <= counts["record"] <= 60, "a tenth of the run, a tenth of its 500 records"
+
+
+def test_a_run_without_a_plan_spaces_its_records_by_its_speed(writing):
+    """8,000 images a second of a run of 1,000,000,000 images."""
+    counts, _ = writing(12_500.0, of_step=1.0)
+    assert 30 <= counts["record"] <= 70
+
+
+def test_scores_of_minibatches_beyond_what_is_kept_are_shown(tmp_path, reals):
+    schedule = make_schedule(8, fade_kimg={4: 1}, steady_kimg={4: 1}, minibatch={4: 512}, learning_rate={4: 2e-3})
+    trainer = Trainer(Settings(schedule, (8, 6), latent_dim=4, loss="logistic"), reals, tmp_path)
+    watcher = Watcher(trainer, Event())
+    watcher(trainer, trainer.train_step()[1])
+    watcher.write_frame()
+    assert [len(scores) for scores in read(tmp_path, "frame.json")["scores"]] == [256, 256]
 
 
 def test_it_pauses_steps_changes_holds_and_stops_when_it_is_told_to(tmp_path, reals):

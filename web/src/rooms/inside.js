@@ -41,6 +41,7 @@ export class Inside {
         h("div", {class: "lab-bar"}, choice(say("Order"), [["strength", say("strongest first")], ["number", say("by number")]], this.order, (order) => {
           this.order = order;
           lab.save({order: order === "strength" ? undefined : order});
+          if (!this.values) return;
           this.arrange();
           this.drawMaps();
         }), this.told), this.maps)));
@@ -53,7 +54,7 @@ export class Inside {
   choose(name) {
     if (name === this.layer) return;
     this.layer = name;
-    this.hovered = null;
+    this.values = this.hovered = this.spot = null; // nobody points at units of the layer before
     this.unit = name === this.pinned ? this.kept : null;
     this.compute();
   }
@@ -141,6 +142,7 @@ export class Inside {
   }
 
   changed() {
+    if (!this.values) return;
     this.drawMaps();
     this.drawPicture();
     this.drawHistogram();

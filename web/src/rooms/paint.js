@@ -3,7 +3,7 @@
 import paint from "app:pages/interventions/paint.js";
 import html from "app:pages/interventions/paint.html";
 import {choice, h, mount} from "../dom.js";
-import {cellsOf, editsOf, readStrokes, regionOf, writeStrokes} from "../edits.js";
+import {cellsOf, editsOf, linkName, readStrokes, regionOf, writeStrokes} from "../edits.js";
 import {pictureCanvas} from "../pixels.js";
 import {followingSeeds} from "../seeds.js";
 import {say} from "../words.js";
@@ -23,7 +23,7 @@ export class Paint {
     this.concept = known(query.concept) ? query.concept : query.layer ? BY_HAND : first;
     this.verb = query.verb === "remove" || query.verb === "add" ? query.verb : "add";
     this.hand = {layer: facts.layers.some(({name}) => name === query.layer) ? query.layer : facts.layers[Math.floor(facts.layers.length / 2)].name, text: query.units ?? "0"};
-    this.strokes = readStrokes(query.strokes, facts.layers, (name, verb) => this.proposed(name, verb));
+    this.strokes = readStrokes(query.strokes, facts.layers, (name, verb) => this.proposed(concepts.find((one) => linkName(one.name) === name), verb));
     this.at = this.strokes.length; // how many of them are made: the others can be redone
 
     this.units = h("p", {class: "lab-units-used", "data-testid": "units-used"});
@@ -59,13 +59,13 @@ export class Paint {
 
   // ---- which units
 
-  proposed(name, verb) {
-    const concept = this.concepts.find((one) => one.name === name), found = concept?.[verb];
-    return found && {layer: found.layer, units: found.units, levels: verb === "add" ? found.levels : found.units.map(() => 0)};
+  proposed(concept, verb) {
+    const found = concept?.[verb];
+    return found && {concept: concept.name, layer: found.layer, units: found.units, levels: verb === "add" ? found.levels : found.units.map(() => 0)};
   }
 
   chosenUnits() {
-    if (this.concept !== BY_HAND) return this.proposed(this.concept, this.verb);
+    if (this.concept !== BY_HAND) return this.proposed(this.concepts.find(({name}) => name === this.concept), this.verb);
     const {layer, text} = this.hand, width = this.facts.layers.find(({name}) => name === layer).units;
     return {layer, units: parseUnits(text, width), levels: null};
   }
@@ -75,10 +75,11 @@ export class Paint {
     if (this.verb === "remove") return {layer, units, levels: units.map(() => 0)};
     this.strong ??= new Map();
     if (!this.strong.has(layer)) {
-      const {[layer]: maps} = await this.engine.pictures(followingSeeds(this.lab.seed, LEVEL_SEEDS), {want: [layer]}, "levels");
-      this.strong.set(layer, strongLevels(maps));
+      const maps = this.engine.pictures(followingSeeds(this.lab.seed, LEVEL_SEEDS), {want: [layer]}, `levels of ${layer}`);
+      this.strong.set(layer, maps.then((values) => strongLevels(values[layer])));
     }
-    return {layer, units, levels: units.map((unit) => this.strong.get(layer)[unit])};
+    const strong = await this.strong.get(layer);
+    return {layer, units, levels: units.map((unit) => strong[unit])};
   }
 
   chose() {
@@ -91,7 +92,7 @@ export class Paint {
   tellUnits() {
     this.byHand.hidden = this.concept !== BY_HAND;
     const {layer, units} = this.chosenUnits() ?? {layer: "", units: []};
-    const links = units.flatMap((unit, i) => [i ? " " : "", h("a", {href: `#inside?layer=${layer}&unit=${unit}${this.lab.seed ? `&seed=${this.lab.seed}` : ""}`}, unit)]);
+    const links = units.flatMap((unit, i) => [i ? " " : "", h("a", {href: this.lab.address("inside", {layer, unit})}, unit)]);
     this.units.replaceChildren(say("Units that a stroke switches: {count} of {layer}", {count: units.length, layer}), ": ", ...links);
   }
 
@@ -102,12 +103,13 @@ export class Paint {
     if (act.kind === "redo") this.at = Math.min(this.strokes.length, this.at + 1);
     if (act.kind === "reset") { this.strokes = []; this.at = 0; }
     if (act.kind === "draw" || act.kind === "everywhere") {
-      const chosen = this.chosenUnits();
+      const chosen = this.chosenUnits(), {verb} = this, concept = this.concept === BY_HAND ? null : this.concept;
       if (chosen?.units.length) {
         const {layer, units, levels} = await this.withLevels(chosen);
+        if (this.closed) return;
         const size = this.facts.layers.find(({name}) => name === layer).resolution;
         const cells = act.kind === "draw" ? cellsOf(regionOf(act), act.side, size) : null;
-        this.strokes = [...this.strokes.slice(0, this.at), {concept: this.concept === BY_HAND ? null : this.concept, verb: this.verb, layer, units, levels, cells}];
+        this.strokes = [...this.strokes.slice(0, this.at), {concept, verb, layer, units, levels, cells}];
         this.at = this.strokes.length;
       }
     }
@@ -170,6 +172,7 @@ export class Paint {
   }
 
   close() {
+    this.closed = true;
     this.shown = this.computed = null;
     this.view.close();
   }
@@ -184,7 +187,7 @@ function words({concept, verb, layer, units, cells}) {
 // "3, 17, 20-25" to numbers below `width`; what is none is left out.
 export function parseUnits(text, width) {
   const found = new Set();
-  for (const [, first, last] of text.matchAll(/(\d{1,5})(?:\s*-\s*(\d{1,5}))?/g)) {
+  for (const [, first, last] of text.matchAll(/(\d+)(?:\s*-\s*(\d+))?/g)) {
     for (let unit = Number(first); unit <= Number(last ?? first) && unit < width; unit++) found.add(unit);
   }
   return [...found].sort((a, b) => a - b);
