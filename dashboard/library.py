@@ -78,7 +78,7 @@ def own_generators() -> dict[str, OwnGenerator]:
 
 def run_folder() -> Path:
     """Where the app's training runs lie: PGGAN_LAB_RUNS, else `runs` in the folder that the app was started in."""
-    return Path(os.environ.get("PGGAN_LAB_RUNS") or "runs").resolve()
+    return Path(os.environ.get("PGGAN_LAB_RUNS") or "runs").absolute()
 
 
 def run_models() -> dict[str, Path]:

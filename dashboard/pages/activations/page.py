@@ -215,7 +215,7 @@ def stddev_metric(model: session.Model, setting: Setting) -> None:
 
 # ---- the page ----------------------------------------------------------------------------------------------------
 
-model = session.model()
+model = session.model(may_be_lighter=True)
 header("What flows through the layers?", "PGGAN, section 4.2")
 view, setting = controls(model)
 file = st.session_state.get("activations_file", "png")

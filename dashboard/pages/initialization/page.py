@@ -277,7 +277,7 @@ def speed_section(seed: int) -> None:
     )
 
 
-model = session.model(needs_generator=False)
+model = session.model(needs_generator=False, may_be_lighter=True)
 header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
