@@ -37,7 +37,7 @@ class FaceSegmenter:
     """The parser's classes at the pictures' size. Faces fill the picture, as in what it learned from."""
 
     concepts = CONCEPTS
-    name = "parts of faces (BiSeNet)"
+    name = "faces (BiSeNet, 19 classes)"
 
     def __init__(self, network: BiSeNet):
         self.network = network.eval().requires_grad_(False)
