@@ -68,7 +68,7 @@ def draw() -> None:
     )
     links.note()
     page = st.navigation(pages(), expanded=True)
-    sidebar.draw()
+    sidebar.draw(page.url_path)
     if page.url_path not in ("", FIRST):
         startup.import_heavy()
     above = st.empty()

@@ -8,6 +8,7 @@ from dashboard.pages.interventions.choice import choose
 from dashboard.pages.interventions.files import files_view
 from dashboard.pages.interventions.history import history
 from dashboard.pages.interventions.painting import painting
+from dashboard.shared import drawn_here
 from dashboard.shared.page import formula_box, header
 
 EQUATION = (
@@ -30,7 +31,7 @@ def main() -> None:
     choice = choose(model)
     if choice.item is None:
         st.info("This model has no dissection yet. Choose units by number, or dissect it on the Dissection page.")
-    painting(model, choice, kept)
+    painting(model, choice, kept, drawn_here.in_browser())
     files_view(model, kept)
     causal_view(model, choice)
     formula_box(EQUATION, WORDS, WHERE)

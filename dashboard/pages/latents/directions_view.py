@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
 from pgan_core.directions import Directions
 
@@ -16,7 +17,7 @@ REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
 
 _component = component(
     "lab_directions", "pages/latents/directions.html", "pages/latents/directions.css",
-    "shared/whole.js", "pages/latents/directions.js",
+    "shared/drawn_here.js", "shared/whole.js", "pages/latents/directions.js",
 )  # fmt: skip
 
 
@@ -63,4 +64,4 @@ def directions_view(
         if values:
             changed([float(value) for value in values])
 
-    _component(data=data, key=key, on_sigmas_change=moved)
+    _component(data=data, key=key, on_sigmas_change=moved, on_failed_change=drawn_here.failed(key))

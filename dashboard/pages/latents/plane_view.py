@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
 
 SPAN, SIDE = 2, 13  # seeds along an edge of the map; pictures along it
@@ -14,7 +15,7 @@ EDGE = 256  # pixels of a picture at most
 
 _component = component(
     "lab_plane", "pages/latents/plane.html", "pages/latents/plane.css",
-    "shared/whole.js", "pages/latents/plane.js",
+    "shared/drawn_here.js", "shared/whole.js", "pages/latents/plane.js",
 )  # fmt: skip
 
 
@@ -45,4 +46,4 @@ def plane_view(
         if place:
             changed(float(place["x"]), float(place["y"]))
 
-    _component(data=data, key=key, on_place_change=moved)
+    _component(data=data, key=key, on_place_change=moved, on_failed_change=drawn_here.failed(key))

@@ -100,7 +100,7 @@ def restore(recipe: WalkRecipe, latent_dim: int) -> None:
     )
 
 
-def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
+def candidates(model: session.Model, points: KeyPoints, look: Look, here: bool) -> None:
     """A wall to pick the chosen point from: other seeds, or its neighbours."""
     with st.container(horizontal=True, vertical_alignment="center"):
         sort = st.segmented_control(
@@ -116,7 +116,7 @@ def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
         st.info("Only seeds and their neighbours have numbered neighbours. Choose such a point.")
         return
     texts = [f"{base}~{i}" if sort == "Neighbours" else str(1000 + i) for i in range(first, first + CANDIDATES)]
-    wall = candidate_wall(model, tuple(texts), look, CANDIDATE_COLUMNS)
+    wall = candidate_wall(model, tuple(texts), look, CANDIDATE_COLUMNS, here)
     names = [f"seed {text}" for text in texts]
     cell = picture_grid(wall, CANDIDATE_COLUMNS, names, chosen=None, label="Candidates", key="latents_candidates")
     if cell is not None:
@@ -125,8 +125,11 @@ def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
     st.caption(f"Click a picture to put it in place of point {points.chosen + 1} ({chosen.name}).")
 
 
-def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
-    """Thumbnails with their buttons, the wall of candidates, the list as text, import, and how pictures are made."""
+def points_section(model: session.Model, here: bool) -> tuple[KeyPoints, Look]:
+    """Thumbnails with their buttons, the wall of candidates, the list as text, import, and how pictures are made.
+
+    here: this browser draws the pictures.
+    """
     latent_dim, points = model.info["latent_dim"], key_points(session.seed())
     row, side = st.columns([3, 1], gap="small", vertical_alignment="center")
     with side:
@@ -141,19 +144,19 @@ def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
             "Pick", icon=":material/grid_view:", width="stretch", on_change="rerun", key="latents_pick"
         ) as pick:
             if pick.open:  # else nothing is drawn for it
-                candidates(model, points, look)
+                candidates(model, points, look, here)
         with right.popover("Edit", icon=":material/edit:", width="stretch"):
             edit(points, latent_dim)
     error = st.session_state.pop("latents_error", None)
     try:
         with row:
-            key_points_row(points, thumbnails(model, points.texts, look), "latents_row", keep)
+            key_points_row(points, thumbnails(model, points.texts, look, here), "latents_row", keep)
     except ValueError as wrong:  # a link's points are malformed, or for another network
         error = f"The key points cannot be used: {wrong}."
         points = KeyPoints.of_seed(session.seed())
         keep(points)
         with row:
-            key_points_row(points, thumbnails(model, points.texts, look), "latents_row", keep)
+            key_points_row(points, thumbnails(model, points.texts, look, here), "latents_row", keep)
     if error:
         st.error(error)
     return points, look

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dashboard import session
-from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.pages.latents.sprites import Sheet, frame_edge, sprite_sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.progress import apart, with_progress
 from dashboard.work import walk_inside
 from pgan_core.generator import Generator
@@ -60,14 +61,18 @@ def points_pictures(model: session.Model, texts: tuple[str, ...], look: Look) ->
 
 
 @session.cached(max_entries=32)
-def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
+def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look, here: bool) -> Sheet:
     """The pictures of points. ValueError for a malformed point."""
-    return sprite_sheet(points_pictures(model, texts, look), THUMB)
+    return drawn_points(model, texts, look) if here else sprite_sheet(points_pictures(model, texts, look), THUMB)
 
 
 @session.cached(max_entries=16)
-def candidate_wall(model: session.Model, texts: tuple[str, ...], look: Look, columns: int) -> np.ndarray:
+def candidate_wall(
+    model: session.Model, texts: tuple[str, ...], look: Look, columns: int, here: bool
+) -> np.ndarray | dict:
     """The pictures of points as one picture, rows of `columns`."""
+    if here:
+        return drawn_points(model, texts, look, look.resolution, columns).address
     return contact_sheet(points_pictures(model, texts, look), columns)
 
 
@@ -92,6 +97,23 @@ def check(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     """Raises ValueError for too many frames and for malformed points."""
     check_frames(recipe.frames, look.resolution)
     inputs(model, recipe, look)
+
+
+def drawn_sheet(
+    model: session.Model, z: Tensor, labels: Tensor | None, look: Look, max_edge: int = 512, columns: int = 0
+) -> Sheet:
+    """Truncated latents and their classes as a sheet that the browser draws; by itself about as wide as high."""
+    edge, columns = frame_edge(len(z), look.resolution, max_edge), columns or int(np.ceil(len(z) ** 0.5))
+    moment = {"resolution": look.resolution, "alpha": look.alpha}
+    return Sheet(drawn_here.sheet(model, z, labels, **moment, edge=edge, columns=columns), columns, edge, len(z))
+
+
+def drawn_points(
+    model: session.Model, texts: tuple[str, ...], look: Look, max_edge: int = THUMB, columns: int = 0
+) -> Sheet:
+    """The same of points. ValueError for a malformed point."""
+    z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
+    return drawn_sheet(model, z, points_classes(texts, model.info["label_dim"], look.label), look, max_edge, columns)
 
 
 def walk_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tuple[int, ...]) -> Film:

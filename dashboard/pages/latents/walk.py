@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.load import load
+from dashboard.load import counted, load
 from dashboard.pages.latents import figures
 from dashboard.pages.latents.key_points import KeyPoints
 from dashboard.pages.latents.points import KINDS
@@ -12,8 +12,10 @@ from dashboard.pages.latents.runs import (
     Look,
     check,
     cost_of_100,
+    drawn_sheet,
     every_frame,
     first_part,
+    inputs,
     inside,
     layer_sheet,
     lerp_film,
@@ -23,6 +25,7 @@ from dashboard.pages.latents.runs import (
 )
 from dashboard.pages.latents.sprites import Sheet
 from dashboard.pages.latents.walk_view import FPS, Curve, Place, walk_view
+from dashboard.shared import drawn_here
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
@@ -37,6 +40,8 @@ LERP, NOTHING = "Compare with lerp", "Only the walk"
 CAPTIONS = {
     "points": "Slerp: on the shell", "random": "A smooth random walk", "circle": "A circle around the chosen point",
 }  # fmt: skip
+LERP_CAPTION = "Lerp: straight through the inside"
+MOST_DRAWN = 600  # frames of a walk that a browser draws
 LONG = 2**21  # pixels of a walk beyond which its cost is measured and said beforehand
 EQUATION = (
     r"\begin{gathered} \mathrm{slerp}(a,b,t)=\frac{\sin((1-t)\omega)\,a+\sin(t\omega)\,b}{\sin\omega} \\[.8em]"
@@ -91,17 +96,34 @@ def curves(recipe: WalkRecipe, latent_dim: int) -> list[Curve]:
     return [*shown, Curve("Angle per frame, degrees", angles)] if recipe.frames > 1 else shown
 
 
+def drawn_tracks(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> dict[str, Sheet]:
+    """The films to show by caption, for the browser to draw; a layer's film is the server's."""
+    shown = {CAPTIONS[recipe.kind]: drawn_sheet(model, *inputs(model, recipe, look), look)}
+    if beside == LERP:
+        shown[LERP_CAPTION] = drawn_sheet(model, *inputs(model, on_lerp(recipe), look), look)
+    elif beside != NOTHING:
+        shown |= layer_track(model, recipe, look, beside, every_frame(recipe))
+    return shown
+
+
 def tracks(
     model: session.Model, recipe: WalkRecipe, look: Look, beside: str, places: tuple[int, ...]
 ) -> dict[str, Sheet]:
     """The films to show by caption, each with the walk's frames at `places`."""
     shown = {CAPTIONS[recipe.kind]: walk_film(model, recipe, look, places).sheet}
     if beside == LERP:
-        shown["Lerp: straight through the inside"] = lerp_film(model, recipe, look, places).sheet
+        shown[LERP_CAPTION] = lerp_film(model, recipe, look, places).sheet
     elif beside != NOTHING:
-        sheet, units = layer_sheet(model, recipe, look, beside, places)
-        shown[f"{beside}: {len(units)} units that change most"] = sheet
+        shown |= layer_track(model, recipe, look, beside, places)
     return shown
+
+
+def layer_track(
+    model: session.Model, recipe: WalkRecipe, look: Look, layer: str, places: tuple[int, ...]
+) -> dict[str, Sheet]:
+    """A layer's film by its caption."""
+    sheet, units = layer_sheet(model, recipe, look, layer, places)
+    return {f"{layer}: {len(units)} units that change most": sheet}
 
 
 def ticks(recipe: WalkRecipe) -> list[tuple[float, str]]:
@@ -114,14 +136,19 @@ def ticks(recipe: WalkRecipe) -> list[tuple[float, str]]:
 
 
 @st.fragment
-def play(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> None:
-    """The player; only this runs again when the dial is let go, and when the walk plays and may become finer."""
-    identity = f"{model.identity}/{recipe}/{look}/{beside}"
+@counted
+def play(model: session.Model, recipe: WalkRecipe, look: Look, beside: str, here: bool) -> None:
+    """The player; only this runs again when the dial is let go, and when the walk plays and may become finer.
+
+    here: this browser draws the walk.
+    """
+    drawn_here.leave_if_failed(here)
+    identity = f"{model.identity}/{recipe}/{look}/{beside}/{here}"
     some, whole = first_part(recipe, look), every_frame(recipe)
     is_finer = st.session_state.get(FINER) == identity and not load().is_full
-    places = whole if is_finer or len(some) == len(whole) else some
+    places = whole if here or is_finer or len(some) == len(whole) else some
     with st.container():  # the bar's place: what follows stays where it is
-        shown = tracks(model, recipe, look, beside, places)
+        shown = drawn_tracks(model, recipe, look, beside) if here else tracks(model, recipe, look, beside, places)
     start = Place(
         session.recall("latents_at", 0.0), session.recall("latents_speed", "1"), session.recall("latents_mode", "loop")
     )
@@ -150,12 +177,18 @@ def exports(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     export_bar({name: lambda name=name: make(name) for name in names}, key="latents", labels=names)
 
 
-def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) -> None:
-    """The walk, its exports, and what it does inside the network. `controls` is where its controls go."""
+def walk_section(model: session.Model, points: KeyPoints, look: Look, controls, here: bool) -> None:
+    """The walk, its exports, and what it does inside the network. `controls` is where its controls go.
+
+    here: this browser draws the pictures.
+    """
     with controls:
         recipe, beside = walk_controls(model, points, look)
     latent_dim = model.info["latent_dim"]
-    if recipe.frames * look.resolution**2 > LONG:
+    if here and recipe.frames > MOST_DRAWN:
+        st.caption(f"The server draws walks of more than {MOST_DRAWN} frames.")
+        here = False
+    if not here and recipe.frames * look.resolution**2 > LONG:
         seconds, size = (number * recipe.frames / 100 for number in cost_of_100(model, look))
         st.caption(f"{recipe.frames:,} frames: about {seconds:,.0f} s, {size / 1e6:,.0f} MB of pictures.")
     try:
@@ -163,7 +196,7 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) 
     except ValueError as error:
         st.error(f"{error}.")
         return
-    play(model, recipe, look, beside)
+    play(model, recipe, look, beside, here)
     exports(model, recipe, look)
     normalises = sees_directions_only(model.generator)
     words = WHY.format(dim=latent_dim) + (NORMALISED if normalises else NOT_NORMALISED)
