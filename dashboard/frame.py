@@ -8,28 +8,29 @@ from pathlib import Path
 import pandas  # noqa: F401  (before plotly, which could see it half-imported in another thread)
 import streamlit as st
 
-from dashboard import links, sidebar, startup
+from dashboard import language, links, sidebar, startup
+from dashboard.language import N_, _
 from dashboard.load import load
 
 # section -> (name of the folder in pages/ and in the address, title, icon)
 PAGES = {
-    "Look": [
-        ("growth", "Growth", ":material/stairs:"),
-        ("training", "Training", ":material/model_training:"),
-        ("latents", "Latents", ":material/explore:"),
-        ("models", "Models", ":material/folder_open:"),
+    N_("Look"): [
+        ("growth", N_("Growth"), ":material/stairs:"),
+        ("training", N_("Training"), ":material/model_training:"),
+        ("latents", N_("Latents"), ":material/explore:"),
+        ("models", N_("Models"), ":material/folder_open:"),
     ],
-    "Inside": [
-        ("architecture", "Architecture", ":material/account_tree:"),
-        ("activations", "Activations", ":material/layers:"),
-        ("initialization", "Initialization", ":material/scatter_plot:"),
+    N_("Inside"): [
+        ("architecture", N_("Architecture"), ":material/account_tree:"),
+        ("activations", N_("Activations"), ":material/layers:"),
+        ("initialization", N_("Initialization"), ":material/scatter_plot:"),
     ],
-    "Meaning": [
-        ("dissection", "Dissection", ":material/biotech:"),
-        ("interventions", "Interventions", ":material/brush:"),
+    N_("Meaning"): [
+        ("dissection", N_("Dissection"), ":material/biotech:"),
+        ("interventions", N_("Interventions"), ":material/brush:"),
     ],
-    "Measure": [
-        ("quality", "Quality", ":material/straighten:"),
+    N_("Measure"): [
+        ("quality", N_("Quality"), ":material/straighten:"),
     ],
 }
 
@@ -47,14 +48,14 @@ def pages() -> dict[str, list[st.Page]]:
     folder = Path(__file__).resolve().parent / "pages"
     found = {
         section: [
-            st.Page(folder / name / "page.py", title=title, icon=icon, url_path=path(name), default=name == FIRST)
+            st.Page(folder / name / "page.py", title=_(title), icon=icon, url_path=path(name), default=name == FIRST)
             for name, title, icon in rows
             if (folder / name / "page.py").exists()
         ]
         for section, rows in PAGES.items()
     }
-    by_name = st.Page(folder / FIRST / "page.py", title="Growth", url_path=FIRST, visibility="hidden")
-    return {section: rows for section, rows in found.items() if rows} | {"": [by_name]}
+    by_name = st.Page(folder / FIRST / "page.py", title=_("Growth"), url_path=FIRST, visibility="hidden")
+    return {_(section): rows for section, rows in found.items() if rows} | {"": [by_name]}
 
 
 def draw() -> None:
@@ -64,8 +65,9 @@ def draw() -> None:
         page_icon=str(Path(__file__).parent / "icon.svg"),  # a named icon would be fetched from a font server
         layout="wide",
         initial_sidebar_state=250,
-        menu_items={"About": "PGGAN Lab: watch a Progressive GAN grow, and look inside it."},
+        menu_items={"About": _("PGGAN Lab: watch a Progressive GAN grow, and look inside it.")},
     )
+    language.begin()
     links.note()
     page = st.navigation(pages(), expanded=True)
     sidebar.draw(page.url_path)

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.language import KEY, _
 from dashboard.shared.page import plain
 
 ASKED, MISSED = "link_asked", "link_missed"  # in the session: what is not checked yet; key -> (asked, shown instead)
@@ -13,7 +14,7 @@ FRAME = ("model", "seed", "device")  # keys of the frame's controls; those of a 
 def note() -> None:
     """Copy what the address asks for before anything is drawn: Streamlit removes what it cannot use."""
     if ASKED not in st.session_state:
-        st.session_state[ASKED] = {key: st.query_params.get_all(key) for key in st.query_params}
+        st.session_state[ASKED] = {key: st.query_params.get_all(key) for key in st.query_params if key != KEY}
 
 
 def miss(key: str, asked: str, shown: Any) -> None:
@@ -31,8 +32,19 @@ def judge() -> str:
             missed[key] = texts, value
     still = {key: pair for key, pair in missed.items() if st.session_state.get(key, pair[1]) == pair[1]}
     st.session_state[MISSED] = still
-    words = [f"{named(key)} “{', '.join(texts)[:60]}” (shown: {value})" for key, (texts, value) in still.items()]
-    return plain(f"This link asks for something that is not here: {'; '.join(words)}.") if words else ""
+    line = _("{control} “{asked}” (shown: {value})")
+    words = [
+        line.format(control=named(key), asked=", ".join(texts)[:60], value=shown(value))
+        for key, (texts, value) in still.items()
+    ]
+    if not words:
+        return ""
+    return plain(_("This link asks for something that is not here: {what}.").format(what="; ".join(words)))
+
+
+def shown(value: Any) -> str:
+    """A control's value in the reader's language."""
+    return ", ".join(map(shown, value)) if isinstance(value, list) else _(str(value))
 
 
 def named(key: str) -> str:
@@ -52,4 +64,4 @@ def _same(text: str, value: Any) -> bool:
             return float(text) == value
         except ValueError:
             return False
-    return text.casefold() == str(value).casefold()
+    return text.casefold() in (str(value).casefold(), _(str(value)).casefold())

@@ -29,6 +29,7 @@ import streamlit as st
 import torch
 
 from dashboard import library, links
+from dashboard.language import N_, Later, _, said
 from dashboard.limits import limits
 from dashboard.load import load
 from dashboard.shared.page import plain
@@ -41,7 +42,7 @@ from pgan_core.checkpoints.reader_options import READER_OPTIONS
 from pgan_core.latents import following_seeds, inputs_from_seeds
 
 DEFAULT_SEED = 28  # of the shipped model: a clear day, bare walls and roof to draw on, and a tree on either side
-BY_SEED = "by seed"  # the class of a seed, unless one is chosen
+BY_SEED = N_("by seed")  # the class of a seed, unless one is chosen
 RECENT = 6  # models in the list of recently used models
 MODELS_IN_MEMORY = limits().models_in_memory
 
@@ -106,19 +107,25 @@ def model(needs_generator: bool = True, may_be_lighter: bool = False) -> Model:
     files = offered()
     if may_be_lighter and name in files and load().is_full and (stage := library.lighter(files[name])) is not None:
         name = next((other for other, path in files.items() if path == stage), name)
-        st.info(f"Many people are here just now: until it is calmer, this page shows the smaller {plain(name)}.")
+        st.info(
+            _("Many people are here just now: until it is calmer, this page shows the smaller {name}.").format(
+                name=plain(name)
+            )
+        )
     if name not in files:
-        st.info("There is no model yet: put a checkpoint into assets/ or upload one on the Models page.")
+        st.info(_("There is no model yet: put a checkpoint into assets/ or upload one on the Models page."))
         st.stop()
     try:
         chosen = in_class(open_model(name, files[name], device(), options(name)))
     except (CheckpointError, ValueError, OSError) as error:
-        st.error(plain(f"{name}: {error}"))
+        st.error(plain(f"{name}: {said(error)}"))
         st.stop()
     if needs_generator and "generator" not in chosen.networks:
         st.info(
-            f"This page needs a generator, and {plain(name)} has none. Choose another model in the sidebar, or join "
-            "the two files on the Models page."
+            _(
+                "This page needs a generator, and {name} has none. Choose another model in the sidebar, or join "
+                "the two files on the Models page."
+            ).format(name=plain(name))
         )
         st.stop()
     return chosen
@@ -132,7 +139,7 @@ def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) 
     return Model(name, path, device, options, identity, _load(str(path), device, options, identity))
 
 
-@st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner="Reading the checkpoint")
+@st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner=Later("Reading the checkpoint"))
 def _load(path: str, device: str, options: tuple, identity: str) -> Checkpoint:
     files = library.files(Path(path))
     checkpoint = load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
@@ -259,7 +266,7 @@ def _told(text: str) -> tuple[tuple[str, Any], ...]:
         try:
             found[key] = READER_OPTIONS[key].parse(value)
         except (KeyError, ValueError):
-            links.miss(f"read_{key}", value, "as stored")
+            links.miss(f"read_{key}", value, N_("as stored"))
     return tuple(sorted(found.items()))
 
 

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from dashboard import session
+from dashboard import language, session
+from dashboard.language import _
 from dashboard.shared import drawn_here
 from dashboard.shared.page import style
 from pgan_core import CheckpointError
@@ -22,7 +23,8 @@ def draw(page: str) -> None:
             drawn_here.choose()
         devices = session.devices()
         if len(devices) > 1:
-            st.selectbox("Device", devices, len(devices) - 1, key="device", bind="query-params")
+            st.selectbox(_("Device"), devices, len(devices) - 1, key="device", bind="query-params")
+        language.choose()
         if name is not None:
             _show_card(name, class_place)
 
@@ -31,12 +33,12 @@ def _choose() -> str | None:
     """Choose a model; returns its name, or None where there is none to choose."""
     names = list(session.offered())
     if not names:
-        st.caption("There are no models in assets/.")
+        st.caption(_("There are no models in assets/."))
         return None
     chosen = st.session_state.pop("next_model", None)
     if chosen in names:
         st.session_state["model"] = chosen
-    return st.selectbox("Model", names, key="model", bind="query-params")
+    return st.selectbox(_("Model"), names, key="model", bind="query-params")
 
 
 def _show_card(name: str, class_place) -> None:
@@ -53,16 +55,16 @@ def _show_card(name: str, class_place) -> None:
 
 def card(model: session.Model) -> str:
     """The model card as HTML: resolution, parameters, latent size, device."""
-    rows = {"Format": model.checkpoint.format}
+    rows = {_("Format"): model.checkpoint.format}
     if "generator" in model.networks:
-        rows["Resolution"] = f"{model.generator.resolution} × {model.generator.resolution}"
-        rows["Latent size"] = str(model.info["latent_dim"])
+        rows[_("Resolution")] = f"{model.generator.resolution} × {model.generator.resolution}"
+        rows[_("Latent size")] = str(model.info["latent_dim"])
         if model.info["label_dim"]:
-            rows["Classes"] = str(model.info["label_dim"])
-        rows["Generator"] = f"{_millions(model.generator)} param."
+            rows[_("Classes")] = str(model.info["label_dim"])
+        rows[_("Generator")] = _("{millions} param.").format(millions=_millions(model.generator))
     if "discriminator" in model.networks:
-        rows["Discriminator"] = f"{_millions(model.discriminator)} param."
-    rows["Device"] = model.device.upper()
+        rows[_("Discriminator")] = _("{millions} param.").format(millions=_millions(model.discriminator))
+    rows[_("Device")] = model.device.upper()
     cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
     return f'<dl class="lab-card" data-testid="model-card">{cells}</dl>'
 
@@ -74,8 +76,8 @@ def _millions(network) -> str:
 
 def _seed() -> None:
     number, dice = st.columns([3, 1], vertical_alignment="bottom", gap="small")
-    number.number_input("Seed", 0, MAX_SEED, session.DEFAULT_SEED, step=1, key="seed", bind="query-params")
-    dice.button("", icon=":material/casino:", on_click=_roll, help="Another seed", width="stretch", key="dice")
+    number.number_input(_("Seed"), 0, MAX_SEED, session.DEFAULT_SEED, step=1, key="seed", bind="query-params")
+    dice.button("", icon=":material/casino:", on_click=_roll, help=_("Another seed"), width="stretch", key="dice")
 
 
 def _class(model: session.Model) -> None:
@@ -85,7 +87,8 @@ def _class(model: session.Model) -> None:
     if st.session_state.get("class", session.BY_SEED) not in choices:
         st.session_state["class"] = session.BY_SEED
     if classes:
-        st.selectbox("Class", choices, key="class", bind="query-params", help=f"By seed: the seed mod {classes}")
+        by_seed = _("By seed: the seed mod {classes}").format(classes=classes)
+        st.selectbox(_("Class"), choices, key="class", bind="query-params", format_func=_, help=by_seed)
 
 
 def _roll() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session, work
+from dashboard.language import Later, _, said
 from dashboard.shared.jobs import ENDED
 from dashboard.shared.progress import apart, queue
 from dissection import Dissection, DissectionError
@@ -58,7 +59,7 @@ def stored() -> list[tuple[str, Dissection, str]]:
             try:
                 read = _load(str(path.parent), stamp)
             except DissectionError as error:
-                st.warning(str(error))
+                st.warning(said(error))
                 continue
             name = path.parent.relative_to(folder).as_posix()
             rows.append((name if name != "." else folder.name, read, f"{path}|{stamp}"))
@@ -125,7 +126,7 @@ def dissect_apart(
     """
     folder = Path(_folder().name) / hashlib.sha256(repr(key).encode()).hexdigest()[:24]
     return apart(
-        key, "Dissecting", work.dissection, generator, layers, segmenter, samples, seed, label, threshold, folder
+        key, _("Dissecting"), work.dissection, generator, layers, segmenter, samples, seed, label, threshold, folder
     )
 
 
@@ -135,7 +136,7 @@ def _folder() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="pggan-lab-")
 
 
-@st.cache_resource(max_entries=6, show_spinner="Loading the segmenter")
+@st.cache_resource(max_entries=6, show_spinner=Later("Loading the segmenter"))
 def segmenter_for(spec: str, _generator: Generator, identity: str):
     """The segmenter that a text names; clusters are fitted to the generator that `identity` stands for."""
     return load_segmenter(spec, _generator)
@@ -164,7 +165,7 @@ def material(item: Found, model: session.Model, layer: str, images, labelled: bo
     return make_again(item.key, layer, indexes, segmenter is not None, item.dissection, model.generator, segmenter)
 
 
-@st.cache_data(max_entries=16, show_spinner="Rendering the sample's pictures")
+@st.cache_data(max_entries=16, show_spinner=Later("Rendering the sample's pictures"))
 def make_again(
     key: str, layer: str, images: tuple[int, ...], labelled: bool, _dissection: Dissection, _generator, _segmenter=None
 ) -> Material:

@@ -24,24 +24,23 @@ class DrawnHere {
     this.going.set(name, own);
     const told = (state) => { // false stops the work: there is newer work, or the component is gone
       if (this.going.get(name) !== own) return false;
-      this.tell(source.words, own, state);
+      this.tell(source.said, own, state);
       return true;
     };
     try {
       return await work(await import(new URL(source.module, document.baseURI).href), `${this.root.className} ${name}`, told);
     } catch (error) {
-      this.say(source.words.failed, {problem: error.message});
-      this.failed?.(error.message);
+      this.failed(error.message);
       return null;
     }
   }
 
-  tell(words, own, {fetched, bytes, done, of, engine}) {
-    if (fetched !== undefined) return this.say(words.fetching, {megabytes: (bytes / 1e6).toFixed(0), percent: Math.floor(100 * fetched)});
+  tell(said, own, {fetched, bytes, done, of, engine}) {
+    if (fetched !== undefined) return this.say(said.fetching, {megabytes: (bytes / 1e6).toFixed(0), percent: Math.floor(100 * fetched)});
     Object.assign(own, {done, of});
     const sum = (what) => [...this.going.values()].reduce((total, one) => total + (one[what] ?? 0), 0);
-    if (sum("done") < sum("of")) return this.say(words.drawing, {done: sum("done"), count: sum("of")});
-    return this.say(words[engine.backend], {milliseconds: engine.milliseconds.toFixed(0)});
+    if (sum("done") < sum("of")) return this.say(said.drawing, {done: sum("done"), count: sum("of")});
+    return this.say(said[engine.backend], {milliseconds: engine.milliseconds.toFixed(0)});
   }
 
   say(words, values) {

@@ -11,39 +11,38 @@ import torch
 from torch import Tensor
 
 from dashboard import engine, session
+from dashboard.language import N_, _
 from dashboard.load import load
 from dashboard.shared.controls import BOUND
+from dashboard.shared.page import plain
 from dissection.interventions import Edit
 from pgan_core import Generator
 from pgan_core.network import one_hot
 
-CHOICES = AUTOMATIC, SERVER, BROWSER = "automatic", "server", "browser"
+CHOICES = AUTOMATIC, SERVER, BROWSER = N_("automatic"), N_("server"), N_("browser")
 KEY = "drawn_by"
 FAILED = "drawn_here_failed"  # in the session: why this browser cannot draw
-HELP = (
+HELP = N_(
     "The server draws for everybody. This browser can draw for itself: it fetches the generator once (some megabytes) "
     "and computes with this device's processors. Automatic: the server, and this browser while the server is busy. "
     "Segmentations, measurements and exported files are always the server's."
 )
 WORDS = {  # what the component says below its picture
-    "fetching": "Fetching the generator, {megabytes} MB: {percent}%",
-    "drawing": "Drawing in this browser: {done} of {count}",
-    "wasm": "Drawn in this browser, on its processor: {milliseconds} ms a picture",
-    "webgpu": "Drawn in this browser, on its graphics processor: {milliseconds} ms a picture",
-    "failed": "This browser cannot draw: {problem}",
+    "fetching": N_("Fetching the generator, {megabytes} MB: {percent}%"),
+    "drawing": N_("Drawing in this browser: {done} of {count}"),
+    "wasm": N_("Drawn in this browser, on its processor: {milliseconds} ms a picture"),
+    "webgpu": N_("Drawn in this browser, on its graphics processor: {milliseconds} ms a picture"),
 }
 
 
 def choose() -> None:
     """Draw the choice of who draws; in the sidebar of pages that ask `in_browser`."""
-    automatic = BROWSER if _is_better_here() else SERVER
-
-    def words(option: str) -> str:
-        return f"{option}: {automatic}" if option == AUTOMATIC else option
-
-    st.selectbox("Drawn by", CHOICES, key=KEY, format_func=words, help=HELP, **BOUND)
+    chosen = st.selectbox(_("Drawn by"), CHOICES, key=KEY, format_func=_, help=_(HELP), **BOUND)
     if FAILED in st.session_state:
-        st.caption(st.session_state[FAILED])
+        problem = st.session_state[FAILED]
+        st.caption(_("This browser cannot draw ({problem}), so the server does.").format(problem=plain(problem)))
+    elif chosen == AUTOMATIC and load().is_full:
+        st.caption(_("The server is busy, so this browser draws."))
 
 
 def in_browser() -> bool:
@@ -51,11 +50,7 @@ def in_browser() -> bool:
     if FAILED in st.session_state:
         return False
     chosen = st.session_state.get(KEY, AUTOMATIC)
-    return _is_better_here() if chosen == AUTOMATIC else chosen == BROWSER
-
-
-def _is_better_here() -> bool:
-    return load().is_full and FAILED not in st.session_state
+    return load().is_full if chosen == AUTOMATIC else chosen == BROWSER
 
 
 def leave_if_failed(here: bool) -> None:
@@ -69,7 +64,7 @@ def failed(key: str) -> Callable[[], None]:
 
     def tell() -> None:
         if problem := st.session_state[key].failed:
-            st.session_state[FAILED] = f"This browser cannot draw ({str(problem)[:200]}), so the server does."
+            st.session_state[FAILED] = str(problem)[:200]
 
     return tell
 
@@ -105,7 +100,7 @@ def sheet(
         "columns": columns,
         "gap": gap,
         "parts": [plain_edits(model.generator, edits) for edits in parts],
-        "words": WORDS,
+        "said": {state: _(text) for state, text in WORDS.items()},
     }
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from dashboard.language import _
+
 MIME = {
     "png": "image/png", "gif": "image/gif", "mp4": "video/mp4", "json": "application/json", "csv": "text/csv",
     "webm": "video/webm", "html": "text/html", "npz": "application/octet-stream", "zip": "application/zip",
@@ -22,5 +24,5 @@ def export_bar(files: dict[str, Callable[[], bytes]], key: str, labels: Mapping[
             ending = name.rsplit(".", 1)[-1]
             st.download_button(
                 (labels or {}).get(name, ending.upper()), make, name, MIME.get(ending), icon=":material/download:",
-                on_click="ignore", key=f"{key}_{name}", help=f"Download {name}",
+                on_click="ignore", key=f"{key}_{name}", help=_("Download {name}").format(name=name),
             )  # fmt: skip

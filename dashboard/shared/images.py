@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from dashboard.language import _
 from pgan_core.pictures import contact_sheet, encode, enlarge
 
 EXACT = {"lossless": True, "quality": 0, "method": 0}  # WebP in a sixth of PNG's time, and no larger
@@ -37,7 +38,7 @@ def image_wall(
     if captions is None:
         wall = contact_sheet(large, min(columns, len(large)), gap=4, background=0)
         sheet = data_uri(wall, "WEBP", **EXACT)
-        style, words = whole(wall.shape[1]), f"{len(large)} generated pictures"
+        style, words = whole(wall.shape[1]), _("{large} generated pictures").format(large=len(large))
         st.html(f'<img data-testid="{key}" src="{sheet}" style="{style}" alt="{words}">')
         return
     style = whole(large.shape[2])

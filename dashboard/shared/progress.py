@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard.language import _, said
 from dashboard.limits import limits
 from dashboard.shared.jobs import ENDED, Job, Queue, QueueFull
 
@@ -127,15 +128,15 @@ def apart(key: tuple, label: str, function: Callable, *arguments: Any) -> Any | 
         try:
             job = queue().submit(key, function, *arguments, viewer=viewer)
         except QueueFull as full:
-            st.warning(str(full))
+            st.warning(said(full))
             return None
     if job.state not in ENDED and key not in left:
         _wait(job, label, mark, viewer, left)
     if job.state == "done":
         left.discard(key)
         return job.value
-    st.warning(job.sentence if job.state in ENDED else "You cancelled this; it goes on for others.")
-    st.button("Start again", key=f"again_{mark}", on_click=_again, args=(job, left), icon=":material/refresh:")
+    st.warning(said(job.sentence) if job.state in ENDED else _("You cancelled this; it goes on for others."))
+    st.button(_("Start again"), key=f"again_{mark}", on_click=_again, args=(job, left), icon=":material/refresh:")
     return None
 
 
@@ -154,11 +155,12 @@ def _wait(job: Job, label: str, mark: str, viewer: str, left: set) -> None:
     place = st.empty()
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, text=label)
-        st.button("Cancel", key=f"cancel_{mark}", on_click=cancel, icon=":material/close:")
+        st.button(_("Cancel"), key=f"cancel_{mark}", on_click=cancel, icon=":material/close:")
     shown = None
     while not job.ended.wait(LOOK):
         number = queue().place(job)
-        words = f"{label}: number {number} in the queue" if number else f"{label} {job.note and f'({job.note})'}"
+        waits = _("{label}: number {number} in the queue").format(label=label, number=number)
+        words = waits if number else f"{label} {job.note and f'({said(job.note)})'}"
         if (words, job.share) != shown:
             shown = words, job.share
             bar.progress(min(job.share, 1.0), text=words)

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
+from dashboard.language import _
 from dashboard.shared.figure_style import COLORS
 from pgan_core.histograms import Bins, Histogram
 
@@ -109,6 +110,7 @@ def histogram_bars(
     """Histograms as bars: panel title -> {series: histogram}; a panel's series share bins and overlap."""
     chart = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.06)
     names: dict[str, str] = {}
+    said = _("%{customdata[0]:.3g} to %{customdata[1]:.3g}: %{y:,} values")
     for column, series in enumerate(panels.values(), 1):
         for name, counted in series.items():
             first = name not in names
@@ -119,7 +121,7 @@ def histogram_bars(
                 x=(edges[:-1] + edges[1:]) / 2, y=counted.counts, width=np.diff(edges), name=name, showlegend=first,
                 legendgroup=name, opacity=0.65, marker={"color": color, "line": {"width": 0}},
                 customdata=np.stack([shown[:-1], shown[1:]], axis=1),
-                hovertemplate="%{customdata[0]:.3g} to %{customdata[1]:.3g}: %{y:,} values<extra>" + name + "</extra>",
+                hovertemplate=f"{said}<extra>{name}</extra>",
                 row=1, col=column,
             )  # fmt: skip
             chart.update_xaxes(row=1, col=column, **axis_of(counted.bins))

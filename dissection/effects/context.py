@@ -110,7 +110,9 @@ def stood_at(trial: Trial, grid: tuple[int, int] = GRID) -> np.ndarray:
 def majority(maps: Tensor, grid: tuple[int, int], cell: tuple[int, int], concepts: int) -> np.ndarray:
     """The label that covers most of a cell of a grid over label maps N x H x W, N."""
     height, width = maps.shape[1:]
-    # the same pixel for several cells of a small picture
-    y, x = cell[0] * height // grid[0], cell[1] * width // grid[1]
+    y, x = (
+        cell[0] * height // grid[0],
+        cell[1] * width // grid[1],
+    )  # the same pixel for several cells of a small picture
     rows, columns = max(1, height // grid[0]), max(1, width // grid[1])
     return count_pixels(maps[:, y : y + rows, x : x + columns], concepts).argmax(1)

@@ -18,6 +18,7 @@ KINDS = ("selectbox", "multiselect", "button_group", "slider", "select_slider", 
 SWITCHES = ("checkbox", "toggle")
 FRAME = {"model", "seed", "device"}
 NOT_IN_LINKS = {  # beginning of the key -> what carries it instead
+    "language_choice": "`language` carries it, as a code",
     "models_pick_": "it chooses the model, which is in every link",
     "models_partner_": "it joins two files into an upload, which is no other browser's",
     "models_recent_": "it chooses the model",

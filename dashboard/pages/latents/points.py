@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.pages.latents.key_points import MOST, KeyPoint, KeyPoints, key_points_row
-from dashboard.pages.latents.runs import Look, candidate_wall, thumbnails
+from dashboard.pages.latents.runs import Look, candidate_wall, drawn_thumbnails, drawn_wall, thumbnails
 from dashboard.shared.picture_grid import picture_grid
 from pgan_core.latent_points import from_file, latent_text, points_latents, settings_in
 from pgan_core.walk_recipe import WalkRecipe
@@ -116,7 +116,8 @@ def candidates(model: session.Model, points: KeyPoints, look: Look, here: bool) 
         st.info("Only seeds and their neighbours have numbered neighbours. Choose such a point.")
         return
     texts = [f"{base}~{i}" if sort == "Neighbours" else str(1000 + i) for i in range(first, first + CANDIDATES)]
-    wall = candidate_wall(model, tuple(texts), look, CANDIDATE_COLUMNS, here)
+    draw = drawn_wall if here else candidate_wall
+    wall = draw(model, tuple(texts), look, CANDIDATE_COLUMNS)
     names = [f"seed {text}" for text in texts]
     cell = picture_grid(wall, CANDIDATE_COLUMNS, names, chosen=None, label="Candidates", key="latents_candidates")
     if cell is not None:
@@ -131,6 +132,7 @@ def points_section(model: session.Model, here: bool) -> tuple[KeyPoints, Look]:
     here: this browser draws the pictures.
     """
     latent_dim, points = model.info["latent_dim"], key_points(session.seed())
+    shown = drawn_thumbnails if here else thumbnails
     row, side = st.columns([3, 1], gap="small", vertical_alignment="center")
     with side:
         left, right = st.columns(2, gap="xxsmall")
@@ -150,13 +152,13 @@ def points_section(model: session.Model, here: bool) -> tuple[KeyPoints, Look]:
     error = st.session_state.pop("latents_error", None)
     try:
         with row:
-            key_points_row(points, thumbnails(model, points.texts, look, here), "latents_row", keep)
+            key_points_row(points, shown(model, points.texts, look), "latents_row", keep)
     except ValueError as wrong:  # a link's points are malformed, or for another network
         error = f"The key points cannot be used: {wrong}."
         points = KeyPoints.of_seed(session.seed())
         keep(points)
         with row:
-            key_points_row(points, thumbnails(model, points.texts, look, here), "latents_row", keep)
+            key_points_row(points, shown(model, points.texts, look), "latents_row", keep)
     if error:
         st.error(error)
     return points, look

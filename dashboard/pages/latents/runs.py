@@ -54,26 +54,34 @@ def pictures(generator: Generator, z: Tensor, labels: Tensor | None, look: Look,
     return render(generator, z, labels, resolution=look.resolution, alpha=look.alpha, progress=progress)
 
 
-def points_pictures(model: session.Model, texts: tuple[str, ...], look: Look) -> np.ndarray:
-    """The pictures of points, uint8 N x r x r x 3. ValueError for a malformed point."""
+def point_inputs(model: session.Model, texts: tuple[str, ...], look: Look) -> tuple[Tensor, Tensor | None]:
+    """The latents, truncated, and classes of points. ValueError for a malformed point."""
     z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
-    return pictures(session.prepared(model), z, points_classes(texts, model.info["label_dim"], look.label), look)
+    return z, points_classes(texts, model.info["label_dim"], look.label)
 
 
 @session.cached(max_entries=32)
-def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look, here: bool) -> Sheet:
+def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
     """The pictures of points. ValueError for a malformed point."""
-    return drawn_points(model, texts, look) if here else sprite_sheet(points_pictures(model, texts, look), THUMB)
+    return sprite_sheet(pictures(session.prepared(model), *point_inputs(model, texts, look), look), THUMB)
+
+
+def drawn_thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
+    """The same for the browser to draw."""
+    return drawn_sheet(model, *point_inputs(model, texts, look), look, THUMB)
 
 
 @session.cached(max_entries=16)
-def candidate_wall(
-    model: session.Model, texts: tuple[str, ...], look: Look, columns: int, here: bool
-) -> np.ndarray | dict:
+def candidate_wall(model: session.Model, texts: tuple[str, ...], look: Look, columns: int) -> np.ndarray:
     """The pictures of points as one picture, rows of `columns`."""
-    if here:
-        return drawn_points(model, texts, look, look.resolution, columns).address
-    return contact_sheet(points_pictures(model, texts, look), columns)
+    return contact_sheet(pictures(session.prepared(model), *point_inputs(model, texts, look), look), columns)
+
+
+def drawn_wall(model: session.Model, texts: tuple[str, ...], look: Look, columns: int) -> dict:
+    """The same for the browser to draw."""
+    moment = {"resolution": look.resolution, "alpha": look.alpha}
+    inputs = point_inputs(model, texts, look)
+    return drawn_here.sheet(model, *inputs, **moment, edge=look.resolution, columns=columns)
 
 
 @session.cached(max_entries=32)
@@ -106,14 +114,6 @@ def drawn_sheet(
     edge, columns = frame_edge(len(z), look.resolution, max_edge), columns or int(np.ceil(len(z) ** 0.5))
     moment = {"resolution": look.resolution, "alpha": look.alpha}
     return Sheet(drawn_here.sheet(model, z, labels, **moment, edge=edge, columns=columns), columns, edge, len(z))
-
-
-def drawn_points(
-    model: session.Model, texts: tuple[str, ...], look: Look, max_edge: int = THUMB, columns: int = 0
-) -> Sheet:
-    """The same of points. ValueError for a malformed point."""
-    z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
-    return drawn_sheet(model, z, points_classes(texts, model.info["label_dim"], look.label), look, max_edge, columns)
 
 
 def walk_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tuple[int, ...]) -> Film:

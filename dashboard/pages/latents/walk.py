@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import _
 from dashboard.load import counted, load
 from dashboard.pages.latents import figures
 from dashboard.pages.latents.key_points import KeyPoints
@@ -186,7 +187,7 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls, 
         recipe, beside = walk_controls(model, points, look)
     latent_dim = model.info["latent_dim"]
     if here and recipe.frames > MOST_DRAWN:
-        st.caption(f"The server draws walks of more than {MOST_DRAWN} frames.")
+        st.caption(_("The server draws walks of more than {most} frames.").format(most=MOST_DRAWN))
         here = False
     if not here and recipe.frames * look.resolution**2 > LONG:
         seconds, size = (number * recipe.frames / 100 for number in cost_of_100(model, look))
