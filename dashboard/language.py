@@ -22,6 +22,7 @@ LANGUAGES = {"en": "English", "zh": "中文"}  # as links name them; the first i
 CATALOGUES = {"zh": "zh_CN"}
 FOLDER, DOMAIN = Path(__file__).with_name("locale"), "pggan_lab"
 PLACE = re.compile(r"(?<!\{)\{(?P<name>[a-z_]\w*)(?:![rsa])?(?::[^{}]*)?\}(?!\})", re.IGNORECASE)
+FITS = re.compile(r"^\W?[A-Za-z]{2}|[A-Za-z]{2}(?:[^A-Za-z]*[A-Za-z]){10}")  # enough words to know a text by
 KEY = "language"  # in the session and in links
 
 
@@ -71,7 +72,7 @@ def patterns(code: str) -> list[tuple[re.Pattern, str]]:
     """What fits the texts with places in them, and their translations; those with more words come first."""
     found = []
     for text, translated in getattr(catalogue(code), "_catalog", {}).items():
-        if isinstance(text, str) and PLACE.search(text):
+        if isinstance(text, str) and PLACE.search(text) and FITS.search(PLACE.sub("·", text)):
             parts, seen = [], set()
             for i, part in enumerate(PLACE.split(text)):
                 name = part if i % 2 else ""
@@ -127,6 +128,6 @@ def _translate_link() -> None:
     context = get_script_run_ctx(suppress_warning=True)
     if context is None or language() == next(iter(LANGUAGES)):
         return
-    told = [(key, _(text)) for key in st.query_params for text in st.query_params.get_all(key)]
+    told = [(key, said(text)) for key in st.query_params for text in st.query_params.get_all(key)]
     with context.session_state.query_params() as initial:
         initial.set_initial_query_params(urlencode(told))

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.language import KEY, _
+from dashboard.language import KEY, _, said
 from dashboard.shared.page import plain
 
 ASKED, MISSED = "link_asked", "link_missed"  # in the session: what is not checked yet; key -> (asked, shown instead)
@@ -44,7 +44,7 @@ def judge() -> str:
 
 def shown(value: Any) -> str:
     """A control's value in the reader's language."""
-    return ", ".join(map(shown, value)) if isinstance(value, list) else _(str(value))
+    return ", ".join(map(shown, value)) if isinstance(value, list) else said(value)
 
 
 def named(key: str) -> str:
@@ -64,4 +64,4 @@ def _same(text: str, value: Any) -> bool:
             return float(text) == value
         except ValueError:
             return False
-    return text.casefold() in (str(value).casefold(), _(str(value)).casefold())
+    return text.casefold() in (str(value).casefold(), said(value).casefold())

@@ -2,6 +2,7 @@
 
 python -m dissection run CHECKPOINT --layers 8x8/conv1 16x16/conv1 --samples 10000 --out DIR
 torchrun --nproc-per-node 2 -m dissection run CHECKPOINT --all-layers --out DIR     # the same bytes
+python -m dissection run WEIGHTS --generator module:factory --latent-dim 100 --segmenter clusters:8 --all-layers ...
 python -m dissection report DIR --checkpoint CHECKPOINT
 python -m dissection show DIR --layer 8x8/conv1 --unit 17
 """
@@ -22,7 +23,8 @@ from dissection.result import ARRAYS, SETTINGS, Dissection, LayerDissection
 from dissection.scoring.progress import Cancelled, PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import SPECS, load_segmenter
-from pgan_core.models import load_generator, model_file
+from pgan_core.models import load_generator, source_name
+from pgan_core.own_generators import add_generator_options
 from pgan_core.shell import check_folder
 
 WORK = "unfinished"  # below the output folder
@@ -45,6 +47,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     run.add_argument("--threads", type=int, help="threads of a process; the result depends on it in its last digits")
     run.add_argument("--device", default="cpu")
     run.add_argument("--weights", choices=("ema", "raw"), default="ema", help="averaged or raw weights")
+    add_generator_options(run)
     run.add_argument(
         "--out", required=True, type=Path, help="folder for the dissection; an unfinished one there is continued"
     )
@@ -53,6 +56,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     report.add_argument("folder", type=Path)
     report.add_argument("--checkpoint", help="the dissected network, for pictures in the report")
     report.add_argument("--pictures", type=int, default=5, help="top pictures of each unit (default 5)")
+    add_generator_options(report)
     report.set_defaults(run=run_report)
     show = subparsers.add_parser("show")
     show.add_argument("folder", type=Path)
@@ -91,7 +95,7 @@ def run_dissection(args: argparse.Namespace, progress, cancelled) -> Dissection:
     if args.threads:
         torch.set_num_threads(args.threads)
     check_folder(args.out)
-    generator = load_generator(args.checkpoint, args.device, args.weights)
+    generator = load_generator(args.checkpoint, args.device, args.weights, args)
     return dissect(
         generator,
         "all" if args.all_layers else args.layers,
@@ -101,7 +105,7 @@ def run_dissection(args: argparse.Namespace, progress, cancelled) -> Dissection:
         label=args.label,
         threshold=parse_threshold(args.threshold),
         batch=args.batch,
-        source=model_file(args.checkpoint).name,
+        source=source_name(args.checkpoint),
         work=args.out / WORK,
         progress=progress,
         cancelled=cancelled,
@@ -144,7 +148,7 @@ def run_report(args: argparse.Namespace) -> int:
     try:
         dissection = Dissection.load(args.folder)
         check_folder(args.folder)
-        generator = load_generator(args.checkpoint) if args.checkpoint else None
+        generator = load_generator(args.checkpoint, args=args) if args.checkpoint else None
         for path in write_report(dissection, args.folder, generator, pictures=args.pictures):
             print(path)
     except (ValueError, OSError) as error:

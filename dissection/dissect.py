@@ -35,7 +35,7 @@ from dissection.scoring.progress import PhaseReport, Reporter
 from dissection.scoring.score import scores_from_counts
 from dissection.scoring.spool import MemorySpool, Spool
 from dissection.segmenters import Segmenter
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 
 UNIT_BLOCK = 8  # units whose levels are found together
 BLOCK_BYTES = 1 << 28  # of their maps, at most
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 def dissect(
-    generator: Generator,
+    generator: UnitGenerator,
     layers: Sequence[str] | str,
     segmenter: Segmenter,
     samples: int = 1000,

@@ -21,6 +21,7 @@ from dissection.scoring.job import latents_and_labels
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core.latent_points import seed_list
 from pgan_core.models import load_generator
+from pgan_core.own_generators import add_generator_options
 from pgan_core.pictures import encode_png, to_uint8
 from pgan_core.shell import check_folder
 
@@ -44,6 +45,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     )
     edit.add_argument("--before", action="store_true", help="also write the unedited pictures")
     edit.add_argument("--device", default="cpu")
+    add_generator_options(edit)
     edit.set_defaults(run=run_edit)
     causes = subparsers.add_parser("causes")
     causes.add_argument("checkpoint")
@@ -56,6 +58,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     )
     causes.add_argument("--threads", type=int, default=2, help="batches computed at a time (default 2)")
     causes.add_argument("--out", required=True, type=Path, help="folder for causes.json and causes.md")
+    add_generator_options(causes)
     causes.set_defaults(run=run_causes)
 
 
@@ -63,7 +66,7 @@ def run_edit(args: argparse.Namespace) -> int:
     """Writes a PNG for each seed. Returns 1 if an argument or a file is wrong."""
     try:
         check_folder(args.out)
-        seeds, generator = seed_list(args.seeds), load_generator(args.checkpoint, args.device)
+        seeds, generator = seed_list(args.seeds), load_generator(args.checkpoint, args.device, args=args)
         if args.edit.stat().st_size > MAX_EDIT_FILE:
             raise EditError(f"{args.edit} is larger than {MAX_EDIT_FILE >> 20} MiB")
         text = args.edit.read_text(encoding="utf-8")
@@ -101,7 +104,7 @@ def run_causes(args: argparse.Namespace) -> int:
         start = Plan().evaluation.start
         sample = range(start, start + args.pictures)
         plan = Plan(evaluation=sample, control=args.control, threads=args.threads, label=args.label)
-        generator, dissection = load_generator(args.checkpoint), Dissection.load(args.dissection)
+        generator, dissection = load_generator(args.checkpoint, args=args), Dissection.load(args.dissection)
         segmenter = load_segmenter(args.segmenter, generator, code=True)
         if tuple(segmenter.concepts) != dissection.concepts:
             raise ValueError(f"{args.dissection} was made with other concepts than those of {args.segmenter}")

@@ -1,9 +1,12 @@
 """Models by name, as the app and the shell offer them: toytown128, or toytown128/32x32-end for a stage of its run."""
 
+import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pgan_core.own_generators import declared, own_generator
 from pgan_core.paths import ASSETS
 
 if TYPE_CHECKING:
@@ -29,8 +32,13 @@ def model_file(name: str | Path) -> Path:
         for ending in ("", SUFFIX, f"/{LAST}{SUFFIX}"):
             if (found := folder / f"{name}{ending}").is_file():
                 return found
-    offered = ", ".join(model_names()) or f"none in {', '.join(map(str, model_folders()))}"
+    offered = ", ".join([*model_names(), *declared()]) or f"none in {', '.join(map(str, model_folders()))}"
     raise ValueError(f"There is no file {name} and no model of that name; the models here: {offered}.")
+
+
+def source_name(name: str | Path) -> str:
+    """What a record calls a model: its file's name, or the name under which a server declares it."""
+    return str(name) if not Path(name).exists() and str(name) in declared() else model_file(name).name
 
 
 def model_names() -> list[str]:
@@ -46,10 +54,19 @@ def model_names() -> list[str]:
     return sorted(names)
 
 
-def load_generator(name: str | Path, device: str = "cpu", weights: str = "ema") -> "Generator":
-    """The generator of a file or of a model by its name. Raises ValueError if it has none."""
+def load_generator(
+    name: str | Path, device: str = "cpu", weights: str = "ema", args: argparse.Namespace | None = None
+) -> "Generator":
+    """The generator of a file or of a model by its name. Raises ValueError if it has none.
+
+    args: a shell's arguments, which may name a generator of one's own (`pgan_core.own_generators`).
+    """
     from pgan_core.checkpoints.loading import load_checkpoint
 
+    if args is not None and (own := own_generator(args, name)) is not None:
+        return replace(own, file=model_file(name)).load(device)
+    if not Path(name).exists() and (own := declared().get(str(name))) is not None:
+        return own.load(device)
     generator = load_checkpoint(model_file(name), device=device, weights=weights).generator
     if generator is None:
         raise ValueError(f"{name} has no generator.")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from streamlit.components import v2
 
-from dashboard.language import _, language
+from dashboard.language import N_, _, language
 
 if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
+PLAYER_WORDS = (N_("Play"), N_("Pause"))  # of shared/player.js
 HOME = Path(__file__).parents[1]
 TRANSLATED = """
 export default (component) => {

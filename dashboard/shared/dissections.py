@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session, work
-from dashboard.language import Later, _, said
+from dashboard.language import N_, Later, _, said
 from dashboard.shared.jobs import ENDED
 from dashboard.shared.progress import apart, queue
 from dissection import Dissection, DissectionError
@@ -22,6 +23,10 @@ from dissection.segmenters.registry import load_segmenter
 from dissection.world.town import CONCEPTS, PALETTE
 from pgan_core import Generator
 
+TOWN = (  # Toy Town's concepts
+    N_("sky"), N_("sun"), N_("moon"), N_("cloud"), N_("mountain"), N_("grass"), N_("road"), N_("wall"), N_("roof"),
+    N_("window"), N_("door"), N_("chimney"), N_("trunk"), N_("foliage"), N_("fence"), N_("unlabelled"),
+)  # fmt: skip
 MAX_UPLOAD = 400 << 20  # bytes of an uploaded dissection's two files
 
 
@@ -151,6 +156,11 @@ def segmenter_of(item: Found, model: session.Model):
         return segmenter_for(spec, model.generator, model.file_identity)
     except SegmenterError:
         return None
+
+
+def words(names: Iterable[str]) -> list[str]:
+    """Concepts in the reader's language; those of other people's segmenters stay as they are."""
+    return [_(name) for name in names]
 
 
 def colours(concepts: tuple[str, ...]) -> np.ndarray:

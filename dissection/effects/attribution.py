@@ -17,14 +17,14 @@ import torch
 
 from dissection.scoring.job import latents_and_labels
 from dissection.segmenters import Segmenter
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 from pgan_core.progress import Progress
 
 BATCH = 8
 
 
 def first_order_effects(
-    generator: Generator,
+    generator: UnitGenerator,
     layers: Sequence[str],
     segmenter: Segmenter,
     seeds: Sequence[int],

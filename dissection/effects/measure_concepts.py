@@ -20,7 +20,7 @@ from dissection.result import Dissection
 from dissection.scoring.job import fingerprint
 from dissection.scoring.progress import PhaseReport, Reporter
 from dissection.segmenters import Segmenter
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 from pgan_core.progress import Progress
 
 GONE = 0.1  # a concept of which no more than this share is left is gone
@@ -44,7 +44,7 @@ class Plan:
 
 
 def measure_concepts(
-    generator: Generator,
+    generator: UnitGenerator,
     dissection: Dissection,
     segmenter: Segmenter,
     plan: Plan | None = None,

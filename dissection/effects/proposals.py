@@ -24,7 +24,7 @@ from dissection.interventions import Edit, ablate, insert
 from dissection.result import Dissection
 from dissection.scoring.progress import Reporter
 from dissection.segmenters import Segmenter
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 
 UNITS = 20  # in a proposal, as in the paper
 ADDED = 32, 64  # units in a proposal by contrast, at most half of the layer: more units make more of the concept
@@ -89,7 +89,7 @@ def related(dissection: Dissection, concept: str, layer: str, by: str = "IoU") -
     return {"IoU": scores.iou, "IQR": scores.iqr}[by][:, dissection.concepts.index(concept)]
 
 
-def candidate_layers(generator: Generator, dissection: Dissection) -> list[str]:
+def candidate_layers(generator: UnitGenerator, dissection: Dissection) -> list[str]:
     """The dissected layers from 8x8 to half the picture's size: earlier ones blur places, later ones change little but
     colours. All dissected layers where that leaves none.
     """
@@ -114,7 +114,7 @@ class Chooser:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: UnitGenerator,
         dissection: Dissection,
         segmenter: Segmenter,
         concepts: Sequence[str] | None = None,

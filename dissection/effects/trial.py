@@ -27,7 +27,7 @@ from dissection.interventions import Edit, ablate, insert
 from dissection.scoring.job import latents_and_labels, pictures_of, prepared
 from dissection.scoring.segmenter import layers_of, segment
 from dissection.segmenters import Segmenter
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 from pgan_core.generator import Run
 from pgan_core.progress import Progress
 
@@ -45,7 +45,7 @@ class Trial:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: UnitGenerator,
         layer: str,
         segmenter: Segmenter | None,
         seeds: Sequence[int],

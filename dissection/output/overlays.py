@@ -17,7 +17,7 @@ from dissection.scoring.score import RULES
 from dissection.scoring.segmenter import layers_of
 from dissection.scoring.tally import resize_maps
 from dissection.segmenters import Segmenter
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 from pgan_core.pictures import to_uint8
 
 DIM = 0.25  # brightness outside a lit region
@@ -49,7 +49,7 @@ class Material:
 
 @torch.inference_mode()
 def make_material(
-    generator: Generator,
+    generator: UnitGenerator,
     dissection: Dissection,
     layer: str,
     images: Iterable[int],

@@ -15,7 +15,7 @@ import numpy as np
 
 from dissection.output.overlays import Material, lit_region, make_material
 from dissection.result import Dissection, LayerDissection
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 from pgan_core.checkpoints.native import write_atomically
 from pgan_core.pictures import encode
 
@@ -82,7 +82,7 @@ def to_json(dissection: Dissection) -> str:
 
 
 def write_report(
-    dissection: Dissection, folder: str | os.PathLike, generator: Generator | None = None, *, pictures: int = 5
+    dissection: Dissection, folder: str | os.PathLike, generator: UnitGenerator | None = None, *, pictures: int = 5
 ) -> list[Path]:
     """Writes report.html, units.json and units.csv to `folder`; a generator is needed for the top pictures."""
     folder = Path(folder)
@@ -97,7 +97,7 @@ def write_report(
     return [folder / name for name in contents]
 
 
-def to_html(dissection: Dissection, generator: Generator | None = None, *, pictures: int = 5) -> str:
+def to_html(dissection: Dissection, generator: UnitGenerator | None = None, *, pictures: int = 5) -> str:
     """The whole report as one self-contained page."""
     sections = "".join(layer_section(dissection, name, generator, pictures=pictures) for name in dissection.layers)
     source = html.escape(str(dissection.info.get("source") or "a generator"))
@@ -124,7 +124,7 @@ def facts(dissection: Dissection) -> str:
     return f'<p class="facts">{html.escape(words)}</p>'
 
 
-def layer_section(dissection: Dissection, name: str, generator: Generator | None, *, pictures: int) -> str:
+def layer_section(dissection: Dissection, name: str, generator: UnitGenerator | None, *, pictures: int) -> str:
     """One layer: a bar for each concept and a row for each unit, the best first."""
     layer = dissection.layers[name]
     order = np.argsort(-layer.scores.best_iou, kind="stable")

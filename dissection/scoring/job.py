@@ -11,7 +11,7 @@ import torch
 
 from dissection.scoring.score import Rule, checked_categories, threshold_rule
 from dissection.scoring.segmenter import Segmenter, layers_of, segment
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 from pgan_core.generator import Run
 from pgan_core.latents import classes_from_seeds, inputs_from_seeds
 from pgan_core.network import one_hot
@@ -23,7 +23,7 @@ BATCH_PIXELS = 1 << 17  # of the pictures of one batch: 32 pictures of 64 x 64
 class Job:
     """Everything that the result depends on, and the parts of the sample."""
 
-    generator: Generator  # prepared
+    generator: UnitGenerator  # prepared
     layers: tuple[str, ...]
     segmenter: Segmenter
     samples: int
@@ -53,7 +53,7 @@ class Job:
 
 
 def make_job(
-    generator: Generator,
+    generator: UnitGenerator,
     layers: Sequence[str] | str,
     segmenter: Segmenter,
     samples: int,
@@ -111,12 +111,12 @@ def segmenter_name(segmenter: Segmenter) -> str:
     return str(getattr(segmenter, "name", type(segmenter).__name__))
 
 
-def prepared(generator: Generator) -> Generator:
+def prepared(generator: UnitGenerator) -> UnitGenerator:
     """The generator's fast form."""
     return generator.prepared() if generator.form is None else generator
 
 
-def fingerprint(generator: Generator) -> str:
+def fingerprint(generator: UnitGenerator) -> str:
     """SHA-256 of the configuration and the effective weights: the same in every file format."""
     digest = hashlib.sha256(repr(generator.config).encode())
     for name, value in sorted(prepared(generator).state_dict().items()):
@@ -125,7 +125,7 @@ def fingerprint(generator: Generator) -> str:
     return digest.hexdigest()
 
 
-def latents_and_labels(generator: Generator, seeds: Sequence[int], label: int | None = None) -> torch.Tensor:
+def latents_and_labels(generator: UnitGenerator, seeds: Sequence[int], label: int | None = None) -> torch.Tensor:
     """`pgan_core.latents.inputs_from_seeds` as one tensor, which one index cuts into batches: labels, where there are
     any, are appended to the latents as one-hot rows.
     """

@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 
 from dissection.scoring.job import pictures_of
 from dissection.segmenters import SegmenterError
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 from pgan_core.latents import inputs_from_seeds
 
 PICTURES = 128  # for fitting
@@ -66,15 +66,17 @@ def describe(
     return torch.cat([colour, place, features], dim=1).permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def middle_layer(generator: Generator) -> str:
-    """The layer whose features are used: the last at a quarter of the full size (at least 4)."""
+def middle_layer(generator: UnitGenerator) -> str:
+    """The layer whose features are used: the last at a quarter of the full size (at least 4), or below it."""
     side = max(4, generator.resolution // 4)
-    return [name for name in generator.layer_names if name.startswith(f"{side}x{side}/")][-1]
+    sizes = {spec.name: spec.resolution for spec in generator.specs if spec.name in generator.layer_names}
+    fitting = [size for size in sizes.values() if size <= side] or [min(sizes.values())]
+    return [name for name, size in sizes.items() if size == max(fitting)][-1]
 
 
 @torch.inference_mode()
 def fit_clusters(
-    generator: Generator, clusters: int = 8, *, layer: str | None = None, seed: int = 0
+    generator: UnitGenerator, clusters: int = 8, *, layer: str | None = None, seed: int = 0
 ) -> ClusterSegmenter:
     """Fit `clusters` regions to pictures of the seeds seed, seed + 1, ... of a generator.
 

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 
 from dissection.segmenters import Segmenter, SegmenterError
-from pgan_core import Generator
+from pgan_core.adapters import UnitGenerator
 from pgan_core.paths import ASSETS
 
 SPECS = (
@@ -19,7 +19,7 @@ FACTS = ASSETS / "segmenter_toytown.json"
 
 
 def load_segmenter(
-    spec: str, generator: Generator | None = None, *, code: bool = False, download: bool = False
+    spec: str, generator: UnitGenerator | None = None, *, code: bool = False, download: bool = False
 ) -> Segmenter:
     """The segmenter that a text names (SPECS). Raises SegmenterError in one sentence.
 
@@ -53,7 +53,7 @@ def _toytown(device: str | torch.device) -> Segmenter:
     return segmenter
 
 
-def _clusters(number: str, generator: Generator | None) -> Segmenter:
+def _clusters(number: str, generator: UnitGenerator | None) -> Segmenter:
     from dissection.segmenters.clusters import fit_clusters
 
     if generator is None:

@@ -13,6 +13,7 @@ import torch
 
 from pgan_core.checkpoints import (
     akanimax,
+    dcgan,
     gandissect,
     ganzoo,
     genforce,
@@ -46,6 +47,7 @@ READERS: tuple[ModuleType, ...] = (
     genforce,
     interfacegan,
     mmgen,
+    dcgan,
 )
 
 

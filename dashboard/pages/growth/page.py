@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import library, session
+from dashboard.language import N_, _, said
 from dashboard.pages.growth import figures
 from dashboard.pages.growth.later import shown
 from dashboard.pages.growth.runs import (
@@ -25,24 +26,26 @@ from pgan_core.costs import cumulative_cost, pictures_that_fit, saving
 from pgan_core.growth import Schedule, official_schedule
 from pgan_core.pictures import encode, encode_gif, encode_mp4
 
-FINAL, SNAPSHOTS = "Final network at lower resolutions", "Snapshots from training"
-OFFICIAL = "the official 1024×1024 run"
+FINAL, SNAPSHOTS = N_("Final network at lower resolutions"), N_("Snapshots from training")
+OFFICIAL = N_("the official 1024×1024 run")
 WALL = '[data-testid="growth-wall"] canvas[data-ready]'
 GPU_MEMORY = 16 * 10**9  # of the cards of 2018
-ABOUT_FINAL = (
-    "Every moment is drawn with the weights of the loaded file. A coarse to-RGB layer stops learning when its fade "
-    "ends while the layers below it keep changing, so its colours drift. Snapshots from training do not drift."
+ABOUT_FINAL = N_(
+    "Every moment is drawn with the weights of the loaded file. A coarse to-RGB layer stops learning when "
+    "its fade ends while the layers below it keep changing, so its colours drift. Snapshots from training do "
+    "not drift."
 )
-ABOUT_SNAPSHOTS = (
+ABOUT_SNAPSHOTS = N_(
     "The averaged weights saved during training. Each snapshot is drawn at the moment of growth that it was saved at."
 )
 EQUATION = r"x = (1-\alpha)\;\mathrm{up}_{2\times}\!\left(x_{r/2}\right) + \alpha\;x_r"
-WORDS = (
-    "Training starts at 4×4 and doubles the resolution step by step. New layers are **faded in**: the picture blends "
-    "the old branch, enlarged, with the new one, whose weight α rises from 0 to 1. This spares the trained layers a "
-    "sudden shock. The discriminator grows in step, and real images are blended in the same way."
+WORDS = N_(
+    "Training starts at 4×4 and doubles the resolution step by step. New layers are **faded in**: the "
+    "picture blends the old branch, enlarged, with the new one, whose weight α rises from 0 to 1. This "
+    "spares the trained layers a sudden shock. The discriminator grows in step, and real images are blended "
+    "in the same way."
 )
-WHERE = "Karras et al. 2018, section 2, figure 2. α is the new branch's weight; in some code it is the old one's."
+WHERE = N_("Karras et al. 2018, section 2, figure 2. α is the new branch's weight; in some code it is the old one's.")
 
 
 # ---- what is shown -----------------------------------------------------------------------------------------------
@@ -59,11 +62,15 @@ def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
         del st.session_state["growth_pictures"]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         ways = [FINAL, SNAPSHOTS] if has_stages else [FINAL]
-        way = st.segmented_control("Shown as", ways, default=FINAL, key="growth_way", required=True, **BARE)
+        way = st.segmented_control(
+            _("Shown as"), ways, default=FINAL, key="growth_way", format_func=_, required=True, **BARE
+        )
         st.space("small")
-        st.markdown("Pictures", width="content")
+        st.markdown(_("Pictures"), width="content")
         default = default_count(resolution)
-        count = st.segmented_control("Pictures", counts, default=default, key="growth_pictures", required=True, **BARE)
+        count = st.segmented_control(
+            _("Pictures"), counts, default=default, key="growth_pictures", required=True, **BARE
+        )
     return way, round(count**0.5)
 
 
@@ -79,8 +86,8 @@ def show(track: Track, addresses: list[str], columns: int, identity: str) -> Non
         key="growth_view",
     )
     session.remember("growth_at", t, default=track.end)
-    formula_box(EQUATION, WORDS, WHERE)
-    st.markdown(ABOUT_FINAL if track.smooth else ABOUT_SNAPSHOTS)
+    formula_box(EQUATION, _(WORDS), _(WHERE))
+    st.markdown(_(ABOUT_FINAL if track.smooth else ABOUT_SNAPSHOTS))
     files = {
         "growth.png": lambda: encode(track.wall(track.nearest(t).sheet)),
         "growth.gif": lambda: encode_gif(film(track)),
@@ -101,12 +108,12 @@ def film(track: Track) -> list:
 @st.fragment
 def costs_section(model: session.Model, own: Schedule | None) -> None:
     """What a picture and a run cost, for the loaded model or for the official run."""
-    st.subheader("What growing saves")
+    st.subheader(_("What growing saves"))
     if not shown(WALL, key="growth_later"):
         return
-    runs = ["this run" if own else "this network, official schedule", OFFICIAL]
+    runs = [N_("this run") if own else N_("this network, official schedule"), OFFICIAL]
     run = st.segmented_control(
-        "Costs of", runs, default=runs[0], key="growth_costs", bind="query-params", required=True
+        _("Costs of"), runs, default=runs[0], format_func=_, key="growth_costs", bind="query-params", required=True
     )
     costs = picture_costs(None if run == OFFICIAL else model)
     if not costs:
@@ -114,18 +121,27 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
     chart(figures.picture_costs(costs), key="growth_picture_costs")
     small, large = min(costs), max(costs)
     both = run == OFFICIAL or "discriminator" in model.networks
-    networks = "both networks together" if both else "the generator (the file holds no discriminator)"
+    networks = _("both networks together") if both else _("the generator (the file holds no discriminator)")
     held = {size: thousands(pictures_that_fit([costs[size]], GPU_MEMORY)) for size in (small, large)}
     st.markdown(
-        f"The layer outputs for one {large}×{large} picture take **{costs[large].activation_bytes / 1e6:.1f} MB** in "
-        f"{networks}; training needs several times that. A 16 GB GPU holds the outputs of **{held[large]}** such "
-        f"pictures, but of {held[small]} at {small}×{small}. This is why full size forces small minibatches."
+        _(
+            "The layer outputs for one {large}×{large} picture take **{megabytes:.1f} MB** in {networks}; "
+            "training needs several times that. A 16 GB GPU holds the outputs of **{held_large}** such pictures, but "
+            "of {held_small} at {small}×{small}. This is why full size forces small minibatches."
+        ).format(
+            large=large,
+            megabytes=costs[large].activation_bytes / 1e6,
+            networks=networks,
+            held_large=held[large],
+            held_small=held[small],
+            small=small,
+        )
     )
     schedule = own if own and run != OFFICIAL else official_schedule(resolution=large)
     if set(costs) >= {stage.resolution for stage in schedule.stages}:
         run_section(schedule, {size: cost.multiply_adds for size, cost in costs.items()})
     else:
-        st.markdown("The saving over a whole run is shown for networks that hold every resolution of the schedule.")
+        st.markdown(_("The saving over a whole run is shown for networks that hold every resolution of the schedule."))
 
 
 def run_section(schedule: Schedule, multiply_adds: dict[int, int]) -> None:
@@ -134,9 +150,11 @@ def run_section(schedule: Schedule, multiply_adds: dict[int, int]) -> None:
     corners = cumulative_cost(schedule, multiply_adds)
     chart(figures.run_cost(schedule, corners, full_size), key="growth_run_cost")
     st.markdown(
-        f"Over {thousands(schedule.total_kimg)} thousand pictures, growing progressively costs "
-        f"**{saving(schedule, multiply_adds):.1f} times less** than training at full size from the start. The paper "
-        "reports comparable quality 2 to 6 times faster, depending on the final size (section 2)."
+        _(
+            "Over {total_kimg} thousand pictures, growing progressively costs **{saving:.1f} times less** than "
+            "training at full size from the start. The paper reports comparable quality 2 to 6 times faster, "
+            "depending on the final size (section 2)."
+        ).format(total_kimg=thousands(schedule.total_kimg), saving=saving(schedule, multiply_adds))
     )
 
 
@@ -146,7 +164,7 @@ model = session.model(may_be_lighter=True)
 stages = tuple((str(path), path.stat().st_mtime_ns) for path in library.stages(model.path))
 head = st.container()
 with head:
-    header("How does a Progressive GAN grow?", "PGGAN, section 2 and figure 2")
+    header(_("How does a Progressive GAN grow?"), _("PGGAN, section 2 and figure 2"))
     way, columns = controls(len(stages) > 1, model.generator.resolution)
 seed = session.seed()
 try:
@@ -158,12 +176,12 @@ try:
                 model, seed, columns, first=lambda sheet: early_view(sheet, columns, head, key="growth_early")
             )
 except (CheckpointError, ValueError) as error:
-    st.error(f"The growth cannot be shown: {error}")
+    st.error(_("The growth cannot be shown: {error}").format(error=said(error)))
     st.stop()
 show(track, addresses, columns, f"{model.identity}/{way}/{seed}/{columns}")
 own = run_schedule(model)
-st.subheader("The training schedule")
-schedules = ({"This run": own} if own else {}) | {"Official code, 1 GPU": official_schedule()}
+st.subheader(_("The training schedule"))
+schedules = ({_("This run"): own} if own else {}) | {_("Official code, 1 GPU"): official_schedule()}
 schedules_view(schedules, track.phases, start=session.recall("growth_at", track.end), key="growth_schedules")
 if own and (note := changing_rates(model)):
     st.caption(note)

@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from dashboard import library, session
+from dashboard.language import Later, _
 from dashboard.pages.growth.track import Track, final_track, sheet_address, snapshot_track, tile_size
 from dashboard.shared.progress import with_progress
 from pgan_core import CheckpointError, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
@@ -49,15 +50,15 @@ def final_growth(
         return track, track.addresses()
 
     key, patience = ("growth", model.identity, seed, columns), 0.5 if model.generator.resolution <= 128 else 0.0
-    return with_progress(key, work, "Growing the pictures", entries=WALLS, patience=patience)
+    return with_progress(key, work, _("Growing the pictures"), entries=WALLS, patience=patience)
 
 
-@session.cached(max_entries=8, spinner="Reading the snapshots")
+@session.cached(max_entries=8, spinner=Later("Reading the snapshots"))
 def snapshot_growth(model: session.Model, stages: tuple, seed: int, columns: int) -> tuple[Track, list[str]]:
     """The snapshots of the model's run, each at its own moment; `stages` are (path, time of the file's last change)."""
     frames, kimg = [], []
     z, labels = session.inputs(model, seed, columns**2)
-    for path, _ in stages:
+    for path, _changed in stages:
         size = tile_size(model.generator.resolution, columns)
         frames.append(stored_frame(library.snapshot(path, model.device).prepared(), z, labels, size=size, native=True))
         kimg.append(library.kimg(Path(path)))
@@ -85,7 +86,9 @@ def changing_rates(model: session.Model) -> str:
         return ""
     if lowest is None:
         return ""
-    return f"This run lowered its learning rate towards the end of each stage, to {lowest:.2g} in the last one."
+    return _(
+        "This run lowered its learning rate towards the end of each stage, to {lowest:.2g} in the last one."
+    ).format(lowest=lowest)
 
 
 @session.cached(max_entries=8)

@@ -7,8 +7,9 @@ from dataclasses import asdict
 
 from streamlit.delta_generator import DeltaGenerator
 
+from dashboard.language import N_
 from dashboard.pages.growth.track import Phase, Track
-from dashboard.shared.browser import component
+from dashboard.shared.browser import PLAYER_WORDS, component
 from pgan_core.growth import Schedule
 
 SECONDS_PER_RESOLUTION = 3.0
@@ -16,11 +17,20 @@ SECONDS_PER_RESOLUTION = 3.0
 _growth = component(
     "lab_growth", "pages/growth/growth.html", "shared/player.css", "pages/growth/growth.css",
     "shared/whole.js", "shared/player.js", "pages/growth/figure2.js", "pages/growth/growth.js",
+    words=[
+        *PLAYER_WORDS, N_("Click a picture to see it in the diagram"), N_("Moment of growth"),
+        N_("Figure 2: both networks at the chosen moment"), N_("Generator"), N_("Discriminator"), N_("score"),
+        N_("old branch, enlarged"), N_("new branch"), N_("their blend"), N_("fading in"), N_("training at"),
+        N_("snapshot after {kimg} kimg"),
+    ],
 )  # fmt: skip
 _early = component("lab_early", "pages/growth/early.js", html="<span></span>")
 _schedules = component(
     "lab_schedules", "pages/growth/schedules.css", "pages/growth/schedules.js",
     html='<div class="lab-schedules" data-testid="schedules"></div>',
+    words=[
+        N_("resolution"), N_("minibatch"), N_("learning rate"), N_("Training schedule: {run}"), N_("{number} kimg"),
+    ],
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
+from dashboard.language import Later, _
 from dashboard.pages.interventions import measurements
 from dashboard.pages.interventions.choice import Choice, parse_units, width_of
 from dashboard.pages.interventions.measurements import FIRST_SEED, Sample
@@ -29,24 +30,26 @@ LIT = 0.01  # of a unit's values count as strong
 def artifacts_view(model: session.Model, choice: Choice) -> None:
     """Rank, mark, switch off, compare."""
     if "discriminator" not in model.networks:
-        st.info("The discriminator ranks the units, and this model has none.")
+        st.info(_("The discriminator ranks the units, and this model has none."))
         return
     key = ("artifacts", model.identity, choice.layer)
     st.caption(
-        f"How much the discriminator's mean score over {PICTURES} pictures rises when a unit of {choice.layer} is off; "
-        "below 0, the pictures need the unit. "
-        "The sliced Wasserstein distance normalises each set by its own colours, so it does not see a shift of colours."
+        _(
+            "How much the discriminator's mean score over {pictures} pictures rises when a unit of {layer} is "
+            "off; below 0, the pictures need the unit. The sliced Wasserstein distance normalises each set by "
+            "its own colours, so it does not see a shift of colours."
+        ).format(pictures=PICTURES, layer=choice.layer)
     )
     wanted = st.session_state.setdefault("interventions_asked", set())
     if is_known(key):  # asked for in another tab
         wanted.add(key)
-    if key not in wanted and st.button("Rank the units", key="interventions_rank", icon=":material/play_arrow:"):
+    if key not in wanted and st.button(_("Rank the units"), key="interventions_rank", icon=":material/play_arrow:"):
         wanted.add(key)
         st.rerun()  # without the button
     if key not in wanted:
         return
     sample = Sample(model.generator, choice.layer, None, PICTURES, model.label)
-    costs = apart(key, "Switching each unit off", measurements.artifacts, sample, model.discriminator)
+    costs = apart(key, _("Switching each unit off"), measurements.artifacts, sample, model.discriminator)
     if costs is None:
         return
     key = f"interventions_artifacts_{choice.layer}_{model.name}"
@@ -66,15 +69,17 @@ def mark(model: session.Model, layer: str, costs: ArtifactCosts, key: str, first
 
     words, numbers = st.columns([3, 2], vertical_alignment="bottom")
     words.markdown(
-        f"The {len(order)} most harmful units, each with its {BEST} strongest pictures, outlined where it is active. "
-        "**Click those that look like artifacts.**"
+        _(
+            "The {order} most harmful units, each with its {best} strongest pictures, outlined where it is "
+            "active. **Click those that look like artifacts.**"
+        ).format(order=len(order), best=BEST)
     )
     units = parse_units(
-        numbers.text_input("Units to switch off", first, key=key, bind="query-params"), width_of(model, layer)
+        numbers.text_input(_("Units to switch off"), first, key=key, bind="query-params"), width_of(model, layer)
     )
     picture_grid(
-        unit_strips(model, layer, tuple(order)), COLUMNS, [f"unit {unit}" for unit in order],
-        chosen=[order.index(unit) for unit in units if unit in order], label="Units to mark",
+        unit_strips(model, layer, tuple(order)), COLUMNS, [_("unit {unit}").format(unit=unit) for unit in order],
+        chosen=[order.index(unit) for unit in units if unit in order], label=_("Units to mark"),
         captions=[f"{unit}: {costs.score_gain[unit]:+.3f}" for unit in order], key="interventions_marks",
         on_click=toggle,
     )  # fmt: skip
@@ -86,7 +91,7 @@ def listed(units: Iterable[int]) -> str:
     return ", ".join(map(str, units))
 
 
-@session.cached(max_entries=8, spinner="Drawing the units")
+@session.cached(max_entries=8, spinner=Later("Drawing the units"))
 def unit_strips(model: session.Model, layer: str, units: tuple[int, ...]) -> np.ndarray:
     """One picture of all units in rows of COLUMNS: each one's strongest pictures, outlined where it is active."""
     trial = _trial(model, layer)
@@ -106,20 +111,29 @@ def compare(model: session.Model, choice: Choice, units: tuple[int, ...]) -> Non
     is_town = choice.item is not None and choice.item.dissection.concepts == CONCEPTS
     key = ("artifacts without", model.identity, choice.layer, units, is_town)
     work = lambda share: _compare(model, choice.layer, units, is_town)  # noqa: E731
-    pictures, change = with_progress(key, work, "Switching them off")
+    pictures, change = with_progress(key, work, _("Switching them off"))
     numbers, wall = st.columns([2, 3], gap="medium")
     numbers.markdown(
-        f"Without the {len(units)} marked units the discriminator's mean score goes from {change.score_before:.3f} to "
-        f"**{change.score_after:.3f}** (higher means more real)."
+        _(
+            "Without the {units} marked units the discriminator's mean score goes from {score_before:.3f} to "
+            "**{score_after:.3f}** (higher means more real)."
+        ).format(units=len(units), score_before=change.score_before, score_after=change.score_after)
     )
     if change.floor is not None:
         numbers.markdown(
-            f"The sliced Wasserstein distance to {PICTURES} scenes goes from {change.distance_before:.1f} to "
-            f"**{change.distance_after:.1f}**; between two such sets of scenes it is {change.floor:.1f}."
+            _(
+                "The sliced Wasserstein distance to {pictures} scenes goes from {distance_before:.1f} to "
+                "**{distance_after:.1f}**; between two such sets of scenes it is {floor:.1f}."
+            ).format(
+                pictures=PICTURES,
+                distance_before=change.distance_before,
+                distance_after=change.distance_after,
+                floor=change.floor,
+            )
         )
     with wall:
         image_wall(pictures, key="interventions-artifacts", columns=SHOWN)
-        st.caption("Above: before. Below: after.")
+        st.caption(_("Above: before. Below: after."))
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.pages.interventions import figures, measurements, shipped
 from dashboard.pages.interventions.artifacts_view import artifacts_view
 from dashboard.pages.interventions.choice import Choice, width_of
@@ -15,23 +16,29 @@ from dissection.effects.causal_results import ConceptEffect, ContextTable
 from dissection.effects.proposals import related
 from dissection.effects.trial import clustered
 
-VIEWS = ["Effect", "Curve", "Each unit", "Search", "Context", "Artifacts"]
+ORDERS = (N_("by {order}"), N_("random"))  # of `curve`, as they are shown; `measurements.curves` adds the second
+VIEWS = [N_("Effect"), N_("Curve"), N_("Each unit"), N_("Search"), N_("Context"), N_("Artifacts")]
 
 
 def causal_view(model: session.Model, choice: Choice) -> None:
     """One chart of the chosen units, after a row of controls."""
-    st.subheader("Over many pictures")
+    st.subheader(_("Over many pictures"))
     view = st.segmented_control(
-        "Causes", VIEWS, default=VIEWS[0], required=True, key="interventions_view", bind="query-params",
+        _("Causes"), VIEWS, default=VIEWS[0], format_func=_, required=True,
+        key="interventions_view", bind="query-params",
         label_visibility="collapsed",
     )  # fmt: skip
     segmenter = choice.item and dissections.segmenter_of(choice.item, model)
     if view == "Artifacts":
         artifacts_view(model, choice)
     elif 2 * len(choice.units) > width_of(model, choice.layer):
-        st.info(f"These are more than half of the units of {choice.layer}; too few are left for a random comparison.")
+        st.info(
+            _("These are more than half of the units of {layer}; too few are left for a random comparison.").format(
+                layer=choice.layer
+            )
+        )
     elif segmenter is None or not choice.concept:
-        st.info("Choose a concept above. It needs a dissection whose segmenter is available here.")
+        st.info(_("Choose a concept above. It needs a dissection whose segmenter is available here."))
     else:
         draw = {
             "Effect": effect, "Curve": curve, "Each unit": each_unit, "Search": search, "Context": places,
@@ -59,13 +66,18 @@ def asked(name: str, model: session.Model, choice: Choice, default: int) -> tupl
     wanted = st.session_state.setdefault("interventions_asked", set())
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         pictures = st.select_slider(
-            "Pictures", [24, 50, 100, 200, 500], default, key="interventions_pictures", width=260, bind="query-params"
+            _("Pictures"),
+            [24, 50, 100, 200, 500],
+            default,
+            key="interventions_pictures",
+            width=260,
+            bind="query-params",
         )
         key = ("interventions", name, model.identity, choice.layer, choice.units, choice.concept, pictures)
         key = (*key, choice.item.key if choice.item else "")
         if is_known(key):  # asked for in another tab
             wanted.add(key)
-        if key not in wanted and st.button("Measure", key=f"interventions_go_{name}", icon=":material/play_arrow:"):
+        if key not in wanted and st.button(_("Measure"), key=f"interventions_go_{name}", icon=":material/play_arrow:"):
             wanted.add(key)
             st.rerun()  # without the button
     return (key if key in wanted else None), pictures
@@ -88,20 +100,34 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
         if key is None:
             return
         sample = sample_of(model, choice, segmenter, pictures)
-        table = apart(key, "Switching units off", measurements.effect, sample, choice.units)
+        table = apart(key, _("Switching units off"), measurements.effect, sample, choice.units)
         if table is None:
             return
         change, random = table[0], table[3]
         low, high = table[1], table[2]
         here = names.index(concept)
         removed, control = -change[here], -np.nanmedian(random[:, here])
-    controlled = f"removes {control:.0%}" if control >= 0 else f"adds {-control:.0%}"
-    st.markdown(
-        f"Switching off these {len(choice.units)} units of {choice.layer} removes **{removed:.0%}** of the "
-        f"{choice.concept}, over {pictures} pictures that were not used to choose them. Switching off as many random "
-        f"units with the same mean activation {controlled}."
+    controlled = (
+        _("removes {control:.0%}").format(control=control)
+        if control >= 0
+        else _("adds {control:.0%}").format(control=-control)
     )
-    chart(figures.effects(names, change, low, high, random, concept), key="interventions_effect", download="png")
+    st.markdown(
+        _(
+            "Switching off these {units} units of {layer} removes **{removed:.0%}** of the {concept}, over "
+            "{pictures} pictures that were not used to choose them. Switching off as many random units with the "
+            "same mean activation {controlled}."
+        ).format(
+            units=len(choice.units),
+            layer=choice.layer,
+            removed=removed,
+            concept=_(choice.concept),
+            pictures=pictures,
+            controlled=controlled,
+        )
+    )
+    shown = figures.effects(dissections.words(names), change, low, high, random, _(concept))
+    chart(shown, key="interventions_effect", download="png")
 
 
 def curve(model: session.Model, choice: Choice, segmenter) -> None:
@@ -110,43 +136,55 @@ def curve(model: session.Model, choice: Choice, segmenter) -> None:
     is_stored = found is not None and bool(found.counts)
     if found is not None and is_stored:
         lines[f"by {found.by}"] = (found.counts, found.curve)
-        st.caption(f"How much {choice.concept} is left as more units are switched off. Measure compares other orders.")
+        st.caption(
+            _("How much {concept} is left as more units are switched off. Measure compares other orders.").format(
+                concept=_(choice.concept)
+            )
+        )
     key, pictures = asked("curve", model, choice, 50)
     if key is not None:
-        orders = {} if is_stored else {"the chosen units": np.array(choice.units)}
+        orders = {} if is_stored else {N_("the chosen units"): np.array(choice.units)}
         for by in ("IoU", "IQR"):
             values = related(choice.dissection, choice.concept, choice.layer, by)
             orders[f"by {by}"] = np.argsort(-values, kind="stable")
         sample, concept = sample_of(model, choice, segmenter, pictures), segmenter.concepts.index(choice.concept)
-        lines |= apart(key, "Switching units off", measurements.curves, sample, concept, orders) or {}
+        lines |= apart(key, _("Switching units off"), measurements.curves, sample, concept, orders) or {}
     if lines:
-        chart(figures.curve(lines), key="interventions_curve", download="png")
+        chart(
+            figures.curve({said(name): line for name, line in lines.items()}), key="interventions_curve", download="png"
+        )
 
 
 def each_unit(model: session.Model, choice: Choice, segmenter) -> None:
     """Every unit's causal effect on every concept, clustered."""
-    st.caption("A concept's pixels with the unit inserted everywhere at a high level, minus those with it ablated.")
+    st.caption(_("A concept's pixels with the unit inserted everywhere at a high level, minus those with it ablated."))
     key, pictures = asked("units", model, Choice(choice.layer, (), "", 1, "", None), 24)
     if key is None:
         return
 
     sample = sample_of(model, choice, segmenter, pictures)
-    values = apart(key, "Inserting and ablating each unit", measurements.each_unit, sample)
+    values = apart(key, _("Inserting and ablating each unit"), measurements.each_unit, sample)
     if values is None:
         return
     order = clustered(values)
     names = segmenter.concepts[1:]
-    chart(figures.matrix(values[order], order.tolist(), names), key="interventions_matrix", download="png")
+    chart(
+        figures.matrix(values[order], order.tolist(), dissections.words(names)),
+        key="interventions_matrix",
+        download="png",
+    )
 
 
 def search(model: session.Model, choice: Choice, segmenter) -> None:
     """The best set of units by gradient descent, compared with the current one."""
     if not hasattr(segmenter, "probabilities"):
-        st.info("The search needs gradients, and this segmenter has none.")
+        st.info(_("The search needs gradients, and this segmenter has none."))
         return
     st.caption(
-        f"Gradient descent finds each unit's share α in [0, 1], over {EPOCHS} epochs. It is tested on other pictures "
-        "than those it learns from."
+        _(
+            "Gradient descent finds each unit's share α in [0, 1], over {epochs} epochs. It is tested on other "
+            "pictures than those it learns from."
+        ).format(epochs=EPOCHS)
     )
     key, pictures = asked("search", model, choice, 50)
     if key is None:
@@ -154,12 +192,17 @@ def search(model: session.Model, choice: Choice, segmenter) -> None:
 
     iou, concept = related(choice.dissection, choice.concept, choice.layer), segmenter.concepts.index(choice.concept)
     sample = sample_of(model, choice, segmenter, pictures)
-    done = apart(key, "Searching", measurements.search, sample, concept, iou, choice.units)
+    done = apart(key, _("Searching"), measurements.search, sample, concept, iou, choice.units)
     if done is None:
         return
     found, rows = done
-    texts = [f"{1 - left:.0%} ({1 - high:.0%} to {1 - low:.0%})" for left, low, high in rows]
-    st.markdown(f"The search's first 20 units remove **{texts[0]}**, the current {len(choice.units)} units {texts[1]}.")
+    interval = _("{removed:.0%} ({least:.0%} to {most:.0%})")
+    texts = [interval.format(removed=1 - left, least=1 - high, most=1 - low) for left, low, high in rows]
+    st.markdown(
+        _("The search's first 20 units remove **{found}**, the current {units} units {current}.").format(
+            found=texts[0], units=len(choice.units), current=texts[1]
+        )
+    )
     st.code(", ".join(map(str, found.order[:20])), language=None)
     left, right = st.columns([3, 2], gap="medium")
     with left:
@@ -181,7 +224,7 @@ def places(model: session.Model, choice: Choice, segmenter) -> None:
 
     sample = sample_of(model, choice, segmenter, pictures)
     found = apart(
-        key, "Inserting place by place", measurements.context, sample, choice.concept, choice.units,
+        key, _("Inserting place by place"), measurements.context, sample, choice.concept, choice.units,
         tuple(choice.levels),
     )  # fmt: skip
     if found is not None:
@@ -192,11 +235,20 @@ def show_context(table: ContextTable) -> None:
     """A context table as a chart with its caption."""
     names = list(table.places)
     st.caption(
-        f"{len(table.units)} units of {table.layer} are set high at {sum(table.places.values())} places, one at a "
-        f"time. The bars show how much {table.concept} this adds, by what stood there before; above them, how often it "
-        f"grew by {table.threshold} pixels or more. Pale bars stand for fewer than {figures.FEW_PLACES} places, too "
-        "few to tell."
+        _(
+            "{units} units of {layer} are set high at {values} places, one at a time. The bars show how much "
+            "{concept} this adds, by what stood there before; above them, how often it grew by {threshold} "
+            "pixels or more. Pale bars stand for fewer than {few_places} places, too few to tell."
+        ).format(
+            units=len(table.units),
+            layer=table.layer,
+            values=sum(table.places.values()),
+            concept=_(table.concept),
+            threshold=table.threshold,
+            few_places=figures.FEW_PLACES,
+        )
     )
     gain, grew = ([column[name] for name in names] for column in (table.gain, table.grew))
-    bars = figures.context_bars(names, gain, [table.places[name] for name in names], grew, table.concept)
+    counts = [table.places[name] for name in names]
+    bars = figures.context_bars(dissections.words(names), gain, counts, grew, _(table.concept))
     chart(bars, key="interventions_context", download="png")

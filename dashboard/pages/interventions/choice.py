@@ -8,6 +8,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.interventions import pictures, shipped
 from dashboard.shared import dissections
 from dashboard.shared.controls import BOUND
@@ -18,13 +19,13 @@ from dissection.effects.proposals import ADD, REMOVE, Chooser, Proposal, propose
 from dissection.interventions import Edit, EditError, ablate, copy, insert, scale
 from dissection.scoring.progress import Reporter
 
-COPY = "Copy"
-VERBS = ["Remove", "Add", "More", "Less", COPY]
+COPY = N_("Copy")
+VERBS = [N_("Remove"), N_("Add"), N_("More"), N_("Less"), COPY]
 MORE, LESS = 2.5, 0.4  # factors at full strength
-COUNTS = ["best", 1, 2, 5, 10, 20, 30, "all"]
+COUNTS = ["best", 1, 2, 5, 10, 20, 30, N_("all")]
 SOURCE = "interventions_source"  # how many seeds further the picture is that is copied from
 GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and one sees at once that they are gone
-HAND = "units by hand"
+HAND = N_("units by hand")
 THREADS = 2
 
 
@@ -72,13 +73,15 @@ def choose(model: session.Model) -> Choice:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         concept = _concept(item, model)
         verb = st.segmented_control(
-            "Verb", VERBS, default=VERBS[0], required=True, key="interventions_verb", **BOUND,
-            help="Remove sets the units to 0. Add sets them to the high level that they have where the concept stands. "
-            f"More and Less multiply them by {MORE} and {LESS}. Copy takes their values at the same place in another "
-            "picture.",
+            _("Verb"), VERBS, default=VERBS[0], format_func=_, required=True, key="interventions_verb", **BOUND,
+            help=_(
+                "Remove sets the units to 0. Add sets them to the high level that they have where the concept "
+                "stands. More and Less multiply them by {more} and {less}. Copy takes their values at the same "
+                "place in another picture."
+            ).format(more=MORE, less=LESS),
         )  # fmt: skip
         layer, units, levels = _units(item, model, concept, verb)
-        strength = st.slider("Strength", 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **BOUND)
+        strength = st.slider(_("Strength"), 0.1, 1.0, 1.0, 0.1, key="interventions_strength", width=110, **BOUND)
     if len(units) == width_of(model, layer):
         concept = ""  # all units are no concept's
     step = min(max(session.recall(SOURCE, 1), 1), pictures.wall_size(model))
@@ -93,7 +96,9 @@ def _concept(item: dissections.Found | None, model: session.Model) -> str:
     known = shipped.causes(model)
     names = [*sorted(item.dissection.concepts[1:], key=lambda name: -_likely(item, known, name)), HAND]
     first = next((names.index(name) for name in GOOD_TO_START if name in names), 0)
-    chosen = st.selectbox("Concept", names, index=first, key="interventions_concept", width=145, **BOUND)
+    chosen = st.selectbox(
+        _("Concept"), names, index=first, format_func=_, key="interventions_concept", width=145, **BOUND
+    )
     return "" if chosen == HAND else chosen
 
 
@@ -110,17 +115,19 @@ def _units(
 ) -> tuple[str, tuple[int, ...], tuple[float, ...]]:
     """The layer, its units (proposed, or typed by the viewer), and their proposed levels."""
     if item is None or not concept:
-        layer = st.selectbox("Layer", model.generator.layer_names, key="interventions_any_layer", width=150, **BOUND)
-        text = st.text_input("Units", "0", key="interventions_units", width=150, help="Such as 3, 17, 20-25", **BOUND)
+        layer = st.selectbox(_("Layer"), model.generator.layer_names, key="interventions_any_layer", width=150, **BOUND)
+        text = st.text_input(
+            _("Units"), "0", key="interventions_units", width=150, help=_("Such as 3, 17, 20-25"), **BOUND
+        )
         return layer, parse_units(text, width_of(model, layer)), ()
     best = proposal(item, model, concept, verb)
     layer = st.selectbox(
-        "Layer", ["best", *item.dissection.layers], key="interventions_layer", width=185, **BOUND,
-        format_func=lambda name: f"best: {best.layer}" if name == "best" else name,
+        _("Layer"), ["best", *item.dissection.layers], key="interventions_layer", width=185, **BOUND,
+        format_func=lambda name: _("best: {layer}").format(layer=best.layer) if name == "best" else name,
     )  # fmt: skip
     count = st.selectbox(
-        "Units", COUNTS, key="interventions_count", width=105, **BOUND,
-        format_func=lambda n: f"best: {len(best.units)}" if n == "best" else str(n),
+        _("Units"), COUNTS, key="interventions_count", width=105, **BOUND,
+        format_func=lambda n: _("best: {units}").format(units=len(best.units)) if n == "best" else _(str(n)),
     )  # fmt: skip
     chosen = best.layer if layer == "best" else layer
     if count == "all":
@@ -154,7 +161,7 @@ def _chosen(item: dissections.Found, model: session.Model, concept: str, aim: st
         return chooser.propose(concept, aim)
 
     key = ("interventions proposal", model.identity, repr(made_of(item.dissection)), concept, aim)
-    return with_progress(key, work, "Choosing units", entries=256, patience=1)
+    return with_progress(key, work, _("Choosing units"), entries=256, patience=1)
 
 
 def width_of(model: session.Model, layer: str) -> int:
@@ -170,7 +177,11 @@ def parse_units(text: str, width: int, tell: bool = True) -> tuple[int, ...]:
         span = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
         if not match or not len(span) or span[-1] >= width:
             if tell:
-                st.caption(f":material/error: Units are numbered from 0 to {width - 1}; “{part[:20]}” is left out.")
+                st.caption(
+                    _(":material/error: Units are numbered from 0 to {last}; “{part}” is left out.").format(
+                        last=width - 1, part=part[:20]
+                    )
+                )
             continue
         units += span
     return tuple(int(unit) for unit in np.unique(units))

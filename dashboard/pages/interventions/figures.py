@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.language import _
 from dashboard.shared.figure_style import BAR, CHOSEN, GREY, VIOLET, finish
 
 FEW_PLACES = 20  # too few to tell
@@ -19,18 +20,18 @@ def effects(
     colours = [CHOSEN if name == chosen else BAR for name in shown]
     arms = {"type": "data", "array": (high - change)[order], "arrayminus": (change - low)[order], "symmetric": False}
     figure = go.Figure()
-    figure.add_bar(x=shown, y=change[order], error_y=arms, marker_color=colours, name="these units")
+    figure.add_bar(x=shown, y=change[order], error_y=arms, marker_color=colours, name=_("these units"))
     if np.isfinite(random).any():
         there = [i for i in order if np.isfinite(random[:, i]).any()]
         low_random, median, high_random = np.nanpercentile(random[:, there], [5, 50, 95], axis=0)
         arms = {"array": high_random - median, "arrayminus": median - low_random, "symmetric": False, "thickness": 2}
         figure.add_scatter(
             x=[names[i] for i in there], y=median, error_y=arms, mode="markers",
-            name="as many random units (median, 5% to 95%)",
+            name=_("as many random units (median, 5% to 95%)"),
             marker={"color": GREY, "size": 9, "symbol": "diamond"},
         )  # fmt: skip
     figure.update_traces(hovertemplate="%{x}: %{y:+.0%}<extra></extra>")
-    figure.update_yaxes(title="change in pixels", tickformat="+.0%", range=[-1.08, min(2, _top(change, high)) + 0.1])
+    figure.update_yaxes(title=_("change in pixels"), tickformat="+.0%", range=[-1.08, min(2, _top(change, high)) + 0.1])
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0})
     return finish(figure, 320)
 
@@ -49,9 +50,9 @@ def curve(lines: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> go.Figu
             x=list(counts), y=list(left), name=name, mode="lines+markers",
             line={"color": colour, "width": 3, "dash": dash}, marker_size=8,
         )  # fmt: skip
-    figure.update_traces(hovertemplate="%{x} units off: %{y:.0%} left<extra></extra>")
-    figure.update_xaxes(title="units off, in order")
-    figure.update_yaxes(title="pixels left", tickformat=".0%", rangemode="tozero")
+    figure.update_traces(hovertemplate=_("%{x} units off: %{y:.0%} left<extra></extra>"))
+    figure.update_xaxes(title=_("units off, in order"))
+    figure.update_yaxes(title=_("pixels left"), tickformat=".0%", rangemode="tozero")
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0}, showlegend=True)
     return finish(figure, 320)
 
@@ -62,11 +63,11 @@ def matrix(values: np.ndarray, units: Sequence[int], names: Sequence[str]) -> go
     figure = go.Figure(
         go.Heatmap(
             z=values.T, x=[str(unit) for unit in units], y=list(names), zmin=-limit, zmax=limit, colorscale="RdBu_r",
-            colorbar={"title": "pixels", "tickformat": "+.0f"},
-            hovertemplate="unit %{x}, %{y}: %{z:+.1f} pixels a picture<extra></extra>",
+            colorbar={"title": _("pixels"), "tickformat": "+.0f"},
+            hovertemplate=_("unit %{x}, %{y}: %{z:+.1f} pixels a picture<extra></extra>"),
         )
     )  # fmt: skip
-    figure.update_xaxes(title="unit, similar ones side by side", type="category", nticks=24)
+    figure.update_xaxes(title=_("unit, similar ones side by side"), type="category", nticks=24)
     figure.update_yaxes(autorange="reversed", dtick=1)
     return finish(figure, 420)
 
@@ -85,11 +86,11 @@ def context_bars(
             marker={"color": BAR, "opacity": [0.35 if places[i] < FEW_PLACES else 1 for i in order]},
             text=[f"{grew[i]:.0%}" for i in order], textposition="outside", cliponaxis=False,
             customdata=[(names[i], places[i]) for i in order],
-            hovertemplate="%{customdata[0]}: %{y:+.1f} pixels, %{customdata[1]} places<extra></extra>",
+            hovertemplate=_("%{customdata[0]}: %{y:+.1f} pixels, %{customdata[1]} places<extra></extra>"),
         )
     )  # fmt: skip
-    figure.update_yaxes(title=f"pixels of {concept} gained per place")
-    figure.update_xaxes(title="what stood there before, and number of places")
+    figure.update_yaxes(title=_("pixels of {concept} gained per place").format(concept=concept))
+    figure.update_xaxes(title=_("what stood there before, and number of places"))
     return finish(figure, 340)
 
 
@@ -97,12 +98,12 @@ def alphas(values: np.ndarray, present: Sequence[int]) -> go.Figure:
     """The share α that a search gives each unit, the first 30 in order; the current units in another colour."""
     order = [int(unit) for unit in np.argsort(-np.asarray(values), kind="stable")[:30]]
     figure = go.Figure()
-    for name, colour, is_present in (("current units", CHOSEN, True), ("other units", BAR, False)):
+    for name, colour, is_present in ((_("current units"), CHOSEN, True), (_("other units"), BAR, False)):
         units = [unit for unit in order if (unit in present) is is_present]
         figure.add_bar(x=[str(unit) for unit in units], y=[float(values[unit]) for unit in units], name=name,
-                       marker_color=colour, hovertemplate="unit %{x}: α = %{y:.2f}<extra></extra>")  # fmt: skip
+                       marker_color=colour, hovertemplate=_("unit %{x}: α = %{y:.2f}<extra></extra>"))  # fmt: skip
     ticks = {"type": "category", "categoryorder": "array", "categoryarray": [str(unit) for unit in order]}
-    figure.update_xaxes(title="unit, in the search's order", nticks=15, **ticks)
+    figure.update_xaxes(title=_("unit, in the search's order"), nticks=15, **ticks)
     figure.update_yaxes(title="α", range=[0, 1.02])
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0}, showlegend=True)
     return finish(figure, 260)
@@ -114,12 +115,12 @@ def losses(values: Sequence[float], epochs: int) -> go.Figure:
     parts = [part for part in np.array_split(np.asarray(values), epochs) if len(part)]
     middles = (ends[1:] + ends[:-1] - 1)[: len(parts)] / 2
     figure = go.Figure()
-    figure.add_scatter(x=steps, y=list(values), mode="lines", line={"color": GREY, "width": 1.5}, name="each step")
+    figure.add_scatter(x=steps, y=list(values), mode="lines", line={"color": GREY, "width": 1.5}, name=_("each step"))
     means = [float(part.mean()) for part in parts]
     figure.add_scatter(
-        x=middles, y=means, mode="lines+markers", line={"color": BAR, "width": 3}, name="mean of each epoch"
+        x=middles, y=means, mode="lines+markers", line={"color": BAR, "width": 3}, name=_("mean of each epoch")
     )
-    figure.update_xaxes(title="step")
-    figure.update_yaxes(title="loss")
+    figure.update_xaxes(title=_("step"))
+    figure.update_yaxes(title=_("loss"))
     figure.update_layout(legend={"orientation": "h", "y": 1.18, "x": 0})
     return finish(figure, 260)

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import _, said
 from dashboard.pages.interventions import pictures
 from dashboard.pages.interventions.history import History, checked
 from dashboard.shared.export import export_bar
@@ -28,19 +29,19 @@ def files_view(model: session.Model, kept: History) -> None:
                 "before-after.gif": lambda: film_file(model, kept),
             },
             key="interventions",
-            labels={"edit.json": "Edits"},
+            labels={"edit.json": _("Edits")},
         )
     with opened, st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        with st.popover("Open edits", icon=":material/upload:"):
-            brought = st.file_uploader("A file of edits", "json", key="interventions_file")
+        with st.popover(_("Open edits"), icon=":material/upload:"):
+            brought = st.file_uploader(_("A file of edits"), "json", key="interventions_file")
             st.button(
-                "Apply",
+                _("Apply"),
                 key="interventions_apply",
                 disabled=brought is None,
                 on_click=bring,
                 args=(model, kept, brought),
             )
-        st.caption("This page's address carries the edits, too.")
+        st.caption(_("This page's address carries the edits, too."))
     if problem := st.session_state.pop("interventions_file_problem", None):
         st.error(plain(problem))
 
@@ -52,7 +53,7 @@ def bring(model: session.Model, kept: History, brought) -> None:
             raise EditError(f"{brought.name} is larger than {MAX_FILE >> 20} MiB")
         kept.replace(checked(model, from_json(brought.getvalue())))
     except EditError as error:
-        st.session_state["interventions_file_problem"] = f"{error}."
+        st.session_state["interventions_file_problem"] = f"{said(error)}."
 
 
 def settings_of(model: session.Model, kept: History) -> dict:

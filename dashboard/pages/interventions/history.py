@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.shared.link_text import LinkError, pack, unpack
 from dissection.interventions import Edit, EditError, from_json, to_json
 
@@ -59,7 +60,7 @@ def history(model: session.Model) -> History:
             try:
                 kept.replace(checked(model, edits_in(text)))
             except EditError as error:
-                st.warning(f"The link's edits cannot be read: {error}")
+                st.warning(_("The link's edits cannot be read: {error}").format(error=said(error)))
     return kept
 
 
@@ -97,16 +98,19 @@ def edits_in(packed: str) -> dict[str, list[Edit]]:
         raise EditError(str(error)) from error
 
 
+VERBS = (N_("remove"), N_("add"), N_("more"), N_("less"), N_("copy"))  # of edits, in a line about one
+
+
 def words(layer: str, edit: Edit, names: dict[tuple[str, tuple[int, ...] | None], str]) -> str:
     """One edit in a line; names: concept by layer and units."""
     units = (
-        "all units"
+        _("all units")
         if edit.units is None
-        else f"unit {edit.units[0]}"
+        else _("unit {number}").format(number=edit.units[0])
         if len(edit.units) == 1
-        else f"{len(edit.units)} units"
+        else _("{count} units").format(count=len(edit.units))
     )
-    what = names.get((layer, edit.units)) or f"{units} of {layer}"
-    where = " everywhere" if edit.region is None else ""
+    what = _(names.get((layer, edit.units), "")) or _("{units} of {layer}").format(units=units, layer=layer)
     strength = f", {edit.strength:.0%}" if edit.strength < 1 else ""
-    return f"{edit.verb} {what}{where}{strength}"
+    line = _("{verb} {what} everywhere") if edit.region is None else _("{verb} {what}")
+    return line.format(verb=_(edit.verb), what=what) + strength

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 import torch
 
+from dashboard.language import N_
 from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
 from dashboard.shared.images import data_uri
@@ -19,6 +20,11 @@ LOSSLESS_EDGE = 128  # pictures up to this size are sent as they are
 _component = component(
     "lab_paint", "pages/interventions/paint.html", "pages/interventions/paint.css",
     "shared/drawn_here.js", "pages/interventions/paint.js",
+    words=[
+        N_("Where"), N_("Brush"), N_("Box"), N_("Lasso"), N_("Everywhere"), N_("Size"), N_("Size of the brush"),
+        N_("Undo"), N_("Redo"), N_("Reset"), N_("The picture to draw on"), N_("Compare before and after"),
+        N_("before"), N_("after"), N_("change"), N_("segmentation after"), N_("segmentation before"),
+    ],
 )  # fmt: skip
 
 

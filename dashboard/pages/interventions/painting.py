@@ -1,11 +1,13 @@
 """The picture to draw on, and the wall of other seeds below it: only this runs again at every stroke."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import _, said
 from dashboard.load import counted
 from dashboard.pages.interventions import pictures
 from dashboard.pages.interventions.choice import COPY, SOURCE, Choice
@@ -32,7 +34,7 @@ def painting(model: session.Model, choice: Choice, kept: History, here: bool) ->
     version = version_of(model, seed, choice, kept, here)
     paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
     if not share(kept):
-        st.caption("There are too many edits for a link. Save them as a file.")
+        st.caption(_("There are too many edits for a link. Save them as a file."))
     wall(model, choice, kept, here)
 
 
@@ -45,7 +47,7 @@ def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> Non
         elif kind in ("draw", "everywhere"):
             kept.add(choice.layer, choice.edit(model, region_of(act) if kind == "draw" else None))
     except EditError as error:
-        st.session_state["interventions_problem"] = f"{error}."
+        st.session_state["interventions_problem"] = f"{said(error)}."
 
 
 def canvas_of(model: session.Model, choice: Choice, kept: History) -> Canvas:
@@ -61,10 +63,11 @@ def canvas_of(model: session.Model, choice: Choice, kept: History) -> Canvas:
         palette = dissections.colours(concepts)
         coloured = palette[first][0], palette[last][0]
         changes = changed_pixels(first, last, concepts, palette, choice.concept)
+        st.session_state["interventions_told"] = told(kept, first[0], last[0], concepts, choice.concept)
     source = pictures.before(model, (choice.source,))[0] if choice.verb == COPY else None
     return Canvas(
         before[0], after[0], after.shape[1], coloured[0], coloured[1], changes, source=source,
-        **told(model, choice, kept),
+        **around(model, choice, kept),
     )  # fmt: skip
 
 
@@ -72,28 +75,46 @@ def drawn_canvas(model: session.Model, choice: Choice, kept: History) -> Canvas:
     """The same without segmentations, for the browser to draw."""
     edge = model.generator.moment()[0]
 
-    def drawn(seed: int, edits=None) -> dict:
+    def drawn(seed: int, edits: dict | None = None) -> dict:
         z, labels = session.inputs(model, seed, 1)
         return drawn_here.sheet(model, z, labels, edge=edge, columns=1, parts=[edits or {}])
 
     source = drawn(choice.source) if choice.verb == COPY else None
     before, after = drawn(session.seed()), drawn(session.seed(), kept.edits())
-    return Canvas(before, after, edge, None, None, [], source=source, **told(model, choice, kept))
+    return Canvas(before, after, edge, None, None, [], source=source, **around(model, choice, kept))
 
 
-def told(model: session.Model, choice: Choice, kept: History) -> dict:
+def around(model: session.Model, choice: Choice, kept: History) -> dict:
     """The words of a canvas, and what can be done to it."""
     names = {(choice.layer, choice.units): choice.concept} if choice.concept else {}
     st.session_state.setdefault("interventions_names", {}).update(names)
     known = st.session_state["interventions_names"]
     cell = next(spec.resolution for spec in model.generator.specs if spec.name == choice.layer)
+    beside = _("seed {source}, copied from").format(source=choice.source) if choice.verb == COPY else _("before")
     return {
         "steps": [words(layer, edit, known) for layer, edit in kept.applied],
-        "beside": f"seed {choice.source}, copied from" if choice.verb == COPY else "before",
+        "beside": beside,
         "undo": kept.at > 0,
         "redo": kept.at < len(kept.steps),
         "cells": (cell, cell),
     }
+
+
+def told(kept: History, before: np.ndarray, after: np.ndarray, concepts: Sequence[str], concept: str) -> dict:
+    """What a lesson asks about: the last edit's verb, what stood under most of its region, and how many pixels the
+    chosen concept gained by all edits. Labels are H x W; {} without edits.
+    """
+    if not kept.applied:
+        return {}
+    _, edit = kept.applied[-1]
+    on = "everywhere"
+    if edit.region is not None and edit.region.dim() == 2 and edit.region.any():
+        rows, columns = np.nonzero(edit.region.numpy() > 0)
+        heights, widths = (np.array(before.shape) / np.array(edit.region.shape)).tolist()
+        under = before[(rows * heights).astype(int), (columns * widths).astype(int)]
+        on = concepts[int(np.bincount(under.ravel()).argmax())]
+    gained = {name: int((after == i).sum()) - int((before == i).sum()) for i, name in enumerate(concepts)}
+    return {"verb": edit.verb, "concept": concept, "on": on, "gained": gained.get(concept, 0)}
 
 
 def changed_pixels(before, after, concepts, palette, concept: str) -> list[tuple[str, str, int, int]]:
@@ -102,7 +123,7 @@ def changed_pixels(before, after, concepts, palette, concept: str) -> list[tuple
     order = np.argsort(-np.abs(counts[1] - counts[0]), kind="stable")
     chosen = [concepts.index(concept)] if concept else []
     shown = [*chosen, *(int(c) for c in order if c and c not in chosen and (counts[0][c] or counts[1][c]))][:CHANGES]
-    return [(concepts[c], f"rgb{tuple(map(int, palette[c]))}", int(counts[0][c]), int(counts[1][c])) for c in shown]
+    return [(_(concepts[c]), f"rgb{tuple(map(int, palette[c]))}", int(counts[0][c]), int(counts[1][c])) for c in shown]
 
 
 def version_of(model: session.Model, seed: int, choice: Choice, kept: History, here: bool) -> str:
@@ -115,7 +136,7 @@ def wall(model: session.Model, choice: Choice, kept: History, here: bool) -> Non
     """The same edits on the next seeds, before above and after below; for Copy, a click chooses the source."""
     edits, count = kept.edits(), pictures.wall_size(model)
     seeds = pictures.next_seeds(session.seed(), count)
-    title = "The same edits on the next seeds, before and after" if edits else "The next seeds"
+    title = _("The same edits on the next seeds, before and after") if edits else _("The next seeds")
     if here:
         drawn_wall(model, choice, seeds, edits, title)
         return
@@ -126,14 +147,15 @@ def wall(model: session.Model, choice: Choice, kept: History, here: bool) -> Non
     sheet = contact_sheet(enlarge(rows, 64) if edge < 64 else rows[:, :: max(1, edge // 256), :: max(1, edge // 256)],
                           count, gap=2, background=0)  # fmt: skip
     if choice.verb == COPY:
-        wall_title(f"{title}; click the one to copy from")
+        wall_title(f"{title}; {_('click the one to copy from')}")
         choose_source(sheet, seeds * (len(rows) // count), count, choice.source)
         return
+    alt = _("{count} pictures").format(count=len(rows))
     address = data_uri(sheet, "WEBP", quality=88, method=0)
     wall_title(title)
     st.html(
         f'<img data-testid="interventions-wall" src="{address}" '
-        f'alt="{len(rows)} pictures" style="width:100%;image-rendering:pixelated">'
+        f'alt="{alt}" style="width:100%;image-rendering:pixelated">'
     )
 
 
@@ -149,18 +171,20 @@ def drawn_wall(model: session.Model, choice: Choice, seeds: tuple[int, ...], edi
         model, z, labels, edge=min(max(edge, 64), 256), columns=len(seeds), gap=2, parts=parts
     )  # fmt: skip
     if choice.verb == COPY:
-        wall_title(f"{title}; click the one to copy from")
+        wall_title(f"{title}; {_('click the one to copy from')}")
         choose_source(sheet, seeds * len(parts), len(seeds), choice.source)
         return
     wall_title(title)
-    names = [f"seed {seed}" for seed in seeds] * len(parts)
+    names = [_("seed {seed}").format(seed=seed) for seed in seeds] * len(parts)
     picture_grid(sheet, len(seeds), names, chosen=None, label=title, key="interventions_wall")
 
 
 def choose_source(sheet: np.ndarray | dict, seeds: tuple[int, ...], columns: int, source: int) -> None:
     """The wall as a grid; a click makes that picture the one to copy from."""
-    names, place = [f"seed {seed}" for seed in seeds], seeds.index(source)
-    cell = picture_grid(sheet, columns, names, chosen=place, label="Pictures to copy from", key="interventions_sources")
+    names, place = [_("seed {seed}").format(seed=seed) for seed in seeds], seeds.index(source)
+    cell = picture_grid(
+        sheet, columns, names, chosen=place, label=_("Pictures to copy from"), key="interventions_sources"
+    )
     if cell is not None and seeds[cell] != source:
         session.remember(SOURCE, cell % columns + 1, default=1)
         st.rerun()

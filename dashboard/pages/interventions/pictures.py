@@ -7,6 +7,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
+from dashboard.language import Later
 from dissection.effects.trial import Trial, high_levels
 from dissection.interventions import Edit
 from dissection.scoring.job import latents_and_labels
@@ -64,7 +65,7 @@ def _kept(identity: str, layer: str, seeds: tuple[int, ...], _model: session.Mod
     return activations(_model, layer, seeds)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Measuring how strong units get")
+@st.cache_resource(max_entries=32, show_spinner=Later("Measuring how strong units get"))
 def strong_levels(identity: str, layer: str, _model: session.Model) -> np.ndarray:
     """The level that each unit exceeds in 0.5% of places, U: what `add` sets units to."""
     return high_levels(Trial(session.prepared(_model), layer, None, LEVEL_SEEDS, label=_model.label)).numpy()

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import library, session
+from dashboard.language import said
 from dashboard.shared import dissections
 from dissection.effects.causal_results import FILE, CausalResults, CausalResultsError
 
@@ -23,5 +24,5 @@ def _read(path: str, changed: int) -> CausalResults | None:
     try:
         return CausalResults.load(path)
     except CausalResultsError as error:
-        st.warning(str(error))
+        st.warning(said(error))
         return None

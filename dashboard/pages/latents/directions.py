@@ -5,6 +5,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.load import counted
 from dashboard.pages.latents.directions_view import STEPS, Dial, directions_view, strip_latents
 from dashboard.pages.latents.key_points import KeyPoints
@@ -23,30 +24,36 @@ from pgan_core.latent_points import latent_text, point_latent, points_classes, t
 from pgan_core.latents import truncate
 from pgan_core.pictures import contact_sheet, encode_png
 
-SOURCES = ["GANSpace", "SeFa", "Concepts"]
+SOURCES = ["GANSpace", "SeFa", N_("Concepts")]
 SHOWN, EDGE = 6, 192  # sliders at most; pixels of a picture at most
 SAMPLES = 512  # pictures that a concept's direction is learned from
 CONCEPTS = ("more foliage", "night instead of day", "more road")  # at first, as far as they are saved
 WORDS = {
     "GANSpace": (
         r"u_k=\arg\min_u\sum_j\lVert z_j-\mu-\textstyle\sum_k u_k\,x_{jk}\rVert^2",
-        "Principal components of the layer's activations over 1,000 latents, each **mapped back to the latent space** "
-        "by regression, because this network has no mapping network. The percentage is the component's share of the "
-        "layer's variance; one σ is one standard deviation along it.",
-        "Härkönen et al. 2020 (GANSpace), section 3.2",
+        N_(
+            "Principal components of the layer's activations over 1,000 latents, each **mapped back to the "
+            "latent space** by regression, because this network has no mapping network. The percentage is the "
+            "component's share of the layer's variance; one σ is one standard deviation along it."
+        ),
+        N_("Härkönen et al. 2020 (GANSpace), section 3.2"),
     ),
     "SeFa": (
         r"A^{\mathsf T}A\,n=\lambda\,n",
-        "No samples are needed: these are the directions that the **first layer's weight** A stretches most, the "
-        "eigenvectors of AᵀA. The percentage is each one's share of the sum of the eigenvalues.",
-        "Shen & Zhou 2021 (SeFa), section 3.2",
+        N_(
+            "No samples are needed: these are the directions that the **first layer's weight** A stretches most, "
+            "the eigenvectors of AᵀA. The percentage is each one's share of the sum of the eigenvalues."
+        ),
+        N_("Shen & Zhou 2021 (SeFa), section 3.2"),
     ),
     "Concepts": (
         r"d\propto\Sigma_g^{-1}\,\bar g,\qquad g(z)=\nabla_z\,s(z)",
-        f"A segmenter measures which share s of a picture is, say, foliage; the gradient g tells how s changes with z. "
-        f"**Fisher's linear discriminant** of the gradients at {SAMPLES} latents is the direction that raises s most "
-        "reliably. The percentage is the share of pictures in which s rises along it.",
-        "After Shen et al. 2020 (InterFaceGAN), section 3, with a segmenter in place of the classifier",
+        N_(
+            "A segmenter measures which share s of a picture is, say, foliage; the gradient g tells how s changes "
+            "with z. **Fisher's linear discriminant** of the gradients at {samples} latents is the direction that "
+            "raises s most reliably. The percentage is the share of pictures in which s rises along it."
+        ),
+        N_("After Shen et al. 2020 (InterFaceGAN), section 3, with a segmenter in place of the classifier"),
     ),
 }
 
@@ -61,7 +68,7 @@ def found_directions(model: session.Model, source: str, layer: str, look: Look) 
             lambda progress: principal_directions(
                 session.prepared(model), layer, count=SHOWN, label=look.label, progress=progress
             ),
-            f"Principal components of {layer}",
+            _("Principal components of {layer}").format(layer=layer),
         )
     return {f"direction {k + 1}": found.only(k) for k in range(len(found.vectors))}
 
@@ -77,7 +84,7 @@ def found_concepts(model: session.Model, names: list[str], look: Look) -> dict[s
             lambda progress, name=name: learn_direction(
                 model.generator, segmenter, name, label=look.label, samples=SAMPLES, progress=progress
             ),
-            f"Learning the direction of “{name}”",
+            _("Learning the direction of “{name}”").format(name=said(name)),
         )
         for name in names
     }
@@ -94,8 +101,8 @@ def choose_concepts(model: session.Model) -> list[str]:
     saved = saved_concepts(model)
     start = [name for name in CONCEPTS if name in saved] or CONCEPTS[:1]
     return st.multiselect(
-        "Concepts", concept_names(load_toytown()), start, max_selections=SHOWN, key="latents_concepts",
-        label_visibility="collapsed", bind="query-params",
+        _("Concepts"), concept_names(load_toytown()), start, max_selections=SHOWN, key="latents_concepts",
+        format_func=said,        label_visibility="collapsed", bind="query-params",
     )  # fmt: skip
 
 
@@ -131,18 +138,18 @@ def strip_inputs(
 def controls(model: session.Model) -> tuple[str, str, bool]:
     """Where directions come from, at which layer, and whether they are made orthogonal."""
     source = st.segmented_control(
-        "Source", SOURCES, default=SOURCES[0], key="latents_source", required=True, **BARE
+        _("Source"), SOURCES, default=SOURCES[0], key="latents_source", format_func=_, required=True, **BARE
     )  # fmt: skip
     layer = ""
     if source == "GANSpace":
         names = model.generator.layer_names
         layer = st.selectbox(
-            "Layer", names, min(3, len(names) - 1), key="latents_layer", width=140, **BARE
+            _("Layer"), names, min(3, len(names) - 1), key="latents_layer", width=140, **BARE
         )  # fmt: skip
     orthogonal = st.toggle(
-        "Orthogonal",
+        _("Orthogonal"),
         key="latents_orthogonal",
-        help="Remove from each direction what it shares with those above it",
+        help=_("Remove from each direction what it shares with those above it"),
         **BOUND,
     )
     return source, layer, orthogonal
@@ -162,14 +169,15 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
             else:
                 found = found_directions(model, source, layer, look)
         if not found:
-            st.info("Choose a concept.")
+            st.info(_("Choose a concept."))
             return
         chosen = dial(found, orthogonal)
     except ValueError as error:
-        st.error(f"No directions were found: {error}.")
+        st.error(_("No directions were found: {error}.").format(error=said(error)))
         return
     sliders(model, points, look, chosen, f"{source} {layer} {'orthogonal' * orthogonal}".strip(), here)
-    formula_box(*WORDS[source])
+    latex, words, where = WORDS[source]
+    formula_box(latex, _(words).format(samples=SAMPLES), _(where))
 
 
 @st.fragment
@@ -189,10 +197,12 @@ def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, sou
     moves = [[name, sigma] for name, sigma in zip(dial.names, sigmas, strict=True)]
     settings = {**look.settings(model), "point": point.text, "directions": source, "sigmas": moves}
     with st.container(horizontal=True, gap="small"):
-        if st.button("Reset to 0", icon=":material/restart_alt:", key="latents_zero"):
+        if st.button(_("Reset to 0"), icon=":material/restart_alt:", key="latents_zero"):
             keep_sigmas([])
             st.rerun(scope="fragment")
-        if st.button("Use as key point", icon=":material/add_location:", key="latents_take", disabled=not any(sigmas)):
+        if st.button(
+            _("Use as key point"), icon=":material/add_location:", key="latents_take", disabled=not any(sigmas)
+        ):
             keep(points.put(latent_text(z[0], class_of(model, point.text, look))))
             keep_sigmas([])
             st.rerun()
@@ -203,7 +213,10 @@ def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, sou
             "directions.npz": lambda: to_npz(dial.directions.vectors, settings),
             "latent.json": lambda: to_json(z, settings),
         }
-        labels = {"directions.png": "PNG strips", "directions.npz": "Directions, npz", "latent.json": "Latent, JSON"}
+        labels = {
+            "directions.png": _("PNG strips"), "directions.npz": _("Directions, npz"),
+            "latent.json": _("Latent, JSON"),
+        }  # fmt: skip
         export_bar(files, key="latents_directions", labels=labels)
 
 

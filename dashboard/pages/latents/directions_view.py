@@ -8,9 +8,11 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from dashboard.language import N_
 from dashboard.pages.latents.sprites import Sheet
 from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
+from dashboard.shared.dissections import TOWN
 from pgan_core.directions import Directions
 
 REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
@@ -18,6 +20,10 @@ REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
 _component = component(
     "lab_directions", "pages/latents/directions.html", "pages/latents/directions.css",
     "shared/drawn_here.js", "shared/whole.js", "pages/latents/directions.js",
+    words=[
+        N_("now"), N_("before"), N_("difference"), N_("direction {number}"), N_("{share}% of pictures gain"),
+        N_("{share}% explained"), N_("more {concept}"), N_("night instead of day"), *TOWN,
+    ],
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.latents.sprites import Sheet
 from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
@@ -18,6 +19,12 @@ PIN = "!"
 _component = component(
     "lab_latent_points", "pages/latents/latent_points.html", "pages/latents/latent_points.css",
     "shared/drawn_here.js", "pages/latents/latent_points.js",
+    words=[
+        N_("Another seed"), N_("Keep when all are rolled"), N_("Move left"), N_("Move right"), N_("Remove"),
+        N_("Another seed: {point}"), N_("Keep when all are rolled: {point}"), N_("Move left: {point}"),
+        N_("Move right: {point}"), N_("Remove: {point}"), N_("Add a point"),
+        N_("{point}: click to choose, drag onto another to swap"),
+    ],
 )  # fmt: skip
 
 
@@ -32,8 +39,8 @@ class KeyPoint:
     def name(self) -> str:
         """What stands under the thumbnail."""
         if self.text.startswith(NUMBERS):
-            return "numbers"
-        return f"seed {self.text}" if self.text.isdigit() else self.text
+            return _("numbers")
+        return _("seed {text}").format(text=self.text) if self.text.isdigit() else self.text
 
 
 @dataclass(frozen=True)

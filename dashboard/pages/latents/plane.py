@@ -5,6 +5,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.load import counted
 from dashboard.pages.latents.key_points import KeyPoints
 from dashboard.pages.latents.plane_view import EDGE, SIDE, corner, map_places, plane_view
@@ -20,8 +21,8 @@ EQUATION = (
     r"\begin{aligned} z(x,y)={}&(1-a)(1-b)\,z_{00}+a(1-b)\,z_{10} \\"
     r" &{}+(1-a)\,b\,z_{01}+ab\,z_{11} \end{aligned}"
 )
-WORDS = (
-    f"At whole x and y lies the picture of seed x + {PLANE_STRIDE} y, as in NVIDIA's visualizer for StyleGAN3. In "
+WORDS = N_(
+    "At whole x and y lies the picture of seed x + {stride} y, as in NVIDIA's visualizer for StyleGAN3. In "
     "between, the latents of the four seeds around are blended; a and b are the fractions of x and y. A blend is "
     "shorter than its corners, which makes no difference to a network that normalises its latents."
 )
@@ -45,7 +46,7 @@ def map_sheet(model: session.Model, x0: int, y0: int, look: Look, here: bool) ->
         made = pictures(session.prepared(model), *map_inputs(model, x0, y0, look), look, progress)
         return sprite_sheet(made, EDGE)
 
-    return with_progress(("plane", model.identity, x0, y0, look), work, "Drawing the map", entries=16)
+    return with_progress(("plane", model.identity, x0, y0, look), work, _("Drawing the map"), entries=16)
 
 
 @st.fragment
@@ -59,14 +60,14 @@ def plane_section(model: session.Model, points: KeyPoints, look: Look, here: boo
         with st.container():  # the bar's place: what follows stays where it is
             sheet = map_sheet(model, *corner(x, y), look, here)
     except ValueError as error:
-        st.error(f"{error}.")
+        st.error(f"{said(error)}.")
         return
     identity = f"{model.identity}/{look}/{corner(x, y)}/{here}"
     plane_view(sheet, x, y, identity=identity, key="latents_plane", changed=keep_place)
-    if st.button("Use as key point", icon=":material/add_location:", key="latents_take_place"):
+    if st.button(_("Use as key point"), icon=":material/add_location:", key="latents_take_place"):
         keep(points.put(f"@{x:.3f}:{y:.3f}"))
         st.rerun()
-    formula_box(EQUATION, WORDS)
+    formula_box(EQUATION, _(WORDS).format(stride=PLANE_STRIDE))
 
 
 def keep_place(x: float, y: float) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
+from dashboard.language import N_
 from dashboard.pages.latents.sprites import Sheet
 from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
@@ -16,6 +17,9 @@ EDGE = 256  # pixels of a picture at most
 _component = component(
     "lab_plane", "pages/latents/plane.html", "pages/latents/plane.css",
     "shared/drawn_here.js", "shared/whole.js", "pages/latents/plane.js",
+    words=[
+        N_("Drag over the map, or use the arrow keys. Whole numbers are seeds."), N_("Place in the plane of seeds"),
+    ],
 )  # fmt: skip
 
 

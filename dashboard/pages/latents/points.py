@@ -4,13 +4,14 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.pages.latents.key_points import MOST, KeyPoint, KeyPoints, key_points_row
 from dashboard.pages.latents.runs import Look, candidate_wall, drawn_thumbnails, drawn_wall, thumbnails
 from dashboard.shared.picture_grid import picture_grid
 from pgan_core.latent_points import from_file, latent_text, points_latents, settings_in
 from pgan_core.walk_recipe import WalkRecipe
 
-KINDS = {"Key points": "points", "Random": "random", "Circle": "circle"}
+KINDS = {N_("Key points"): "points", N_("Random"): "random", N_("Circle"): "circle"}
 CANDIDATES, CANDIDATE_COLUMNS = 24, 6
 
 
@@ -20,7 +21,9 @@ def key_points(seed: int) -> KeyPoints:
     try:
         points = KeyPoints.read(text, session.recall("latents_chosen", 0)) if text else KeyPoints.of_seed(seed)
     except ValueError as error:
-        st.session_state["latents_error"] = f"The link's key points cannot be used: {error}."
+        st.session_state["latents_error"] = _("The link's key points cannot be used: {error}.").format(
+            error=said(error)
+        )
         points = KeyPoints.of_seed(seed)
     if st.session_state.setdefault("latents_seed", seed) != seed:
         points = points.rolled(seed)
@@ -56,7 +59,7 @@ def typed(latent_dim: int) -> None:
         points_latents(points.texts, latent_dim)
         keep(points)
     except ValueError as error:
-        st.session_state["latents_error"] = f"The points have not changed: {error}."
+        st.session_state["latents_error"] = _("The points have not changed: {error}.").format(error=said(error))
 
 
 def imported(latent_dim: int) -> None:
@@ -76,7 +79,7 @@ def imported(latent_dim: int) -> None:
             chosen = z[np.linspace(0, len(z) - 1, min(len(z), MOST)).round().astype(int)]
             keep(KeyPoints(tuple(KeyPoint(latent_text(row)) for row in chosen)))
     except ValueError as error:
-        st.session_state["latents_error"] = f"Nothing was imported: {error}."
+        st.session_state["latents_error"] = _("Nothing was imported: {error}.").format(error=said(error))
 
 
 def restore(recipe: WalkRecipe, latent_dim: int) -> None:
@@ -104,26 +107,31 @@ def candidates(model: session.Model, points: KeyPoints, look: Look, here: bool) 
     """A wall to pick the chosen point from: other seeds, or its neighbours."""
     with st.container(horizontal=True, vertical_alignment="center"):
         sort = st.segmented_control(
-            "Candidates", ["New seeds", "Neighbours"], default="New seeds", key="latents_wall", required=True,
+            _("Candidates"), [N_("New seeds"), N_("Neighbours")], default="New seeds",
+            key="latents_wall", required=True, format_func=_,
             label_visibility="collapsed", bind="query-params",
         )  # fmt: skip
         page = st.number_input(
-            "Page", 1, 10_000, 1, key="latents_page", label_visibility="collapsed", width=130, bind="query-params"
+            _("Page"), 1, 10_000, 1, key="latents_page", label_visibility="collapsed", width=130, bind="query-params"
         )
     first, chosen = (page - 1) * CANDIDATES, points.points[points.chosen]
     base = chosen.text if chosen.text.replace("~", "").isdigit() else None
     if sort == "Neighbours" and base is None:
-        st.info("Only seeds and their neighbours have numbered neighbours. Choose such a point.")
+        st.info(_("Only seeds and their neighbours have numbered neighbours. Choose such a point."))
         return
     texts = [f"{base}~{i}" if sort == "Neighbours" else str(1000 + i) for i in range(first, first + CANDIDATES)]
     draw = drawn_wall if here else candidate_wall
     wall = draw(model, tuple(texts), look, CANDIDATE_COLUMNS)
-    names = [f"seed {text}" for text in texts]
-    cell = picture_grid(wall, CANDIDATE_COLUMNS, names, chosen=None, label="Candidates", key="latents_candidates")
+    names = [_("seed {text}").format(text=text) for text in texts]
+    cell = picture_grid(wall, CANDIDATE_COLUMNS, names, chosen=None, label=_("Candidates"), key="latents_candidates")
     if cell is not None:
         keep(points.put(texts[cell]))
         st.rerun()
-    st.caption(f"Click a picture to put it in place of point {points.chosen + 1} ({chosen.name}).")
+    st.caption(
+        _("Click a picture to put it in place of point {number} ({name}).").format(
+            number=points.chosen + 1, name=chosen.name
+        )
+    )
 
 
 def points_section(model: session.Model, here: bool) -> tuple[KeyPoints, Look]:
@@ -136,25 +144,25 @@ def points_section(model: session.Model, here: bool) -> tuple[KeyPoints, Look]:
     row, side = st.columns([3, 1], gap="small", vertical_alignment="center")
     with side:
         left, right = st.columns(2, gap="xxsmall")
-        with right.popover("Look", icon=":material/tune:", width="stretch"):
+        with right.popover(_("Look"), icon=":material/tune:", width="stretch"):
             look = picture_controls(model)
         left.button(
-            "Roll", icon=":material/casino:", on_click=roll_all, key="latents_roll", width="stretch",
-            help="New seeds for all points that are not pinned",
+            _("Roll"), icon=":material/casino:", on_click=roll_all, key="latents_roll", width="stretch",
+            help=_("New seeds for all points that are not pinned"),
         )  # fmt: skip
         with left.popover(
-            "Pick", icon=":material/grid_view:", width="stretch", on_change="rerun", key="latents_pick"
+            _("Pick"), icon=":material/grid_view:", width="stretch", on_change="rerun", key="latents_pick"
         ) as pick:
             if pick.open:  # else nothing is drawn for it
                 candidates(model, points, look, here)
-        with right.popover("Edit", icon=":material/edit:", width="stretch"):
+        with right.popover(_("Edit"), icon=":material/edit:", width="stretch"):
             edit(points, latent_dim)
     error = st.session_state.pop("latents_error", None)
     try:
         with row:
             key_points_row(points, shown(model, points.texts, look), "latents_row", keep)
     except ValueError as wrong:  # a link's points are malformed, or for another network
-        error = f"The key points cannot be used: {wrong}."
+        error = _("The key points cannot be used: {wrong}.").format(wrong=said(wrong))
         points = KeyPoints.of_seed(session.seed())
         keep(points)
         with row:
@@ -168,12 +176,15 @@ def edit(points: KeyPoints, latent_dim: int) -> None:
     """The list as text, and import."""
     st.session_state["latents_typed"] = points.text
     st.text_input(
-        "Points", key="latents_typed", on_change=typed, args=(latent_dim,),
-        help="Separated by commas. `17` is a seed, `17~3` its third neighbour, `3-7+12` a sum, `@2.5:0.5` a place in "
-        "the plane of seeds, `17#2` seed 17 in class 2 of a model with classes. `!` at the end pins a point.",
+        _("Points"), key="latents_typed", on_change=typed, args=(latent_dim,),
+        help=_(
+            "Separated by commas. `17` is a seed, `17~3` its third neighbour, `3-7+12` a sum, `@2.5:0.5` a place "
+            "in the plane of seeds, `17#2` seed 17 in class 2 of a model with classes. `!` at the end pins a "
+            "point."
+        ),
     )  # fmt: skip
     st.file_uploader(
-        "Import latents", ["npz", "npy", "json"], key="latents_import", on_change=imported, args=(latent_dim,)
+        _("Import latents"), ["npz", "npy", "json"], key="latents_import", on_change=imported, args=(latent_dim,)
     )
 
 
@@ -184,11 +195,11 @@ def picture_controls(model: session.Model) -> Look:
     sizes = list(generator.resolutions)
     size = stored
     if len(sizes) > 1:
-        size = st.select_slider("Resolution", sizes, stored, key="latents_size", bind="query-params")
+        size = st.select_slider(_("Resolution"), sizes, stored, key="latents_size", bind="query-params")
     alpha = 1.0
     if size // 2 in sizes:
         start = stored_alpha if size == stored else 1.0
-        alpha = st.slider("α, weight of the newer resolution", 0.0, 1.0, start, 0.05, key="latents_alpha",
+        alpha = st.slider(_("α, weight of the newer resolution"), 0.0, 1.0, start, 0.05, key="latents_alpha",
                           bind="query-params")  # fmt: skip
-    psi = st.slider("Truncation ψ", 0.0, 1.5, 1.0, 0.05, key="latents_psi", bind="query-params")
+    psi = st.slider(_("Truncation ψ"), 0.0, 1.5, 1.0, 0.05, key="latents_psi", bind="query-params")
     return Look(size, alpha, model.label, psi)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dashboard import session
+from dashboard.language import _
 from dashboard.pages.latents.sprites import Sheet, frame_edge, sprite_sheet
 from dashboard.shared import drawn_here
 from dashboard.shared.progress import apart, with_progress
@@ -125,7 +126,9 @@ def walk_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tupl
 
     key, is_whole = ("walk", model.identity, recipe, look, places), len(places) == recipe.frames
     entries = ENTRIES if is_whole else FIRST_ENTRIES
-    return with_progress(key, work, f"Rendering {len(places)} frames", entries=entries, patience=0.5)
+    return with_progress(
+        key, work, _("Rendering {count} frames").format(count=len(places)), entries=entries, patience=0.5
+    )
 
 
 def inputs(
@@ -155,7 +158,7 @@ def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tupl
         return Film(frames[nearest], sprite_sheet(frames[nearest]))
 
     key = ("lerp", model.identity, recipe, look, places)
-    return with_progress(key, work, "Interpolating in a straight line", entries=ENTRIES, patience=0.5)
+    return with_progress(key, work, _("Interpolating in a straight line"), entries=ENTRIES, patience=0.5)
 
 
 def sees_directions_only(generator: Generator) -> bool:
@@ -181,7 +184,7 @@ def layer_sheet(
         return sprite_sheet(np.stack(grids)), units
 
     key = ("film", model.identity, recipe, look.label, layer, places)
-    return with_progress(key, work, f"Filming {layer}", entries=ENTRIES)
+    return with_progress(key, work, _("Filming {layer}").format(layer=layer), entries=ENTRIES)
 
 
 def inside(
@@ -195,7 +198,7 @@ def inside(
     can_judge = judge is not None and look.resolution in judge.resolutions and look.resolution > 4
     z, labels = inputs(model, recipe, look)
     return apart(
-        ("inside a walk", model.identity, recipe, look), "Measuring every layer", walk_inside, model.generator,
+        ("inside a walk", model.identity, recipe, look), _("Measuring every layer"), walk_inside, model.generator,
         judge if can_judge else None, z, labels, look.resolution, look.alpha,
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import _
+from dashboard.language import N_, _, said
 from dashboard.load import counted, load
 from dashboard.pages.latents import figures
 from dashboard.pages.latents.key_points import KeyPoints
@@ -37,45 +37,50 @@ from pgan_core.walks import path_length
 
 FINER = "latents_finer"  # in the session: the walk whose every frame is wanted
 PATIENCE = 8.0  # seconds until a walk that a full server left coarse asks again
-LERP, NOTHING = "Compare with lerp", "Only the walk"
+LERP, NOTHING = N_("Compare with lerp"), N_("Only the walk")
 CAPTIONS = {
-    "points": "Slerp: on the shell", "random": "A smooth random walk", "circle": "A circle around the chosen point",
+    "points": N_("Slerp: on the shell"), "random": N_("A smooth random walk"),
+    "circle": N_("A circle around the chosen point"),
 }  # fmt: skip
-LERP_CAPTION = "Lerp: straight through the inside"
+LERP_CAPTION = N_("Lerp: straight through the inside")
 MOST_DRAWN = 600  # frames of a walk that a browser draws
 LONG = 2**21  # pixels of a walk beyond which its cost is measured and said beforehand
 EQUATION = (
     r"\begin{gathered} \mathrm{slerp}(a,b,t)=\frac{\sin((1-t)\omega)\,a+\sin(t\omega)\,b}{\sin\omega} \\[.8em]"
     r" \cos\omega=\frac{a\cdot b}{\lVert a\rVert\,\lVert b\rVert} \end{gathered}"
 )
-WHY = (
-    "Almost all latents drawn from N(0, I) have a length close to √{dim}: they lie on a shell. A straight line (lerp) "
-    "cuts through its inside, where training never was. Slerp stays on the shell and, between points of equal length, "
-    "turns by the same angle in every frame. "
+WHY = N_(
+    "Almost all latents drawn from N(0, I) have a length close to √{dim}: they lie on a shell. A straight "
+    "line (lerp) cuts through its inside, where training never was. Slerp stays on the shell and, between "
+    "points of equal length, turns by the same angle in every frame. "
 )
-NORMALISED = (
-    "**This network normalises its latents**, so it sees only their direction. Both ways lead through the same "
-    "pictures; lerp is just faster in the middle of each leg, so its film is made of slerp's frames. Truncation "
-    "towards 0 changes nothing."
+NORMALISED = N_(
+    "**This network normalises its latents**, so it sees only their direction. Both ways lead through the "
+    "same pictures; lerp is just faster in the middle of each leg, so its film is made of slerp's frames. "
+    "Truncation towards 0 changes nothing."
 )
-NOT_NORMALISED = "This network does not normalise its latents, so their length changes the pictures."
+NOT_NORMALISED = N_("This network does not normalise its latents, so their length changes the pictures.")
 
 
 def walk_controls(model: session.Model, points: KeyPoints, look: Look) -> tuple[WalkRecipe, str]:
     """The walk, and what is shown beside it: LERP, NOTHING or a layer's name."""
-    kind = st.segmented_control("Path", list(KINDS), default="Key points", key="latents_kind", required=True, **BARE)
+    kind = st.segmented_control(
+        _("Path"), list(KINDS), default="Key points", format_func=_, key="latents_kind", required=True, **BARE
+    )
     frames = st.number_input(
-        "Frames", 1, 10**6, 120, 30, key="latents_frames", width=125, icon=":material/movie:", **BARE,
+        _("Frames"), 1, 10**6, 120, 30, key="latents_frames", width=125, icon=":material/movie:", **BARE,
     )  # fmt: skip
     closed, smooth, degrees = True, 30, 30
     if kind == "Key points":
-        closed = st.toggle("Closed", True, key="latents_loop", help="Back to the first point", **BOUND)
+        closed = st.toggle(_("Closed"), True, key="latents_loop", help=_("Back to the first point"), **BOUND)
     elif kind == "Random":
-        smooth = st.slider("Smoothing", 5, 90, 30, 5, format="%d frames", key="latents_smooth", width=120, **BARE)
+        smooth = st.slider(_("Smoothing"), 5, 90, 30, 5, format=_("%d frames"), key="latents_smooth", width=120, **BARE)
     else:
-        degrees = st.slider("Angle", 5, 90, 30, 5, format="%d°", key="latents_angle", width=120, **BARE)
+        degrees = st.slider(_("Angle"), 5, 90, 30, 5, format="%d°", key="latents_angle", width=120, **BARE)
     offered = [LERP, NOTHING] if kind == "Key points" else [NOTHING]
-    beside = st.selectbox("Beside", [*offered, *model.generator.layer_names], key="latents_beside", width=178, **BARE)
+    beside = st.selectbox(
+        _("Beside"), [*offered, *model.generator.layer_names], format_func=_, key="latents_beside", width=178, **BARE
+    )
     texts = points.texts if kind != "Circle" else (points.texts[points.chosen],)
     recipe = WalkRecipe(
         KINDS[kind], texts, int(frames), closed, "slerp", float(smooth), float(np.deg2rad(degrees)), session.seed(),
@@ -93,15 +98,15 @@ def curves(recipe: WalkRecipe, latent_dim: int) -> list[Curve]:
     measured = {name: norms_and_angles(walk.latents(latent_dim)) for name, walk in lines.items()}
     norms = {name: norm for name, (norm, _) in measured.items()}
     angles = {name: turned for name, (_, turned) in measured.items()}
-    shown = [Curve("Length of z", norms)]
-    return [*shown, Curve("Angle per frame, degrees", angles)] if recipe.frames > 1 else shown
+    shown = [Curve(_("Length of z"), norms)]
+    return [*shown, Curve(_("Angle per frame, degrees"), angles)] if recipe.frames > 1 else shown
 
 
 def drawn_tracks(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> dict[str, Sheet]:
     """The films to show by caption, for the browser to draw; a layer's film is the server's."""
-    shown = {CAPTIONS[recipe.kind]: drawn_sheet(model, *inputs(model, recipe, look), look)}
+    shown = {_(CAPTIONS[recipe.kind]): drawn_sheet(model, *inputs(model, recipe, look), look)}
     if beside == LERP:
-        shown[LERP_CAPTION] = drawn_sheet(model, *inputs(model, on_lerp(recipe), look), look)
+        shown[_(LERP_CAPTION)] = drawn_sheet(model, *inputs(model, on_lerp(recipe), look), look)
     elif beside != NOTHING:
         shown |= layer_track(model, recipe, look, beside, every_frame(recipe))
     return shown
@@ -111,9 +116,9 @@ def tracks(
     model: session.Model, recipe: WalkRecipe, look: Look, beside: str, places: tuple[int, ...]
 ) -> dict[str, Sheet]:
     """The films to show by caption, each with the walk's frames at `places`."""
-    shown = {CAPTIONS[recipe.kind]: walk_film(model, recipe, look, places).sheet}
+    shown = {_(CAPTIONS[recipe.kind]): walk_film(model, recipe, look, places).sheet}
     if beside == LERP:
-        shown[LERP_CAPTION] = lerp_film(model, recipe, look, places).sheet
+        shown[_(LERP_CAPTION)] = lerp_film(model, recipe, look, places).sheet
     elif beside != NOTHING:
         shown |= layer_track(model, recipe, look, beside, places)
     return shown
@@ -124,7 +129,7 @@ def layer_track(
 ) -> dict[str, Sheet]:
     """A layer's film by its caption."""
     sheet, units = layer_sheet(model, recipe, look, layer, places)
-    return {f"{layer}: {len(units)} units that change most": sheet}
+    return {_("{beside}: {units} units that change most").format(beside=layer, units=len(units)): sheet}
 
 
 def ticks(recipe: WalkRecipe) -> list[tuple[float, str]]:
@@ -166,8 +171,10 @@ def play(model: session.Model, recipe: WalkRecipe, look: Look, beside: str, here
 
 def exports(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     """The walk as films, pictures and latents, each with the settings that made it."""
-    names = {"walk.gif": "GIF", "walk.mp4": "MP4", "walk.webm": "WebM", "walk-strip.png": "PNG strip",
-             "walk-grid.png": "PNG grid", "walk.npz": "Latents, npz", "walk.json": "Latents, JSON"}  # fmt: skip
+    names = {
+        "walk.gif": "GIF", "walk.mp4": "MP4", "walk.webm": "WebM", "walk-strip.png": _("PNG strip"),
+        "walk-grid.png": _("PNG grid"), "walk.npz": _("Latents, npz"), "walk.json": _("Latents, JSON"),
+    }  # fmt: skip
     z, settings = recipe.latents(model.info["latent_dim"]), recipe.settings(**look.settings(model))
 
     def make(name: str) -> bytes:
@@ -191,17 +198,21 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls, 
         here = False
     if not here and recipe.frames * look.resolution**2 > LONG:
         seconds, size = (number * recipe.frames / 100 for number in cost_of_100(model, look))
-        st.caption(f"{recipe.frames:,} frames: about {seconds:,.0f} s, {size / 1e6:,.0f} MB of pictures.")
+        st.caption(
+            _("{frames:,} frames: about {seconds:,.0f} s, {megabytes:,.0f} MB of pictures.").format(
+                frames=recipe.frames, seconds=seconds, megabytes=size / 1e6
+            )
+        )
     try:
         check(model, recipe, look)
     except ValueError as error:
-        st.error(f"{error}.")
+        st.error(f"{said(error)}.")
         return
     play(model, recipe, look, beside, here)
     exports(model, recipe, look)
     normalises = sees_directions_only(model.generator)
-    words = WHY.format(dim=latent_dim) + (NORMALISED if normalises else NOT_NORMALISED)
-    formula_box(EQUATION, words, "Shoemake 1985; White 2016. PGGAN's official videos use a smoothed random walk.")
+    words = _(WHY).format(dim=latent_dim) + _(NORMALISED if normalises else NOT_NORMALISED)
+    formula_box(EQUATION, words, _("Shoemake 1985; White 2016. PGGAN's official videos use a smoothed random walk."))
     if recipe.frames > 1:
         inside_section(model, recipe, look)
 
@@ -209,9 +220,9 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls, 
 @st.fragment
 def inside_section(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     """Where in the network the walk changes things."""
-    st.subheader("Where the change happens")
+    st.subheader(_("Where the change happens"))
     is_asked = st.toggle(
-        "Measure every layer along this walk", key="latents_inside", bind="query-params", help="This takes some seconds"
+        _("Measure every layer along this walk"), key="latents_inside", help=_("This takes some seconds"), **BOUND,
     )  # fmt: skip
     if not is_asked:
         return
@@ -220,14 +231,14 @@ def inside_section(model: session.Model, recipe: WalkRecipe, look: Look) -> None
         return
     distances, steps = measured
     chart(figures.layer_distances(distances, steps), key="latents_travel")
-    words = (
+    words = _(
         "Each row is a layer: how far its activation moves from one frame to the next, relative to its size. "
         "Where all rows are bright, the picture changes fast."
     )
     if steps is not None:
         length = path_length(steps, recipe.latents(model.info["latent_dim"]))
-        words += (
-            f" The curve approximates what the eye sees: distances between features of the model's own discriminator. "
-            f"**Perceptual path length {length:.3g}** (distance per squared angle; lower is smoother)."
-        )
+        words += " " + _(
+            "The curve approximates what the eye sees: distances between features of the model's own discriminator. "
+            "**Perceptual path length {length:.3g}** (distance per squared angle; lower is smoother)."
+        ).format(length=length)
     st.markdown(words)

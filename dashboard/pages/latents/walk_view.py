@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from dashboard.language import N_
 from dashboard.pages.latents.sprites import Sheet
 from dashboard.shared import drawn_here
-from dashboard.shared.browser import component
+from dashboard.shared.browser import PLAYER_WORDS, component
 from dashboard.shared.figure_style import COLORS
 
 FPS = 30
@@ -16,6 +17,10 @@ SPEEDS, MODES = ("0.125", "0.25", "0.5", "1", "2", "4"), ("once", "loop", "ping-
 _component = component(
     "lab_walk", "pages/latents/walk.html", "shared/player.css",
     "pages/latents/walk.css", "shared/drawn_here.js", "shared/whole.js", "shared/player.js", "pages/latents/walk.js",
+    words=[
+        *PLAYER_WORDS, N_("Place on the walk"), N_("Speed"), N_("At the end"), N_("once"), N_("loop"),
+        N_("ping-pong"), N_("frame {n} of {count}"), N_("frame 0"),
+    ],
 )  # fmt: skip
 
 
