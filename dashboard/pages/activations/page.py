@@ -3,10 +3,12 @@
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import _
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.feature_browser import feature_browser
 from dashboard.pages.activations.figures import magnitudes, statistics_table
 from dashboard.pages.activations.layer_runs import NORM_NAMES, Setting
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
@@ -31,7 +33,10 @@ def controls(model: session.Model) -> tuple[str, Setting]:
     parts = list(model.networks)
     few = model.generator.resolution > 256
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], key="activations_view", required=True, **BARE)
+        views = VIEWS if model.grows else VIEWS[:-1]
+        if st.session_state.get("activations_view", views[0]) not in views:
+            st.session_state["activations_view"] = views[0]
+        view = st.segmented_control("Show", views, default=VIEWS[0], key="activations_view", required=True, **BARE)
         part = st.segmented_control(
             "Network", parts, default=parts[0], key="activations_network", format_func=str.capitalize,
             required=True, **BARE,
@@ -41,6 +46,10 @@ def controls(model: session.Model) -> tuple[str, Setting]:
             "Latents", [1, 4, 16, 64], default=1 if few else 4, key="activations_count", required=True,
             **BARE,
         )  # fmt: skip
+    if not model.grows:
+        reason = _("it has no pixel norm and no equalized scale to switch, and its weights have no constants.")
+        other_models.why_not(model, reason)
+        return view, Setting(part, session.seed(), count)
     if view == "Weights":
         return view, Setting(part, session.seed(), count)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -206,7 +215,7 @@ def stddev_metric(model: session.Model, setting: Setting) -> None:
 
 # ---- the page ----------------------------------------------------------------------------------------------------
 
-model = session.model()
+model = session.model(may_be_lighter=True)
 header("What flows through the layers?", "PGGAN, section 4.2")
 view, setting = controls(model)
 file = st.session_state.get("activations_file", "png")

@@ -6,9 +6,11 @@ import streamlit as st
 import torch
 
 from dashboard import session
+from dashboard.language import _
 from dashboard.pages.architecture import figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.view import your_network
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
@@ -134,6 +136,10 @@ def table(rows: list[LayerRow], part: str) -> None:
 
 model = session.model(needs_generator=False)
 header("What is inside a Progressive GAN?", "PGGAN, table 2 and figure 2")
+if not model.grows:
+    other_models.why_not(model, _("table 2 does not describe it. These are its layers, found by a traced run."))
+    other_models.layers(model)
+    st.stop()
 part, resolution, fading = controls(model)
 if part == YOURS:
     your_network()
