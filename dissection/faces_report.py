@@ -163,8 +163,8 @@ def page(dissection: Dissection, found: dict[str, tuple[str, int, float]], remov
         f"## Removing {REMOVED}",
         "",
         f"The {len(removal.units)} units of `{removal.layer}` that agree most with {REMOVED} are switched off. The "
-        f"layer was chosen on {len(SELECTION)} pictures, the effect measured on {len(EVALUATION)} others. Beside it are "
-        f"{RANDOM_SETS} sets of as many random units of the same layer.",
+        f"layer was chosen on {len(SELECTION)} pictures, the effect measured on {len(EVALUATION)} others. Beside it "
+        f"are {RANDOM_SETS} sets of as many random units of the same layer.",
         "",
         "| share of the pixels | before | without its units | without random units |",
         "| --- | ---: | ---: | ---: |",
