@@ -32,8 +32,8 @@ from pgan_core.shell import check_folder, one_sentence
 
 SHOWN = ("hair", "mouth", "eye")
 REMOVED, UNITS = "hair", 20
-SELECTION, EVALUATION = range(2_000_000, 2_000_024), range(3_000_000, 3_000_048)
-RANDOM_SETS = 5
+SELECTION, EVALUATION = range(2_000_000, 2_000_012), range(3_000_000, 3_000_024)
+RANDOM_SETS = 3
 COLUMNS = 8
 LISTED = ("hair", "hat", "background", "skin", "eye", "mouth")
 
