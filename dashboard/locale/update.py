@@ -62,7 +62,7 @@ def of_core(path: Path) -> Iterator[str]:
     An f-string becomes a text with named places, which `dashboard.language.said` finds again.
     """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and (ROOT / "dashboard") in path.parents:
             spoken = node.exc.args[:1]
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in CALLS:
             spoken = [*node.args, *(keyword.value for keyword in node.keywords)]
@@ -70,7 +70,7 @@ def of_core(path: Path) -> Iterator[str]:
             continue
         for argument in spoken:
             text = template(argument)
-            if len(WORDS.findall(PLACE.sub("", text))) > (0 if isinstance(node, ast.Call) else 1):
+            if WORDS.search(PLACE.sub("", text)) and (" " in text or text[0].isupper()):
                 yield text
 
 
