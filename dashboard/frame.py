@@ -11,9 +11,13 @@ import streamlit as st
 from dashboard import language, links, sidebar, startup
 from dashboard.language import N_, _
 from dashboard.load import load
+from dashboard.shared import lesson_panel
 
 # section -> (name of the folder in pages/ and in the address, title, icon)
 PAGES = {
+    "": [
+        ("lessons", N_("Lessons"), ":material/school:"),
+    ],
     N_("Look"): [
         ("growth", N_("Growth"), ":material/stairs:"),
         ("training", N_("Training"), ":material/model_training:"),
@@ -55,7 +59,8 @@ def pages() -> dict[str, list[st.Page]]:
         for section, rows in PAGES.items()
     }
     by_name = st.Page(folder / FIRST / "page.py", title=_("Growth"), url_path=FIRST, visibility="hidden")
-    return {_(section): rows for section, rows in found.items() if rows} | {"": [by_name]}
+    found[""].append(by_name)
+    return {section and _(section): rows for section, rows in found.items() if rows}
 
 
 def draw() -> None:
@@ -64,16 +69,20 @@ def draw() -> None:
         page_title="PGGAN Lab",
         page_icon=str(Path(__file__).parent / "icon.svg"),  # a named icon would be fetched from a font server
         layout="wide",
-        initial_sidebar_state=250,
+        initial_sidebar_state="collapsed" if lesson_panel.is_running() else 250,
         menu_items={"About": _("PGGAN Lab: watch a Progressive GAN grow, and look inside it.")},
     )
     language.begin()
     links.note()
     page = st.navigation(pages(), expanded=True)
+    name = page.url_path if page.url_path not in ("", path(FIRST)) else FIRST
+    lesson_panel.turn(name)
     sidebar.draw()
-    if page.url_path not in ("", FIRST):
+    if name != FIRST:
         startup.import_heavy()
     above = st.empty()
+    if place := lesson_panel.current():
+        lesson_panel.draw(place, name)
     try:
         with load().run():
             page.run()

@@ -5,6 +5,7 @@ can open only files below these folders; any other file has to be uploaded on th
 """
 
 import functools
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from pathlib import Path
 from pgan_core import CheckpointError, Generator, load_checkpoint
 from pgan_core.checkpoints.native import read_metadata
 from pgan_core.models import model_folders as folders
+from pgan_core.own_generators import OwnGenerator, declared
 from pgan_core.paths import ASSETS  # noqa: F401
+
+log = logging.getLogger(__name__)
 
 EXPECTED = "expected.npz"  # outputs of the published code, beside a checkpoint: see pgan_core/checkpoints/selfcheck.py
 SETTLED = 2 * 10**9  # ns: a folder that changed just now may change again within one tick of the file system's clock
@@ -60,12 +64,21 @@ def models() -> dict[str, Path]:
         files = [path for path in below(folder) if path.suffix in PUBLISHED or facts(path)]
         for path in sorted(files, key=lambda path: (path.parent, "of" in (facts(path) or {}), -kimg(path), path.name)):
             found.setdefault(path.relative_to(folder).as_posix().removesuffix(".safetensors"), path)
-    return found | run_models()
+    return {name: own.file for name, own in own_generators().items()} | found | run_models()
+
+
+def own_generators() -> dict[str, OwnGenerator]:
+    """The generators that the server's owner declares (PGGAN_LAB_GENERATORS), by name; none where the file is wrong."""
+    try:
+        return {name: own for name, own in declared().items() if own.file.is_file()}
+    except ValueError as error:
+        log.warning("%s", error)
+        return {}
 
 
 def run_folder() -> Path:
     """Where the app's training runs lie: PGGAN_LAB_RUNS, else `runs` in the folder that the app was started in."""
-    return Path(os.environ.get("PGGAN_LAB_RUNS") or "runs").resolve()
+    return Path(os.environ.get("PGGAN_LAB_RUNS") or "runs").absolute()
 
 
 def run_models() -> dict[str, Path]:

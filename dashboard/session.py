@@ -37,9 +37,11 @@ from dashboard.shared.progress import queue
 from dashboard.startup import give_back_soon, returned_when_gone
 from dashboard.upload_folders import make_room, new_folder
 from pgan_core import CheckpointError, Discriminator, Generator, load_checkpoint
+from pgan_core.adapters import AdaptedGenerator
 from pgan_core.checkpoints import Checkpoint
 from pgan_core.checkpoints.reader_options import READER_OPTIONS
 from pgan_core.latents import following_seeds, inputs_from_seeds
+from pgan_core.own_generators import OwnGenerator
 
 DEFAULT_SEED = 28  # of the shipped model: a clear day, bare walls and roof to draw on, and a tree on either side
 BY_SEED = N_("by seed")  # the class of a seed, unless one is chosen
@@ -83,6 +85,14 @@ class Model:
         if self.checkpoint.discriminator is None:
             raise ValueError(f"{self.name} has no discriminator")
         return self.checkpoint.discriminator
+
+    @property
+    def grows(self) -> bool:
+        """Whether it is a Progressive GAN: it has a size for every step of its growth, pixel norm, and stored weights.
+
+        An adapted generator of another kind has its layers and its pictures, and nothing of these.
+        """
+        return not isinstance(self.checkpoint.generator, AdaptedGenerator)
 
     @property
     def info(self) -> dict:
@@ -134,15 +144,20 @@ def model(needs_generator: bool = True, may_be_lighter: bool = False) -> Model:
 def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) -> Model:
     """The model in a file, loaded once and kept; raises what load_checkpoint raises."""
     stat = path.stat()
-    text = f"{path}|{stat.st_mtime_ns}|{stat.st_size}|{device}|{options}"
+    own = library.own_generators().get(name)
+    own = own if own is not None and own.file == path else None
+    text = f"{path}|{stat.st_mtime_ns}|{stat.st_size}|{device}|{options}" + (f"|{own}" if own else "")
     identity = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Model(name, path, device, options, identity, _load(str(path), device, options, identity))
+    return Model(name, path, device, options, identity, _load(str(path), device, options, identity, own))
 
 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner=Later("Reading the checkpoint"))
-def _load(path: str, device: str, options: tuple, identity: str) -> Checkpoint:
+def _load(path: str, device: str, options: tuple, identity: str, own: OwnGenerator | None) -> Checkpoint:
     files = library.files(Path(path))
-    checkpoint = load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
+    if own is not None:
+        checkpoint = own.checkpoint(device)
+    else:
+        checkpoint = load_checkpoint(files if len(files) > 1 else files[0], device=device, **dict(options))
     for network in (checkpoint.generator, checkpoint.discriminator):
         if network is not None:
             returned_when_gone(network)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -119,6 +119,8 @@ class AdaptedConfig:
     channels: tuple[int, ...] = ()  # units of each layer
     stored_resolution: int | None = None
     stored_alpha: float = 1.0
+    latent_norm: str = "off"
+    pixel_norm: str = "off"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -200,7 +202,7 @@ def _twin(module: nn.Module) -> nn.Module:
 class AdaptedGenerator(nn.Module):
     """A module as a generator of named layers; made by `adapt`. Nothing is mutated: it serves many threads."""
 
-    form = None
+    form, norm_kind, equalized = None, "off", True  # as of `Generator`: not prepared, without pixel norm
 
     def __init__(self, twin: nn.Module, latent_dim: int, label_dim: int, output: str):
         super().__init__()
@@ -214,6 +216,7 @@ class AdaptedGenerator(nn.Module):
         self._maps = {step.number: step for step in named if step.is_map}
         self._numbers = {step.name: number for number, step in self._maps.items()}
         units = unit_steps(named, trace.output)
+        self._before = {f"{unit.name}:pre": before_bend(unit, named) for unit in units}
         if not units:
             raise ValueError(f"{self.config.module} has no layer that gives maps: there are no units to look at")
         self.specs = tuple(LayerSpec(s.name, "conv", s.shape[-1], 0, s.shape[1]) for s in units)
@@ -234,7 +237,10 @@ class AdaptedGenerator(nn.Module):
 
     @property
     def points(self) -> tuple[str, ...]:
-        """Every point that can be kept, edited, started from and stopped at, in order."""
+        """Every point that can be kept, edited, started from and stopped at, in order.
+
+        "8x8/main.5:pre", what enters a layer's non-linearity, is another name of one of them.
+        """
         return (LATENT, *self._numbers)
 
     @property
@@ -261,6 +267,12 @@ class AdaptedGenerator(nn.Module):
 
     def prepared(self, dtype: torch.dtype = torch.float32) -> AdaptedGenerator:
         """Itself: a module of unknown kind has no other form."""
+        return self
+
+    def variant(self, pixel_norm: str = "on", equalized: bool = True) -> AdaptedGenerator:
+        """Itself. Raises ValueError where another network is asked for: pixel norm and c are PGGAN's."""
+        if pixel_norm != "on" or not equalized:
+            raise ValueError(f"{self.config.module} has neither pixel norm nor an equalized scale to change")
         return self
 
     def train(self, mode: bool = True) -> AdaptedGenerator:
@@ -300,7 +312,9 @@ class AdaptedGenerator(nn.Module):
         name that is no point, and where the module takes another way than in the traced run.
         """
         self.moment(resolution, alpha)
-        edits = edits or {}
+        edits, asked = edits or {}, (*keep, *filter(None, [stop]))
+        keep, stop = [self._before.get(name, name) for name in keep], self._before.get(stop or "", stop)
+        start = (self._before.get(start[0], start[0]), start[1]) if start else None
         for name in [*keep, *edits, *(start or ())[:1], *filter(None, [stop])]:
             if name not in self._numbers and name != LATENT:
                 raise ValueError(f"there is no layer {name} on the way to {self.resolution}x{self.resolution}")
@@ -318,15 +332,14 @@ class AdaptedGenerator(nn.Module):
         for edit in edits.get(LATENT, ()):
             z = edit(z)
         walk = Walk(self._maps, len(z), keep=keep, edits=edits, start=begin, stop=stop)
-        if LATENT in (*keep, stop):
-            walk.kept[LATENT] = z.clone()
-        if stop == LATENT:
-            return Run(None, walk.kept)
-        try:
-            images = self._images(z, labels, walk if walk.wanted else nullcontext())
-        except _Stopped:
-            return Run(None, walk.kept)
-        return Run(self._picture(images), walk.kept)
+        images = None
+        with suppress(_Stopped):
+            if LATENT in (*keep, stop):
+                walk.kept[LATENT] = z.clone()
+            if stop != LATENT:
+                images = self._picture(self._images(z, labels, walk if walk.wanted else nullcontext()))
+        there = {name: self._before.get(name, name) for name in asked}
+        return Run(images, {name: walk.kept[point] for name, point in there.items() if point in walk.kept})
 
     def _images(self, z: Tensor, labels: Tensor | None, walk: AbstractContextManager) -> Tensor:
         inputs = FORMS[self.config.inputs](z, labels)  # before the walk begins to count
@@ -590,6 +603,12 @@ def unit_steps(steps: Sequence[Step], output: int) -> list[Step]:
         bent = [j for j in maps if steps[j].operation in NONLINEAR]
         found.update(dict.fromkeys((bent or maps)[-1:]))
     return [steps[i] for i in sorted(found)]
+
+
+def before_bend(unit: Step, steps: Sequence[Step]) -> str:
+    """The point whose map enters a unit's non-linearity; the unit's own where it has none."""
+    maps = [steps[taken] for taken in unit.takes if steps[taken].is_map]
+    return maps[0].name if unit.operation in NONLINEAR and maps else unit.name
 
 
 def _begins(step: Step, steps: Sequence[Step]) -> bool:

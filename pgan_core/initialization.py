@@ -6,6 +6,7 @@ learning rate (section 4.1 of Karras et al. 2018) stores the noise and multiplie
 the start it is the same network as He's, and what differs is how it learns (see `learning_speed`).
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -77,6 +78,7 @@ class Nonlinearity:
     phi: Callable[[Tensor], Tensor]
     derivative: Callable[[Tensor], Tensor]
 
+    @functools.lru_cache(maxsize=4096)  # noqa: B019  (few non-linearities, which live on; the same ones at every seed)
     def gaussian_moments(self, variance: float) -> tuple[float, float, float]:
         """E[phi(u)], E[phi(u)^2] and E[phi'(u)^2] for u ~ N(0, variance), by the trapezoid rule to about 1e-6.
 

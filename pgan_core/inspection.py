@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pgan_core.adapters import AdaptedGenerator
 from pgan_core.discriminator import Discriminator, entering_head
 from pgan_core.generator import Generator
 from pgan_core.histograms import Bins, Histogram, histogram
@@ -152,7 +153,9 @@ def minibatch_stddev_numbers(discriminator: Discriminator, images: Tensor) -> np
 
 
 def layer_points(generator: Generator, name: str) -> list[str]:
-    """The three points of a layer in the order of the walk: before and after the non-linearity, and normed."""
+    """The points of a layer in the order of the walk: before and after the non-linearity, and normed in PGGAN."""
+    if isinstance(generator, AdaptedGenerator):
+        return [f"{name}:pre", name]
     if generator.config.pixel_norm == "before":
         return [f"{name}:norm", f"{name}:pre", name]
     return [f"{name}:pre", name, f"{name}:norm"]

@@ -19,7 +19,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from torch import nn
 
+    from pgan_core.checkpoints import Checkpoint
     from pgan_core.generator import Generator
 
 VARIABLE = "PGGAN_LAB_GENERATORS"
@@ -59,6 +60,25 @@ class OwnGenerator:
         if not (hasattr(module, "layer_names") and hasattr(module, "run")):
             module = adapt(module, self.latent_dim, self.label_dim, self.output)
         return cast("Generator", module.eval())  # it walks as one; pages ask what else it can
+
+    def checkpoint(self, device: str = "cpu") -> Checkpoint:
+        """The same as an opened checkpoint, for the app. Raises as `load`."""
+        from pgan_core.checkpoints import Checkpoint
+
+        generator = self.load(device)
+        config = generator.config
+        info = {
+            "format": "own", "layout": f"the weights of {self.generator}", "source": self.generator,
+            "resolution": generator.resolution, "resolutions": list(generator.resolutions),
+            "stored_resolution": generator.resolution, "alpha": 1.0,
+            "channels": [spec.out_features for spec in generator.specs if spec.kind != "rgb"],
+            "image_channels": config.image_channels, "latent_dim": config.latent_dim, "label_dim": config.label_dim,
+            "weights": self.weights,
+            "parameters": {"generator": sum(p.numel() for p in generator.parameters())},
+            "used": [], "unused": [], "assumed": {}, "generator": asdict(config),
+            "container": "a file of weights", "bytes": self.file.stat().st_size, "files": [self.file.name],
+        }  # fmt: skip
+        return Checkpoint("own", generator, None, info)
 
 
 def made_by(spec: str) -> nn.Module:

@@ -14,13 +14,23 @@ def chart(figure: go.Figure, key: str, download: str | None = None, **options) -
     Streamlit's own plotly theme draws axes and titles in grey, which a projector washes out.
     """
     theme = st.context.theme.type or "light"
-    ink, rule = INK[theme], RULE[theme]
-    figure.update_layout(font_color=ink, title_font_color=ink, legend_font_color=ink)
-    for axes in (figure.update_xaxes, figure.update_yaxes):
-        axes(tickfont_color=ink, title_font_color=ink, gridcolor=rule, zerolinecolor=rule)
-    figure.update_annotations(font_color=ink)
+    sent = in_ink(figure.to_dict(), INK[theme], RULE[theme])
     config = {"displayModeBar": False}
     if download:
         image = {"format": download, "filename": key, "scale": 2}
         config = {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": image}
-    return st.plotly_chart(figure, key=key, config=config, **options)
+    return st.plotly_chart(go.Figure(sent, _validate=False), key=key, config=config, **options)
+
+
+def in_ink(sent: dict, ink: str, rule: str) -> dict:
+    """A figure's dict with its texts and lines coloured; plotly's updates would take as long as drawing it did."""
+    layout = sent["layout"]
+    layout |= {name: layout.get(name, {}) for name in ("title", "legend", "xaxis", "yaxis")}
+    axes = [part for name, part in layout.items() if name.startswith(("xaxis", "yaxis"))]
+    for axis in axes:
+        axis |= {"gridcolor": rule, "zerolinecolor": rule, "title": axis.get("title", {})}
+        axis["tickfont"] = axis.get("tickfont", {}) | {"color": ink}
+    titles = [axis["title"] for axis in axes]
+    for part in (layout, layout["title"], layout["legend"], *layout.get("annotations", ()), *titles):
+        part["font"] = part.get("font", {}) | {"color": ink}
+    return sent

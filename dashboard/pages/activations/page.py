@@ -8,6 +8,7 @@ from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.feature_browser import feature_browser
 from dashboard.pages.activations.figures import magnitudes, statistics_table
 from dashboard.pages.activations.layer_runs import NORM_NAMES, Setting
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
@@ -33,8 +34,11 @@ def controls(model: session.Model) -> tuple[str, Setting]:
     parts = list(model.networks)
     few = model.generator.resolution > 256
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        views = VIEWS if model.grows else VIEWS[:-1]
+        if st.session_state.get("activations_view", views[0]) not in views:
+            st.session_state["activations_view"] = views[0]
         view = st.segmented_control(
-            _("Show"), VIEWS, default=VIEWS[0], format_func=_, key="activations_view", required=True, **BARE
+            _("Show"), views, default=VIEWS[0], format_func=_, key="activations_view", required=True, **BARE
         )
         part = st.segmented_control(
             _("Network"),
@@ -50,6 +54,10 @@ def controls(model: session.Model) -> tuple[str, Setting]:
             _("Latents"), [1, 4, 16, 64], default=1 if few else 4, key="activations_count", required=True,
             **BARE,
         )  # fmt: skip
+    if not model.grows:
+        reason = _("it has no pixel norm and no equalized scale to switch, and its weights have no constants.")
+        other_models.why_not(model, reason)
+        return view, Setting(part, session.seed(), count)
     if view == "Weights":
         return view, Setting(part, session.seed(), count)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -227,7 +235,7 @@ def stddev_metric(model: session.Model, setting: Setting) -> None:
 
 # ---- the page ----------------------------------------------------------------------------------------------------
 
-model = session.model()
+model = session.model(may_be_lighter=True)
 header(_("What flows through the layers?"), _("PGGAN, section 4.2"))
 view, setting = controls(model)
 file = st.session_state.get("activations_file", "png")

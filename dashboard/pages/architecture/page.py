@@ -10,6 +10,7 @@ from dashboard.language import N_, _
 from dashboard.pages.architecture import figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.view import your_network
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
@@ -164,6 +165,10 @@ def table(rows: list[LayerRow], part: str) -> None:
 
 model = session.model(needs_generator=False)
 header(_("What is inside a Progressive GAN?"), _("PGGAN, table 2 and figure 2"))
+if not model.grows:
+    other_models.why_not(model, _("table 2 does not describe it. These are its layers, found by a traced run."))
+    other_models.layers(model)
+    st.stop()
 part, resolution, fading = controls(model)
 if part == YOURS:
     your_network()

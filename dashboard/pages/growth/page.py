@@ -17,6 +17,7 @@ from dashboard.pages.growth.runs import (
 )
 from dashboard.pages.growth.track import Track
 from dashboard.pages.growth.view import early_view, growth_view, schedules_view
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
@@ -165,6 +166,10 @@ stages = tuple((str(path), path.stat().st_mtime_ns) for path in library.stages(m
 head = st.container()
 with head:
     header(_("How does a Progressive GAN grow?"), _("PGGAN, section 2 and figure 2"))
+    if not model.grows:
+        other_models.why_not(model, _("it was trained at one size. These are its pictures."))
+        other_models.pictures(model)
+        st.stop()
     way, columns = controls(len(stages) > 1, model.generator.resolution)
 seed = session.seed()
 try:

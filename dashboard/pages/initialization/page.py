@@ -11,6 +11,7 @@ import torch
 from dashboard import session
 from dashboard.language import N_, _
 from dashboard.pages.initialization import figures
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BOUND
 from dashboard.shared.images import image_wall
@@ -305,11 +306,13 @@ def speed_section(seed: int) -> None:
     )
 
 
-model = session.model(needs_generator=False)
+model = session.model(needs_generator=False, may_be_lighter=True)
 header(_("Why does PGGAN need no careful initialization?"), _("PGGAN, section 4.1"))
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
-if "generator" in model.networks:
+if not model.grows:
+    other_models.why_not(model, _("its weights are not stored as N(0, 1) with a constant, so there is none to change."))
+elif "generator" in model.networks:
     generator_section(model, session.seed(), custom_std)
 st.session_state["initialization_whole_page"] = True  # a fragment may rerun itself only when it runs alone
 speed_section(session.seed())

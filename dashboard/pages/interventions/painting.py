@@ -1,6 +1,7 @@
 """The picture to draw on, and the wall of other seeds below it: only this runs again at every stroke."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -59,6 +60,7 @@ def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: n
         palette = dissections.colours(concepts)
         coloured = palette[first][0], palette[last][0]
         changes = changed_pixels(first, last, concepts, palette, choice.concept)
+        st.session_state["interventions_told"] = told(kept, first[0], last[0], concepts, choice.concept)
     names = {(choice.layer, choice.units): choice.concept} if choice.concept else {}
     st.session_state.setdefault("interventions_names", {}).update(names)
     known = st.session_state["interventions_names"]
@@ -70,6 +72,23 @@ def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: n
         beside=_("seed {source}, copied from").format(source=choice.source) if choice.verb == COPY else _("before"),
         undo=kept.at > 0, redo=kept.at < len(kept.steps), cells=(cell, cell),
     )  # fmt: skip
+
+
+def told(kept: History, before: np.ndarray, after: np.ndarray, concepts: Sequence[str], concept: str) -> dict:
+    """What a lesson asks about: the last edit's verb, what stood under most of its region, and how many pixels the
+    chosen concept gained by all edits. Labels are H x W; {} without edits.
+    """
+    if not kept.applied:
+        return {}
+    _, edit = kept.applied[-1]
+    on = "everywhere"
+    if edit.region is not None and edit.region.dim() == 2 and edit.region.any():
+        rows, columns = np.nonzero(edit.region.numpy() > 0)
+        heights, widths = (np.array(before.shape) / np.array(edit.region.shape)).tolist()
+        under = before[(rows * heights).astype(int), (columns * widths).astype(int)]
+        on = concepts[int(np.bincount(under.ravel()).argmax())]
+    gained = {name: int((after == i).sum()) - int((before == i).sum()) for i, name in enumerate(concepts)}
+    return {"verb": edit.verb, "concept": concept, "on": on, "gained": gained.get(concept, 0)}
 
 
 def changed_pixels(before, after, concepts, palette, concept: str) -> list[tuple[str, str, int, int]]:

@@ -8,6 +8,7 @@ import torch
 
 from dashboard import session
 from dashboard.language import Later
+from dashboard.load import load
 from dissection.effects.trial import Trial, high_levels
 from dissection.interventions import Edit
 from dissection.scoring.job import latents_and_labels
@@ -20,8 +21,8 @@ LEVEL_SEEDS = range(1_000_000, 1_000_064)  # the sample on which high levels of 
 
 
 def wall_size(model: session.Model) -> int:
-    """How many other pictures are shown."""
-    return WALL if model.generator.resolution <= 256 else WALL_LARGE
+    """How many other pictures are shown: fewer large ones, and fewer while the server is full."""
+    return WALL if model.generator.resolution <= 256 and not load().is_full else WALL_LARGE
 
 
 def next_seeds(seed: int, count: int) -> tuple[int, ...]:

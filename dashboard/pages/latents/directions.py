@@ -130,8 +130,11 @@ def strips(
 
 def controls(model: session.Model) -> tuple[str, str, bool]:
     """Where directions come from, at which layer, and whether they are made orthogonal."""
+    sources = SOURCES if model.grows else SOURCES[:1]  # SeFa reads PGGAN's first layer, concepts are Toy Town's
+    if st.session_state.get("latents_source", sources[0]) not in sources:
+        st.session_state["latents_source"] = sources[0]
     source = st.segmented_control(
-        _("Source"), SOURCES, default=SOURCES[0], key="latents_source", format_func=_, required=True, **BARE
+        _("Source"), sources, default=SOURCES[0], key="latents_source", format_func=_, required=True, **BARE
     )  # fmt: skip
     layer = ""
     if source == "GANSpace":

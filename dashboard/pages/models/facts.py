@@ -73,7 +73,7 @@ def departures(info: dict) -> dict[str, Any]:
             continue
         paper = asdict(kind())
         for option, value in info[name].items():
-            if option not in SIZE_FIELDS and value != paper[option]:
+            if option in paper and option not in SIZE_FIELDS and value != paper[option]:
                 found[f"{name}: {option}"] = _difference(value, paper[option])
     return found
 

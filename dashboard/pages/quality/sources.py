@@ -20,7 +20,7 @@ TOWN, UPLOAD = N_("Toy Town scenes"), N_("Uploaded pictures")
 REAL, AGAIN, COMPARED = range(3)  # the roles of sets; AGAIN: other real pictures, for the floor
 LARGEST = max(SIZES)  # pixels; larger pictures are reduced before they are compared
 TOWN_SEED = 2_000_000_000  # towns that no training set was drawn from
-CHUNK = 64  # pictures that are made and kept together; fewer of large ones
+CHUNK, MODEL_CHUNK = 64, 16  # pictures that are made and kept together: scenes; a model's, fewer of large ones
 
 
 def offered() -> list[str]:
@@ -57,7 +57,7 @@ def pictures(
         uploaded = st.session_state["quality_uploads"][1]
         half = len(uploaded) // 2
         return to_size((uploaded[:half] if role == REAL else uploaded[half:])[:count], size)
-    chunk = CHUNK if source == TOWN else max(4, min(CHUNK, 2**20 // native_size(source) ** 2))
+    chunk = CHUNK if source == TOWN else max(4, min(MODEL_CHUNK, 2**20 // native_size(source) ** 2))
     chunks = []
     for first in range(0, count, chunk):
         if source == TOWN:
@@ -80,9 +80,9 @@ def _town_chunk(size: int, role: int, first: int) -> np.ndarray:
     return next(town(CHUNK, size, TOWN_SEED + role, start=first))[0]
 
 
-@session.cached(max_entries=256)
+@session.cached(max_entries=1024)
 def _model_chunk(model: session.Model, size: int, seed: int, count: int) -> np.ndarray:
-    """Pictures are reduced to `size` before they are cached: at most 12 MB."""
+    """Pictures are reduced to `size` before they are cached: at most 3 MB."""
     return to_size(generated_pictures(session.prepared(model), count, seed=seed, label=model.label), size)
 
 

@@ -1,0 +1,111 @@
+// The lesson's eyes and hands: outlines what a step speaks of, says when the page has changed, and does what the reader
+// was asked to do.
+//
+// data: {place, point: selector, number, acts: [[kind, selector, value]], watch, seen: [selectors]}
+// sent: look {seen: [those found], number}, once after each change of the page's address or of what is found
+
+const EVERY = 300; // ms
+const MOVING = 900; // ms that a scrubber or a brush is seen to move
+
+export default function ({data, parentElement, setTriggerValue}) {
+  const root = parentElement.querySelector(".lab-lesson-watch");
+  root.guide ??= new Guide();
+  root.guide.look = (found) => setTriggerValue("look", {...found, number: (root.looks = (root.looks ?? 0) + 1)});
+  root.guide.load(data);
+  return () => { root.guide?.stop(); root.guide = undefined; };
+}
+
+class Guide {
+  load(data) {
+    if (this.data?.place !== data.place) this.scrolled = this.said = undefined;
+    this.data = data;
+    this.timer ??= setInterval(() => this.tick(), EVERY);
+    this.tick();
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.outline(null);
+  }
+
+  still() {
+    return document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning";
+  }
+
+  tick() {
+    const {point, number, acts, watch, seen} = this.data;
+    const target = point ? visible(point) : null;
+    this.outline(target);
+    if (!this.still()) return;
+    if (target && this.scrolled !== this.data.place) {
+      this.scrolled = this.data.place;
+      target.scrollIntoView({block: target.offsetHeight > innerHeight / 2 ? "start" : "center", behavior: "smooth"});
+    }
+    if (number !== acted() && acts.every(([, selector]) => visible(selector))) {
+      document.documentElement.dataset.labActed = number;
+      this.act(acts);
+    }
+    const found = seen.filter((selector) => visible(selector)), said = JSON.stringify([location.search, found]);
+    if (watch && this.said !== said) {
+      this.said = said;
+      this.look({seen: found});
+    }
+  }
+
+  outline(target) {
+    if (this.target !== target) this.target?.classList.remove("lab-lesson-target");
+    this.target = target;
+    target?.classList.add("lab-lesson-target"); // again and again: the page may have drawn it anew
+  }
+
+  async act(acts) {
+    for (const [kind, selector, value] of acts) {
+      const element = visible(selector);
+      element.scrollIntoView({block: "nearest"});
+      if (kind === "press") element.click();
+      if (kind === "move") await slide(element, value);
+      if (kind === "draw") await draw(element, value);
+    }
+  }
+}
+
+const acted = () => Number(document.documentElement.dataset.labActed ?? 0);
+
+function visible(selector) {
+  return [...document.querySelectorAll(selector)].find((element) => element.getClientRects().length) ?? null;
+}
+
+// Calls step with shares from 0 to 1 while MOVING; the last one is 1.
+function animate(step) {
+  const start = performance.now();
+  return new Promise((resolve) => {
+    const next = () => {
+      const share = Math.min(1, (performance.now() - start) / MOVING);
+      step(share);
+      if (share < 1) setTimeout(next, 16); else resolve();
+    };
+    next();
+  });
+}
+
+async function slide(range, to) {
+  const from = Number(range.value);
+  await animate((share) => {
+    range.value = from + (to - from) * share;
+    range.dispatchEvent(new Event("input", {bubbles: true}));
+  });
+  range.dispatchEvent(new Event("change", {bubbles: true}));
+}
+
+async function draw(canvas, [x0, y0, x1, y1]) {
+  const send = (kind, share) => {
+    const box = canvas.getBoundingClientRect();
+    canvas.dispatchEvent(new PointerEvent(kind, {
+      bubbles: true, button: 0, pointerId: 1,
+      clientX: box.left + box.width * (x0 + (x1 - x0) * share), clientY: box.top + box.height * (y0 + (y1 - y0) * share),
+    }));
+  };
+  send("pointerdown", 0);
+  await animate((share) => send("pointermove", share));
+  send("pointerup", 1);
+}

@@ -1,0 +1,67 @@
+"""Generators that are no Progressive GANs on every page: what applies works, what does not says why."""
+
+import pickle
+
+import pytest
+import torch
+
+from dashboard import library, session
+from pgan_core.adapters import adapt
+from tests import own_generators
+from tests.own_generators import CLASSES, LATENT
+
+
+@pytest.fixture
+def declared(tmp_path, monkeypatch):
+    torch.save(own_generators.conditional().state_dict(), tmp_path / "shapes.pt")
+    table = f"""
+    [shapes]
+    file = "shapes.pt"
+    generator = "tests.own_generators:conditional"
+    latent-dim = {LATENT}
+    label-dim = {CLASSES}
+    output = "tanh"
+    """
+    (tmp_path / "generators.toml").write_text(table)
+    monkeypatch.setenv("PGGAN_LAB_GENERATORS", str(tmp_path / "generators.toml"))
+    return "shapes"
+
+
+@pytest.mark.parametrize(
+    "page, reason",
+    [
+        ("growth", "trained at one size"),
+        ("architecture", "table 2 does not describe it"),
+        ("activations", "no pixel norm"),
+        ("initialization", "not stored as N(0, 1)"),
+        ("latents", ""),
+        ("dissection", ""),
+        ("interventions", ""),
+        ("models", ""),
+    ],
+)
+def test_every_page_opens_and_says_what_does_not_apply(open_app, declared, page, reason):
+    app = open_app(page, model=declared)
+    assert not app.exception and not app.error
+    assert app.session_state["model"] == declared
+    said = [info.value for info in app.info]
+    assert not reason or [text for text in said if "is a Conditional, not a Progressive GAN" in text and reason in text]
+
+
+def test_a_wrong_toml_file_leaves_the_other_models(monkeypatch, tmp_path, caplog):
+    (tmp_path / "generators.toml").write_text("[x]\nfile = 3")
+    monkeypatch.setenv("PGGAN_LAB_GENERATORS", str(tmp_path / "generators.toml"))
+    assert library.models() and not library.own_generators()
+    assert "[x]" in caplog.text
+
+
+@torch.no_grad()
+def test_an_adapted_generator_is_sent_to_another_process(declared):
+    model = session.open_model(declared, library.models()[declared])
+    assert not model.grows
+    sent = pickle.loads(pickle.dumps(model.generator))
+    z, labels = session.inputs(model, 0, 3)
+    name = sent.layer_names[0]
+    kept = sent.run(z, labels=labels, keep=[name]).activations[name]
+    assert torch.equal(kept, model.generator.run(z, labels=labels, keep=[name]).activations[name])
+    assert adapt(own_generators.conditional(), LATENT, CLASSES).layer_names == sent.layer_names
