@@ -32,7 +32,7 @@ def new_view(model: session.Model) -> None:
     )
     st.subheader(_("Open a dissection made elsewhere"))
     files = st.file_uploader(
-        "dissection.npz and dissection.json", ["npz", "json"], accept_multiple_files=True, key="dissection_files"
+        _("dissection.npz and dissection.json"), ["npz", "json"], accept_multiple_files=True, key="dissection_files"
     )
     if files and st.button(_("Open"), key="dissection_bring"):
         try:

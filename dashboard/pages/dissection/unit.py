@@ -85,13 +85,23 @@ def facts(item: Found, layer: LayerDissection, unit: int) -> None:
         else " "
         + _("The segmenter itself has IoU {own:.2f} on {concept}.").format(own=own, concept=_(read.concepts[best]))
     )
-    st.markdown(
-        f"**{read.concepts[best]}**{'' if scores.interpretable[unit] else ' (not interpretable)'}: IoU "
-        f"**{scores.best_iou[unit]:.3f}** (95% interval over images: {layer.iou_low[unit]:.3f} to "
-        f"{layer.iou_high[unit]:.3f}), IQR {scores.best_iqr[unit]:.3f}.{segmenter}  \n"
-        f":small[mean {layer.mean[unit]:.3g} · σ {layer.std[unit]:.3g} · "
-        f"{100 * layer.off[unit]:.0f}% of its values are 0 or less]"
+    faint = "" if scores.interpretable[unit] else " " + _("(not interpretable)")
+    about = _(
+        "**{concept}**{faint}: IoU **{iou:.3f}** (95% interval over images: {low:.3f} to {high:.3f}), IQR {iqr:.3f}."
+        "{segmenter}"
+    ).format(
+        concept=_(read.concepts[best]),
+        faint=faint,
+        iou=scores.best_iou[unit],
+        low=layer.iou_low[unit],
+        high=layer.iou_high[unit],
+        iqr=scores.best_iqr[unit],
+        segmenter=segmenter,
     )
+    values = _(":small[mean {mean:.3g} · σ {std:.3g} · {off:.0f}% of its values are 0 or less]").format(
+        mean=layer.mean[unit], std=layer.std[unit], off=100 * layer.off[unit]
+    )
+    st.markdown(f"{about}  \n{values}")
 
 
 def level_slider(layer: LayerDissection, unit: int, name: str) -> int | None:

@@ -132,7 +132,7 @@ def effect(model: session.Model, choice: Choice, segmenter) -> None:
 
 def curve(model: session.Model, choice: Choice, segmenter) -> None:
     """How much of the concept is left with 0 to 30 units off, by order: the stored one, and others on demand."""
-    (found, _), lines = measured(model, choice), {}
+    found, lines = measured(model, choice)[0], {}
     is_stored = found is not None and bool(found.counts)
     if found is not None and is_stored:
         lines[f"by {found.by}"] = (found.counts, found.curve)

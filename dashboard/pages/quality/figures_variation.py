@@ -53,7 +53,7 @@ def alike_curves(similarities: Sequence[float], curves: dict[str, dict[str, np.n
             figure.add_scatter(
                 x=list(similarities), y=values[key], name=name, mode="lines+markers", legendgroup=name,
                 line={"color": colour, "width": 3}, showlegend=column == 1, row=1, col=column,
-                hovertemplate="%{x:.0%} alike: %{y:.3f}<extra>" + name + "</extra>",
+                hovertemplate=_("%{x:.0%} alike: %{y:.3f}") + "<extra>" + name + "</extra>",
             )  # fmt: skip
     figure.add_vline(chosen, line={"color": "#8b95a1", "width": 3, "dash": "dot"})
     figure.update_xaxes(title=_("how alike"), tickformat=".0%", range=[-0.02, 1.02])
@@ -68,10 +68,18 @@ def closeness(matrix: np.ndarray) -> go.Figure:
     names = [str(i + 1) for i in range(len(matrix))]
     figure = go.Figure(
         go.Heatmap(
-            z=matrix, x=names, y=names, zmin=0, zmax=1, colorscale="Viridis", xgap=1, ygap=1,
-            colorbar={"title": "c(i, j)", "thickness": 14}, hovertemplate="%{x} and %{y}: %{z:.2f}<extra></extra>",
+            z=matrix,
+            x=names,
+            y=names,
+            zmin=0,
+            zmax=1,
+            colorscale="Viridis",
+            xgap=1,
+            ygap=1,
+            colorbar={"title": "c(i, j)", "thickness": 14},
+            hovertemplate=_("%{x} and %{y}: %{z:.2f}") + "<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_yaxes(autorange="reversed", title=_("picture"), type="category", showgrid=False)
     figure.update_xaxes(title=_("picture"), type="category", showgrid=False)
     return figure.update_layout(height=300, margin=MARGIN)
