@@ -29,7 +29,7 @@ WHERE = N_("Karras et al. 2018, section 4.2; Krizhevsky et al. 2012, section 3.3
 
 def draw(model: session.Model, seed: int) -> None:
     """The feature vector of one layer at one place, scaled by a factor, before and after both norms."""
-    shown, _ = model.generator.moment()
+    shown, _alpha = model.generator.moment()
     sizes = {name: int(name.partition("x")[0]) for name in model.generator.layer_names if not name.endswith("/rgb")}
     names = [name for name, size in sizes.items() if size <= shown]
     layer, place, scale = controls(names)
