@@ -20,6 +20,17 @@ from dashboard.language import PLACE
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGES = ("dashboard", "dissection", "pgan_core")
+SHELL = {
+    "training",
+    "world",
+    "cli",
+    "interventions_cli",
+    "pictures_cli",
+    "shell",
+    "export",
+    "paths",
+    "models",
+}  # raised where no page is
 CALLS = ("Preset", "Nonlinearity", "Strategy", "metric", "ReaderOption")  # whose words pages show
 DULL = {
     "plain",
@@ -62,7 +73,7 @@ def of_core(path: Path) -> Iterator[str]:
     An f-string becomes a text with named places, which `dashboard.language.said` finds again.
     """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and (ROOT / "dashboard") in path.parents:
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and not SHELL & {*path.parts, path.stem}:
             spoken = node.exc.args[:1]
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in CALLS:
             spoken = [*node.args, *(keyword.value for keyword in node.keywords)]
