@@ -77,6 +77,8 @@ def of_core(path: Path) -> Iterator[str]:
             spoken = node.exc.args[:1]
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in CALLS:
             spoken = [*node.args, *(keyword.value for keyword in node.keywords)]
+        elif isinstance(node, ast.Assign) and "assumed[" in ast.unparse(node.targets[0]):  # what a reader had to guess
+            spoken = [node.value]
         else:
             continue
         for argument in spoken:

@@ -15,6 +15,17 @@ SIZE_FIELDS = {  # sizes: no departure from the paper
     "resolution", "channels", "latent_dim", "label_dim", "image_channels", "rgb_resolutions", "outputs", "dense_width",
     "stored_resolution", "stored_alpha",
 }  # fmt: skip
+KINDS = (  # of files, and what is odd about pictures, as `pgan_core.checkpoints` names them
+    N_("a pickle"), N_("a torch zip archive"), N_("a safetensors file"), N_("a torch file"), N_("The file is text"),
+    N_("a safetensors file of PGGAN Lab"), N_("a dictionary of {count} entries ({keys})"),
+    N_("The pictures are almost flat: their values spread by {std} only."),
+    N_("{share} of the values lie beyond -1 and 1: a wrong scale, or a tanh that the file does not store?"),
+    N_(
+        "Neighbouring pixels hardly agree (correlation {correlation}; pictures of this size have more than {least}): "
+        "this looks like noise."
+    ),
+    N_("All pictures are nearly the same: they differ by {spread} only."),
+)  # fmt: skip
 WEIGHTS = {"ema": N_("averaged (EMA)"), "raw": N_("raw, as the optimizer left them")}
 
 

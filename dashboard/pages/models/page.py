@@ -23,7 +23,6 @@ from pgan_core.checkpoints.reader_options import READER_OPTIONS, ReaderOption
 OPTIONS = (  # of reading a file: their names and values
     N_("weights"), N_("output"), N_("score"), N_("normalize latents"), N_("fused"), N_("stddev group"), N_("alpha"),
     N_("ema"), N_("raw"), N_("linear"), N_("tanh"), N_("clamp"), N_("sigmoid"), N_("True"), N_("False"),
-    N_("{name}, {pixels} pixels, {format}"),
 )  # fmt: skip
 UNREADABLE = (CheckpointError, ValueError, OSError)
 AS_STORED = N_("as stored")
@@ -210,6 +209,12 @@ def server_section() -> None:
 # ---- the catalogue -----------------------------------------------------------------------------------------------
 
 
+def words(release: catalogue.Release) -> str:
+    """A released network in the list."""
+    line = _("{name}, {pixels} pixels, {format}")
+    return line.format(name=release.name, pixels=release.pixels, format=release.format)
+
+
 def catalogue_section() -> None:
     """Publicly released networks as text with links, and a button that downloads one file."""
     st.subheader(_("Publicly released networks"))
@@ -222,7 +227,12 @@ def catalogue_section() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         releases = {f"{r.name}, {r.pixels} pixels, {r.format}": r for r in catalogue.CATALOGUE if r.url}
         name = st.selectbox(
-            _("File"), list(releases), format_func=said, key="models_release", width=460, bind="query-params"
+            _("File"),
+            list(releases),
+            format_func=lambda name: words(releases[name]),
+            key="models_release",
+            width=460,
+            bind="query-params",
         )
         clicked = st.button(_("Download to this server"), icon=":material/cloud_download:", key="models_fetch")
     if clicked:
