@@ -24,7 +24,7 @@ else:
     PagesManager.uses_pages_directory = False
     # torch then allocates large tensors in huge pages, which are faster to touch for the first time (docs/SPEED.md)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from dashboard import startup
-    from dashboard.pages.training.feed import ROUTES
+    from dashboard import engine, startup
+    from dashboard.pages.training import feed
 
-    app = st.App(__file__, lifespan=startup.lifespan, routes=ROUTES)
+    app = st.App(__file__, lifespan=startup.lifespan, routes=[*feed.ROUTES, *engine.ROUTES])

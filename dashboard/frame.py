@@ -77,7 +77,7 @@ def draw() -> None:
     page = st.navigation(pages(), expanded=True)
     name = page.url_path if page.url_path not in ("", path(FIRST)) else FIRST
     lesson_panel.turn(name)
-    sidebar.draw()
+    sidebar.draw(name)
     if name != FIRST:
         startup.import_heavy()
     above = st.empty()

@@ -170,6 +170,11 @@ def _loaded() -> weakref.WeakValueDictionary[str, Checkpoint]:
     return weakref.WeakValueDictionary()
 
 
+def opened(identity: str) -> Checkpoint | None:
+    """The checkpoint of a model that is in memory, by `Model.file_identity`."""
+    return _loaded().get(identity)
+
+
 def models_in_memory() -> int:
     """How many opened models this server holds."""
     return len(_loaded())

@@ -4,18 +4,23 @@ import streamlit as st
 
 from dashboard import language, session
 from dashboard.language import _
+from dashboard.shared import drawn_here
 from dashboard.shared.page import style
 from pgan_core import CheckpointError
 from pgan_core.latents import MAX_SEED
 
+DRAWN_HERE = ("interventions", "latents")  # pages whose pictures the viewer's browser can draw
 
-def draw() -> None:
-    """Draw the sidebar; pages read its values through `dashboard.session`."""
+
+def draw(page: str) -> None:
+    """Draw the sidebar of a page, by its name in the address; pages read its values through `dashboard.session`."""
     style()
     with st.sidebar:
         name = _choose()
         _seed()
         class_place = st.container()
+        if page in DRAWN_HERE:
+            drawn_here.choose()
         devices = session.devices()
         if len(devices) > 1:
             st.selectbox(_("Device"), devices, len(devices) - 1, key="device", bind="query-params")

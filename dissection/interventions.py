@@ -78,10 +78,14 @@ class Edit:
     def _alpha(self, x: Tensor) -> Tensor | float:
         if self.region is None:
             return self.strength
-        region = self.region.to(x)
+        return self.strength * self.cells((x.shape[2], x.shape[3])).to(x)
+
+    def cells(self, size: tuple[int, int]) -> Tensor:
+        """The region at a layer's size, N x 1 x h x w in 0 to 1 (N = 1 where it is the same for all pictures)."""
+        region = torch.ones(size) if self.region is None else self.region
         region = region[None, None] if region.dim() == 2 else region[:, None]
         pool = F.adaptive_max_pool2d if self.pooling == "max" else F.adaptive_avg_pool2d
-        return self.strength * pool(region, (x.shape[2], x.shape[3]))
+        return pool(region, size)
 
 
 def ablate(units: Sequence[int] | None, region: Tensor | None = None, *, strength: float = 1.0) -> Edit:

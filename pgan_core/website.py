@@ -94,9 +94,8 @@ def write_site(
     page = [path for path in sorted(WEB.iterdir()) if path.name not in NOT_COPIED]
     for path in page:
         shutil.copyfile(path, out / path.name)
-    network = onnx_model(generator, half=half).SerializeToString()
-    said = site_facts(generator, name, half) | dict(facts or {})
-    said["network"] = {"file": NETWORK, "bytes": len(network)}
+    network, own = network_and_facts(generator, half=half)
+    said = {"name": name} | own | dict(facts or {})
     contents = {
         NETWORK: network,
         FACTS: json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode(),
@@ -108,12 +107,13 @@ def write_site(
     return [out / path.name for path in page] + [out / file for file in contents]
 
 
-def site_facts(generator: Generator, name: str, half: bool) -> dict:
-    """What the page must know of a generator, as plain JSON values."""
+def network_and_facts(generator: Generator, *, half: bool = True) -> tuple[bytes, dict]:
+    """The generator as an ONNX file, and what a browser must know of it as plain values. half: weights in float16."""
+    network = onnx_model(generator, half=half).SerializeToString()
     config = generator.config
-    return {
+    return network, {
         "format": FORMAT,
-        "name": name,
+        "network": {"file": NETWORK, "bytes": len(network)},
         "parameters": sum(parameter.numel() for parameter in generator.parameters()),
         "resolution": generator.resolutions[-1],
         "resolutions": list(generator.resolutions),

@@ -32,9 +32,9 @@ const components = {
 if (!process.argv[2]) await rm(dist, {recursive: true, force: true});
 await mkdir(dist, {recursive: true});
 const result = await esbuild.build({
-  entryPoints: {lab: join(here, "src/main.js")},
+  entryPoints: {lab: join(here, "src/main.js"), engine: join(here, "src/engine.js")},
   outdir: dist, bundle: true, format: "esm", target: "es2022", minify: true, metafile: true, legalComments: "none",
-  external: ["./ort-webgpu.mjs"], plugins: [components], loader: {".html": "text"}, charset: "utf8", absWorkingDir: here,
+  external: ["./engine.js", "./ort-webgpu.mjs"], plugins: [components], loader: {".html": "text"}, charset: "utf8", absWorkingDir: here,
 });
 
 // onnxruntime's own files: with threads and SIMD, and with WebGPU. Packed, for few plain file servers pack.
@@ -49,7 +49,7 @@ await copyFile(join(app, "icon.svg"), join(dist, "icon.svg"));
 const {version} = JSON.parse(await readFile(join(ort, "package.json"), "utf8"));
 const notice = `PGGAN Lab\n\n${await readFile(join(root, "LICENSE"), "utf8")}
 ----
-ONNX Runtime ${version} (lab.js, ort*), https://github.com/microsoft/onnxruntime
+ONNX Runtime ${version} (engine.js, ort*), https://github.com/microsoft/onnxruntime
 
 MIT License. Copyright (c) Microsoft Corporation.
 

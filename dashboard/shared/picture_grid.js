@@ -1,12 +1,16 @@
 // One picture that is a grid of cells; a click says which cell was hit, the pointer shows the cell's name.
 //
-// data: {source, width (of it in pixels), columns, rows, names: [a name a cell], chosen: [indices of the marked cells], captions: [words in the
+// data: {source (an address, or a sheet that this browser draws), width (of it in pixels), columns, rows, names: [a name a cell], chosen: [indices of the marked cells], captions: [words in the
 //        cells, or none], label}
 
 export default function ({data, parentElement, setTriggerValue}) {
   const root = parentElement.querySelector(".lab-picture-grid");
   const image = root.querySelector("img");
-  if (image.src !== data.source) image.src = data.source;
+  root.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem), true);
+  root.source = data.source;
+  root.here.address(data.source, data.label).then((address) => {
+    if (address && root.source === data.source && image.src !== address) image.src = address;
+  });
   const {width} = data; // shown pixel by pixel, or halved where there is no room
   root.style.width = `min(${width}px, max(min(100%, ${width / 4}px), round(down, 100%, ${width / 2}px)))`;
   image.alt = data.label;

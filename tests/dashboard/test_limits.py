@@ -1,5 +1,7 @@
 """What the server keeps and how busy it is."""
 
+import itertools
+
 import pytest
 
 from dashboard import load
@@ -28,6 +30,8 @@ def test_a_limit_that_is_no_number_is_named(monkeypatch, text):
 def test_a_server_is_full_while_runs_wait_for_each_other_and_for_a_while_after(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(load.time, "monotonic", lambda: now[0])
+    threads = itertools.count()
+    monkeypatch.setattr(load.threading, "get_ident", lambda: next(threads))  # each run is another viewer's
     busy = load.Load(cores=1)
     with busy.run(), busy.run():
         assert not busy.is_full

@@ -21,21 +21,29 @@ export function cellsOf(mask, side, size) {
 // The region that the painting sends: base64, a bit a pixel.
 export const regionOf = ({mask, side}) => unpackBits(mask.replace(/=+$/, ""), side * side);
 
-// Layer -> {mask, value, dims} of strokes in order: the last one at a place counts.
-export function editsOf(strokes, layers) {
-  const edits = {};
-  for (const {layer, units, levels, cells} of strokes) {
+// Layer -> {mask, value, dims} of edits in order. An edit makes x (1 - a) + v a of its units (none named: all), with a the
+// strength times the cell: {layer, units, levels (v) or maps (v, a map a unit) or factor (v = factor x), cells, strength}.
+export function editsOf(edits, layers) {
+  const found = new Map();
+  for (const {layer, units, levels, maps, factor, cells, strength = 1} of edits) {
     const {units: width, resolution: size} = layers.find(({name}) => name === layer), area = size * size;
-    edits[layer] ??= {mask: new Float32Array(width * area), value: new Float32Array(width * area), dims: [1, width, size, size]};
-    units.forEach((unit, i) => {
-      for (let cell = 0; cell < area; cell++) {
-        if (cells && !cells[cell]) continue;
-        edits[layer].mask[unit * area + cell] = 1;
-        edits[layer].value[unit * area + cell] = levels[i];
+    if (!found.has(layer)) found.set(layer, {kept: new Float32Array(width * area).fill(1), set: new Float32Array(width * area), dims: [1, width, size, size]});
+    const {kept, set} = found.get(layer);
+    (units ?? Array.from({length: width}, (_, unit) => unit)).forEach((unit, i) => {
+      for (let cell = 0, at = unit * area; cell < area; cell++, at++) {
+        const a = strength * (cells?.[cell] ?? 1), value = maps ? maps[i * area + cell] : levels?.[i % levels.length];
+        kept[at] *= factor === undefined ? 1 - a : 1 - a + a * factor;
+        set[at] = factor === undefined ? set[at] * (1 - a) + a * value : set[at] * (1 - a + a * factor);
       }
     });
   }
-  return edits;
+  return Object.fromEntries([...found].map(([layer, {kept, set, dims}]) => [layer, asNetworkTakes(kept, set, dims)]));
+}
+
+// x kept + set as the network computes it, x (1 - mask) + value mask.
+function asNetworkTakes(kept, set, dims) {
+  const mask = kept.map((share, i) => (set[i] && Math.abs(1 - share) < 1e-4 ? 1e-4 : 1 - share));
+  return {mask, value: set.map((sum, i) => (mask[i] ? sum / mask[i] : 0)), dims};
 }
 
 // The cells inside the smallest rectangle around them, "left.top.width.height.bits", for links stay short then.

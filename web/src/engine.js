@@ -1,8 +1,12 @@
-// What the rooms ask for pictures and activations. Jobs of one lane that have not begun give way to the newest one.
+// What draws: the page and the app ask it for pictures and activations. Jobs of one lane that have not begun give way to
+// the newest one. A script of its own, which is the generator's thread as well.
 
 import {latentOfSeed} from "./seeds.js";
+import {serve} from "./worker.js";
 
-export const THREAD = "lab-engine"; // the name by which the script knows that it is the generator's thread
+export {draw, film} from "./drawn.js";
+
+const THREAD = "lab-engine"; // the name by which the script knows that it is the generator's thread
 
 export class Engine {
   constructor(facts) {
@@ -37,21 +41,25 @@ export class Engine {
   }
 
   // {name: {data, dims}} of some latents, or null if a newer job of the lane came before this one began.
-  // latents: [Float32Array]; seeds: of their classes; edits: layer -> {mask, value, dims}; want: names of outputs.
-  run({latents, seeds = [0], resolution = this.facts.resolution, alpha = 1, edits = null, want = ["images"]}, lane = "") {
-    const {latent, labels} = this.facts, z = new Float32Array(latents.length * latent);
+  // latents: [Float32Array]; labels: rows one after another, or those of seeds; edits: layer -> {mask, value, dims};
+  // want: names of outputs.
+  run({latents, labels, seeds = [0], resolution = this.facts.resolution, alpha = 1, edits = null, want = ["images"]}, lane = "") {
+    const {latent} = this.facts, z = new Float32Array(latents.length * latent);
     latents.forEach((row, i) => z.set(row, i * latent));
-    let classes = null;
-    if (labels) { // a seed's class is its remainder, as everywhere in the lab
-      classes = new Float32Array(latents.length * labels);
-      latents.forEach((_, i) => { classes[i * labels + (seeds[i % seeds.length] % labels)] = 1; });
-    }
+    const classes = this.facts.labels ? labels ?? this.classes(seeds, latents.length) : null;
     const job = {id: ++this.number, z, count: latents.length, labels: classes, resolution, alpha, edits, want};
     return new Promise((resolve, reject) => {
       this.lanes.get(lane)?.resolve(null);
       this.lanes.set(lane, {job, resolve, reject});
       this.next();
     });
+  }
+
+  // A seed's class is its remainder, as everywhere in the lab.
+  classes(seeds, count) {
+    const {labels} = this.facts, rows = new Float32Array(count * labels);
+    for (let i = 0; i < count; i++) rows[i * labels + (seeds[i % seeds.length] % labels)] = 1;
+    return rows;
   }
 
   // Pictures of seeds, whole.
@@ -76,3 +84,5 @@ export class Engine {
     return resolve(values);
   }
 }
+
+if (typeof document === "undefined" && self.name === THREAD) serve();

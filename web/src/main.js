@@ -1,8 +1,8 @@
-// The page: a header with the seed and the rooms, and the room that is open. Runs as the generator's thread as well.
+// The page: a header with the seed and the rooms, and the room that is open.
 
 import "./lab.css";
 import {h} from "./dom.js";
-import {Engine, THREAD} from "./engine.js";
+import {Engine} from "./engine.js";
 import {number, readLink, writeLink} from "./link.js";
 import {Grow} from "./rooms/grow.js";
 import {Inside} from "./rooms/inside.js";
@@ -11,7 +11,6 @@ import {Units} from "./rooms/units.js";
 import {Walk} from "./rooms/walk.js";
 import {MAX_SEED} from "./seeds.js";
 import {browserLanguage, NAMES, say, speak} from "./words.js";
-import {serve} from "./worker.js";
 
 const ROOMS = {grow: Grow, walk: Walk, inside: Inside, paint: Paint, units: Units};
 
@@ -169,6 +168,4 @@ async function start() {
   }
 }
 
-if (typeof document === "undefined") {
-  if (self.name === THREAD) serve();
-} else start();
+start();

@@ -9,6 +9,7 @@ from dashboard.pages.interventions.choice import choose
 from dashboard.pages.interventions.files import files_view
 from dashboard.pages.interventions.history import history
 from dashboard.pages.interventions.painting import painting
+from dashboard.shared import drawn_here, lesson_panel
 from dashboard.shared.page import formula_box, header
 
 EQUATION = (
@@ -31,7 +32,8 @@ def main() -> None:
     choice = choose(model)
     if choice.item is None:
         st.info(_("This model has no dissection yet. Choose units by number, or dissect it on the Dissection page."))
-    painting(model, choice, kept)
+    is_lesson = lesson_panel.is_running()  # it counts segmented pixels, which the server does
+    painting(model, choice, kept, here=drawn_here.in_browser() and not is_lesson)
     files_view(model, kept)
     causal_view(model, choice)
     formula_box(EQUATION, _(WORDS), _(WHERE))

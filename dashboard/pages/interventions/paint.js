@@ -1,8 +1,8 @@
 // A picture to draw on. What is drawn is shown at once; when the hand lets go, the region goes to the server, which sends
 // the changed picture back.
 //
-// data: {identity, version, edge, side, cells: [rows, columns], before, after, source, segBefore, segAfter
-//        (addresses or null), beside: the name of source or before,
+// data: {version, edge, side, cells: [rows, columns], before, after, source, segBefore, segAfter
+//        (addresses, sheets of one picture that this browser draws, or null), beside: the name of source or before,
 //        changes: [[name, colour, pixels before, pixels after]], steps: [words], undo, redo, tool}
 // sent: act {kind: "draw", mask, side} (a bit a pixel, row after row), {kind: "everywhere" | "undo" | "redo" | "reset"}
 
@@ -120,12 +120,13 @@ class Painting {
   async load(data) {
     this.wanted = data.version;
     const names = ["before", "after", "source", "segBefore", "segAfter"].filter((name) => data[name]);
+    if (typeof data.after === "string") this.here.hush();
     const images = await Promise.all(names.map(async (name) => {
-      const image = Object.assign(new Image(), {src: data[name]});
-      await image.decode();
-      return [name, image];
+      const address = await this.here.address(data[name], name), image = new Image();
+      if (address) await Object.assign(image, {src: address}).decode();
+      return [name, address && image];
     }));
-    if (this.wanted !== data.version) return; // a newer one came meanwhile
+    if (this.wanted !== data.version || images.some(([, image]) => !image)) return; // a newer one came meanwhile
     Object.assign(this, {data, images: Object.fromEntries(images)});
     if (!this.points) this.mask.width = this.mask.height = data.side;
     this.root.style.setProperty("--edge", `${data.edge / (window.devicePixelRatio || 1)}px`); // shown at whole multiples of it
@@ -233,10 +234,12 @@ class Painting {
 export default function ({data, parentElement, setTriggerValue}) {
   const root = parentElement.querySelector(".lab-paint");
   root.painting ??= new Painting(root);
+  root.painting.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem));
   root.painting.act = (act) => setTriggerValue("act", act);
   if (root.painting.wanted !== data.version) root.painting.load(data);
   return () => {
     document.removeEventListener("keydown", root.painting?.keys);
+    root.painting?.here.close();
     root.painting = undefined;
   };
 }

@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 
 from dashboard.language import N_
+from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
 from dashboard.shared.images import data_uri
 
@@ -18,7 +19,7 @@ LOSSLESS_EDGE = 128  # pictures up to this size are sent as they are
 
 _component = component(
     "lab_paint", "pages/interventions/paint.html", "pages/interventions/paint.css",
-    "pages/interventions/paint.js",
+    "shared/drawn_here.js", "pages/interventions/paint.js",
     words=[
         N_("Where"), N_("Brush"), N_("Box"), N_("Lasso"), N_("Everywhere"), N_("Size"), N_("Size of the brush"),
         N_("Undo"), N_("Redo"), N_("Reset"), N_("The picture to draw on"), N_("Compare before and after"),
@@ -31,8 +32,9 @@ _component = component(
 class Canvas:
     """What the painting shows: uint8 pictures R x R x 3, coloured segmentations (or None), and words."""
 
-    before: np.ndarray
-    after: np.ndarray
+    before: np.ndarray | dict  # or a sheet of one picture that the browser draws (`drawn_here.sheet`), R below
+    after: np.ndarray | dict
+    edge: int  # R
     segmented_before: np.ndarray | None
     segmented_after: np.ndarray | None
     changes: Sequence[tuple[str, str, int, int]]  # concept, CSS colour, pixels before, pixels after
@@ -40,7 +42,7 @@ class Canvas:
     undo: bool
     redo: bool
     cells: tuple[int, int]  # rows and columns of the layer
-    source: np.ndarray | None = None  # the picture that is copied from, shown instead of `before`
+    source: np.ndarray | dict | None = None  # the picture that is copied from, shown instead of `before`
     beside: str = "before"  # the name of what is shown there
 
 
@@ -48,7 +50,7 @@ def paint_view(canvas: Canvas, *, version: str, key: str, act: Callable[[dict], 
     """Show the painting; `act` gets what the viewer did, before the page runs again: a dict with its `kind` and,
     for "draw", the `mask` that `region_of` reads. version: another whenever the pictures or the words are.
     """
-    edge = canvas.after.shape[1]
+    edge = canvas.edge
     data = {
         "version": version, "edge": edge, "side": min(edge, MAX_SIDE) if edge >= 32 else 32, "cells": canvas.cells,
         "before": _address(canvas.before), "after": _address(canvas.after),
@@ -62,7 +64,7 @@ def paint_view(canvas: Canvas, *, version: str, key: str, act: Callable[[dict], 
         if done := st.session_state[key].act:
             act(dict(done))
 
-    _component(data=data, key=key, on_act_change=acted)
+    _component(data=data, key=key, on_act_change=acted, on_failed_change=drawn_here.failed(key))
 
 
 def region_of(act: dict) -> torch.Tensor:
@@ -79,9 +81,9 @@ def region_of(act: dict) -> torch.Tensor:
     return torch.from_numpy(np.unpackbits(bits)[: side * side].reshape(side, side).astype(np.float32))
 
 
-def _address(picture: np.ndarray | None) -> str | None:
-    if picture is None:
-        return None
+def _address(picture: np.ndarray | dict | None) -> str | dict | None:
+    if picture is None or isinstance(picture, dict):
+        return picture
     if picture.shape[1] <= LOSSLESS_EDGE:
         return data_uri(picture, compress_level=1)
     return data_uri(picture, "WEBP", quality=90, method=0)

@@ -8,34 +8,34 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.language import _, said
+from dashboard.load import counted
 from dashboard.pages.interventions import pictures
 from dashboard.pages.interventions.choice import COPY, SOURCE, Choice
 from dashboard.pages.interventions.history import History, share, words
 from dashboard.pages.interventions.paint_view import Canvas, paint_view, region_of
-from dashboard.shared import dissections
+from dashboard.shared import dissections, drawn_here
 from dashboard.shared.images import data_uri
 from dashboard.shared.picture_grid import picture_grid
-from dissection.interventions import EditError
+from dissection.interventions import EditError, to_json
 from pgan_core.pictures import contact_sheet, enlarge
 
 CHANGES = 6  # concepts in the list of changes
 
 
 @st.fragment
-def painting(model: session.Model, choice: Choice, kept: History) -> None:
-    """Draw, change, show; then the wall."""
+@counted
+def painting(model: session.Model, choice: Choice, kept: History, here: bool) -> None:
+    """Draw, change, show; then the wall. here: this browser draws the pictures."""
+    drawn_here.leave_if_failed(here)
     seed = session.seed()
     if problem := st.session_state.pop("interventions_problem", None):
         st.error(problem)
-    edits = kept.edits()
-    before = pictures.before(model, (seed,))
-    after = pictures.pictures(model, (seed,), edits) if edits else before
-    canvas = canvas_of(model, choice, kept, before, after)
-    version = version_of(model, seed, choice, kept, after)
+    canvas = drawn_canvas(model, choice, kept) if here else canvas_of(model, choice, kept)
+    version = version_of(model, seed, choice, kept, here)
     paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
     if not share(kept):
         st.caption(_("There are too many edits for a link. Save them as a file."))
-    wall(model, choice, kept)
+    wall(model, choice, kept, here)
 
 
 def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> None:
@@ -50,8 +50,11 @@ def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> Non
         st.session_state["interventions_problem"] = f"{said(error)}."
 
 
-def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: np.ndarray) -> Canvas:
+def canvas_of(model: session.Model, choice: Choice, kept: History) -> Canvas:
     """What the painting shows: pictures, segmentations, changes and steps."""
+    seed, edits = session.seed(), kept.edits()
+    before = pictures.before(model, (seed,))
+    after = pictures.pictures(model, (seed,), edits) if edits else before
     segmenter = choice.item and dissections.segmenter_of(choice.item, model)
     first, last = (pictures.segmented(segmenter, images) for images in (before, after))
     coloured, changes = (None, None), []
@@ -61,17 +64,40 @@ def canvas_of(model, choice: Choice, kept: History, before: np.ndarray, after: n
         coloured = palette[first][0], palette[last][0]
         changes = changed_pixels(first, last, concepts, palette, choice.concept)
         st.session_state["interventions_told"] = told(kept, first[0], last[0], concepts, choice.concept)
+    source = pictures.before(model, (choice.source,))[0] if choice.verb == COPY else None
+    return Canvas(
+        before[0], after[0], after.shape[1], coloured[0], coloured[1], changes, source=source,
+        **around(model, choice, kept),
+    )  # fmt: skip
+
+
+def drawn_canvas(model: session.Model, choice: Choice, kept: History) -> Canvas:
+    """The same without segmentations, for the browser to draw."""
+    edge = model.generator.moment()[0]
+
+    def drawn(seed: int, edits: dict | None = None) -> dict:
+        z, labels = session.inputs(model, seed, 1)
+        return drawn_here.sheet(model, z, labels, edge=edge, columns=1, parts=[edits or {}])
+
+    source = drawn(choice.source) if choice.verb == COPY else None
+    before, after = drawn(session.seed()), drawn(session.seed(), kept.edits())
+    return Canvas(before, after, edge, None, None, [], source=source, **around(model, choice, kept))
+
+
+def around(model: session.Model, choice: Choice, kept: History) -> dict:
+    """The words of a canvas, and what can be done to it."""
     names = {(choice.layer, choice.units): choice.concept} if choice.concept else {}
     st.session_state.setdefault("interventions_names", {}).update(names)
     known = st.session_state["interventions_names"]
     cell = next(spec.resolution for spec in model.generator.specs if spec.name == choice.layer)
-    return Canvas(
-        before[0], after[0], coloured[0], coloured[1], changes,
-        [words(layer, edit, known) for layer, edit in kept.applied],
-        source=pictures.before(model, (choice.source,))[0] if choice.verb == COPY else None,
-        beside=_("seed {source}, copied from").format(source=choice.source) if choice.verb == COPY else _("before"),
-        undo=kept.at > 0, redo=kept.at < len(kept.steps), cells=(cell, cell),
-    )  # fmt: skip
+    beside = _("seed {source}, copied from").format(source=choice.source) if choice.verb == COPY else _("before")
+    return {
+        "steps": [words(layer, edit, known) for layer, edit in kept.applied],
+        "beside": beside,
+        "undo": kept.at > 0,
+        "redo": kept.at < len(kept.steps),
+        "cells": (cell, cell),
+    }
 
 
 def told(kept: History, before: np.ndarray, after: np.ndarray, concepts: Sequence[str], concept: str) -> dict:
@@ -100,36 +126,60 @@ def changed_pixels(before, after, concepts, palette, concept: str) -> list[tuple
     return [(_(concepts[c]), f"rgb{tuple(map(int, palette[c]))}", int(counts[0][c]), int(counts[1][c])) for c in shown]
 
 
-def version_of(model, seed: int, choice: Choice, kept: History, after: np.ndarray) -> str:
+def version_of(model: session.Model, seed: int, choice: Choice, kept: History, here: bool) -> str:
     """A text that changes whenever the painting does."""
-    content = repr((model.identity, seed, choice.layer, choice.units, choice.source, kept.at, len(kept.steps))).encode()
-    return hashlib.sha256(content + after.tobytes()).hexdigest()[:16]
+    shown = (model.identity, seed, choice.layer, choice.units, choice.source, kept.at, len(kept.steps), here)
+    return hashlib.sha256(f"{shown}{to_json(kept.edits())}".encode()).hexdigest()[:16]
 
 
-def wall(model: session.Model, choice: Choice, kept: History) -> None:
+def wall(model: session.Model, choice: Choice, kept: History, here: bool) -> None:
     """The same edits on the next seeds, before above and after below; for Copy, a click chooses the source."""
     edits, count = kept.edits(), pictures.wall_size(model)
     seeds = pictures.next_seeds(session.seed(), count)
+    title = _("The same edits on the next seeds, before and after") if edits else _("The next seeds")
+    if here:
+        drawn_wall(model, choice, seeds, edits, title)
+        return
     before = pictures.before(model, seeds)
     after = pictures.pictures(model, seeds, edits) if edits else before
     edge = before.shape[1]
     rows = np.concatenate([before, after]) if edits else before
     sheet = contact_sheet(enlarge(rows, 64) if edge < 64 else rows[:, :: max(1, edge // 256), :: max(1, edge // 256)],
                           count, gap=2, background=0)  # fmt: skip
-    title = _("The same edits on the next seeds, before and after") if edits else _("The next seeds")
     if choice.verb == COPY:
-        st.html(f'<p style="font-size:.9rem;margin:.3rem 0">{title}; {_("click the one to copy from")}</p>')
+        wall_title(f"{title}; {_('click the one to copy from')}")
         choose_source(sheet, seeds * (len(rows) // count), count, choice.source)
         return
     alt = _("{count} pictures").format(count=len(rows))
     address = data_uri(sheet, "WEBP", quality=88, method=0)
+    wall_title(title)
     st.html(
-        f'<p style="font-size:.9rem;margin:.3rem 0">{title}</p><img data-testid="interventions-wall" src="{address}" '
+        f'<img data-testid="interventions-wall" src="{address}" '
         f'alt="{alt}" style="width:100%;image-rendering:pixelated">'
     )
 
 
-def choose_source(sheet: np.ndarray, seeds: tuple[int, ...], columns: int, source: int) -> None:
+def wall_title(text: str) -> None:
+    st.html(f'<p style="font-size:.9rem;margin:.3rem 0">{text}</p>')
+
+
+def drawn_wall(model: session.Model, choice: Choice, seeds: tuple[int, ...], edits: dict, title: str) -> None:
+    """The wall for the browser to draw."""
+    (z, labels), edge = session.inputs(model, seeds[0], len(seeds)), model.generator.moment()[0]
+    parts = [{}, edits] if edits else [{}]
+    sheet = drawn_here.sheet(
+        model, z, labels, edge=min(max(edge, 64), 256), columns=len(seeds), gap=2, parts=parts
+    )  # fmt: skip
+    if choice.verb == COPY:
+        wall_title(f"{title}; {_('click the one to copy from')}")
+        choose_source(sheet, seeds * len(parts), len(seeds), choice.source)
+        return
+    wall_title(title)
+    names = [_("seed {seed}").format(seed=seed) for seed in seeds] * len(parts)
+    picture_grid(sheet, len(seeds), names, chosen=None, label=title, key="interventions_wall")
+
+
+def choose_source(sheet: np.ndarray | dict, seeds: tuple[int, ...], columns: int, source: int) -> None:
     """The wall as a grid; a click makes that picture the one to copy from."""
     names, place = [_("seed {seed}").format(seed=seed) for seed in seeds], seeds.index(source)
     cell = picture_grid(

@@ -16,10 +16,11 @@ class Directions {
   }
 
   async load(data) {
-    const image = Object.assign(new Image(), {src: data.sheet});
     this.wanted = data.identity;
-    await image.decode();
-    if (this.wanted !== data.identity || this.held !== undefined) return; // a newer one came, or a slider is held
+    if (typeof data.sheet === "string") this.here.hush();
+    const address = await this.here.address(data.sheet, "strips"), image = new Image();
+    if (address) await Object.assign(image, {src: address}).decode();
+    if (this.wanted !== data.identity || !address || this.held !== undefined) return; // a newer one came, or a slider is held
     Object.assign(this, {data, image, values: [...data.values]});
     if (this.names !== data.names.join()) this.build();
     this.rows.forEach((row, k) => this.fill(row, k));
@@ -132,10 +133,11 @@ class Directions {
   }
 }
 
-export default function ({data, parentElement, setStateValue}) {
+export default function ({data, parentElement, setStateValue, setTriggerValue}) {
   const root = parentElement.querySelector(".lab-directions");
   root.dial ??= new Directions(root);
+  root.dial.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem));
   root.dial.settled = (values) => setStateValue("sigmas", values);
   if (root.dial.wanted !== data.identity) root.dial.load(data);
-  return () => { root.dial = undefined; };
+  return () => { root.dial?.here.close(); root.dial = undefined; };
 }

@@ -6,11 +6,13 @@ import torch
 
 from dashboard import session
 from dashboard.language import N_, _, said
+from dashboard.load import counted
 from dashboard.pages.latents.directions_view import STEPS, Dial, directions_view, strip_latents
 from dashboard.pages.latents.key_points import KeyPoints
 from dashboard.pages.latents.points import keep
-from dashboard.pages.latents.runs import Look, pictures
-from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.pages.latents.runs import Look, drawn_sheet, pictures
+from dashboard.pages.latents.sprites import sprite_sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box
@@ -120,12 +122,17 @@ def dial(found: dict[str, Directions], orthogonal: bool) -> Dial:
 @session.cached(max_entries=32)
 def strips(
     model: session.Model, text: str, look: Look, which: str, sigmas: tuple[float, ...], _dial: Dial
-) -> tuple[Sheet, np.ndarray]:
-    """The pictures of all sliders as a sheet, and as they are; `which` names the dial, whose arrays are no key."""
+) -> np.ndarray:
+    """The pictures of all sliders, uint8 N x r x r x 3; `which` names the dial, whose arrays are no key."""
+    return pictures(session.prepared(model), *strip_inputs(model, text, look, sigmas, _dial), look)
+
+
+def strip_inputs(
+    model: session.Model, text: str, look: Look, sigmas: tuple[float, ...], dial: Dial
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Their latents and classes."""
     z = truncate(point_latent(text, model.info["latent_dim"]), look.truncation)
-    labels = points_classes([text], model.info["label_dim"], look.label)
-    made = pictures(session.prepared(model), strip_latents(_dial, z, sigmas), labels, look)
-    return sprite_sheet(made, EDGE), made
+    return strip_latents(dial, z, sigmas), points_classes([text], model.info["label_dim"], look.label)
 
 
 def controls(model: session.Model) -> tuple[str, str, bool]:
@@ -151,8 +158,11 @@ def controls(model: session.Model) -> tuple[str, str, bool]:
     return source, layer, orthogonal
 
 
-def directions_section(model: session.Model, points: KeyPoints, look: Look, place) -> None:
-    """Sliders along directions from the chosen key point. `place` is where the controls go."""
+def directions_section(model: session.Model, points: KeyPoints, look: Look, place, here: bool) -> None:
+    """Sliders along directions from the chosen key point. `place` is where the controls go.
+
+    here: this browser draws the pictures.
+    """
     with place:
         source, layer, orthogonal = controls(model)
     try:
@@ -168,18 +178,23 @@ def directions_section(model: session.Model, points: KeyPoints, look: Look, plac
     except ValueError as error:
         st.error(_("No directions were found: {error}.").format(error=said(error)))
         return
-    sliders(model, points, look, chosen, f"{source} {layer} {'orthogonal' * orthogonal}".strip())
+    sliders(model, points, look, chosen, f"{source} {layer} {'orthogonal' * orthogonal}".strip(), here)
     latex, words, where = WORDS[source]
     formula_box(latex, _(words).format(samples=SAMPLES), _(where))
 
 
 @st.fragment
-def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, source: str) -> None:
+@counted
+def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, source: str, here: bool) -> None:
     """The sliders and the actions on the point that they reach; only this runs again when a slider is let go."""
+    drawn_here.leave_if_failed(here)
     sigmas = read_sigmas(len(dial.names))
     point, which = points.points[points.chosen], f"{source}/{'/'.join(dial.names)}/{dial.notes}"
-    sheet, made = strips(model, point.text, look, which, sigmas, dial)
-    identity = f"{model.identity}/{look}/{point.text}/{which}/{sigmas}"
+    if here:
+        sheet = drawn_sheet(model, *strip_inputs(model, point.text, look, sigmas, dial), look, EDGE)
+    else:
+        sheet = sprite_sheet(strips(model, point.text, look, which, sigmas, dial), EDGE)
+    identity = f"{model.identity}/{look}/{point.text}/{which}/{sigmas}/{here}"
     directions_view(dial, sheet, sigmas, identity=identity, key="latents_directions", changed=keep_sigmas)
     z = dial.directions.move(point_latent(point.text, model.info["latent_dim"]), sigmas)
     moves = [[name, sigma] for name, sigma in zip(dial.names, sigmas, strict=True)]
@@ -195,7 +210,9 @@ def sliders(model: session.Model, points: KeyPoints, look: Look, dial: Dial, sou
             keep_sigmas([])
             st.rerun()
         files = {
-            "directions.png": lambda: encode_png(contact_sheet(made[:-2], STEPS), settings),
+            "directions.png": lambda: encode_png(
+                contact_sheet(strips(model, point.text, look, which, sigmas, dial)[:-2], STEPS), settings
+            ),
             "directions.npz": lambda: to_npz(dial.directions.vectors, settings),
             "latent.json": lambda: to_json(z, settings),
         }

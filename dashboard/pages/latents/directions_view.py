@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dashboard.language import N_
 from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
 from dashboard.shared.dissections import TOWN
 from pgan_core.directions import Directions
@@ -18,7 +19,7 @@ REACH, STEPS = 3.0, 13  # sigma to both sides; pictures of a strip
 
 _component = component(
     "lab_directions", "pages/latents/directions.html", "pages/latents/directions.css",
-    "shared/whole.js", "pages/latents/directions.js",
+    "shared/drawn_here.js", "shared/whole.js", "pages/latents/directions.js",
     words=[
         N_("now"), N_("before"), N_("difference"), N_("direction {number}"), N_("{share}% of pictures gain"),
         N_("{share}% explained"), N_("more {concept}"), N_("night instead of day"), *TOWN,
@@ -69,4 +70,4 @@ def directions_view(
         if values:
             changed([float(value) for value in values])
 
-    _component(data=data, key=key, on_sigmas_change=moved)
+    _component(data=data, key=key, on_sigmas_change=moved, on_failed_change=drawn_here.failed(key))

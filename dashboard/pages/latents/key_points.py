@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.language import N_, _
 from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
 from pgan_core.latent_points import NUMBERS
 from pgan_core.latents import MAX_SEED
@@ -17,7 +18,7 @@ PIN = "!"
 
 _component = component(
     "lab_latent_points", "pages/latents/latent_points.html", "pages/latents/latent_points.css",
-    "pages/latents/latent_points.js",
+    "shared/drawn_here.js", "pages/latents/latent_points.js",
     words=[
         N_("Another seed"), N_("Keep when all are rolled"), N_("Move left"), N_("Move right"), N_("Remove"),
         N_("Another seed: {point}"), N_("Keep when all are rolled: {point}"), N_("Move left: {point}"),
@@ -132,4 +133,4 @@ def key_points_row(points: KeyPoints, sheet: Sheet, key: str, changed: Callable[
         if event:
             changed(points.after(event["act"], event["index"], event["other"], session.roll()))
 
-    _component(data=data, key=key, on_event_change=clicked)
+    _component(data=data, key=key, on_event_change=clicked, on_failed_change=drawn_here.failed(key))

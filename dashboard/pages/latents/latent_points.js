@@ -19,6 +19,8 @@ export default function ({data, parentElement, setTriggerValue}) {
   const add = document.createElement("button");
   Object.assign(add, {className: "lab-add", textContent: "+", title: "Add a point", type: "button", onclick: () => send("add", null)});
   root.replaceChildren(...cells, ...(data.points.length < data.most ? [add] : []));
+  root.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem), true);
+  root.here.address(data.sheet, "points").then((address) => { if (address) root.style.setProperty("--sheet", `url(${address})`); });
 }
 
 function pointCell(data, point, i, send) {
@@ -29,7 +31,7 @@ function pointCell(data, point, i, send) {
   Object.assign(thumb, {className: "lab-thumb", type: "button", title: `${point.name}: click to choose, drag onto another to swap`, draggable: true});
   const along = (place, count) => (count > 1 ? (100 * place) / (count - 1) : 0);
   Object.assign(thumb.style, {
-    backgroundImage: `url(${data.sheet})`,
+    backgroundImage: "var(--sheet)",
     backgroundSize: `${100 * data.columns}% ${100 * data.rows}%`,
     backgroundPosition: `${along(i % data.columns, data.columns)}% ${along(Math.floor(i / data.columns), data.rows)}%`,
   });

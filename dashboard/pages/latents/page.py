@@ -8,6 +8,7 @@ from dashboard.pages.latents.directions import directions_section
 from dashboard.pages.latents.plane import plane_section
 from dashboard.pages.latents.points import points_section
 from dashboard.pages.latents.walk import walk_section
+from dashboard.shared import drawn_here
 from dashboard.shared.page import header
 
 VIEWS = [N_("Walk"), N_("Directions"), N_("Plane")]
@@ -20,10 +21,11 @@ with controls:
         _("View"), VIEWS, default="Walk", format_func=_, key="latents_view", bind="query-params", required=True,
         label_visibility="collapsed",
     )  # fmt: skip
-points, look = points_section(model)
+here = drawn_here.in_browser()
+points, look = points_section(model, here)
 if view == "Directions":
-    directions_section(model, points, look, controls)
+    directions_section(model, points, look, controls, here)
 elif view == "Plane":
-    plane_section(model, points, look)
+    plane_section(model, points, look, here)
 else:
-    walk_section(model, points, look, controls)
+    walk_section(model, points, look, controls, here)

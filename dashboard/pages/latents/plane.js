@@ -17,13 +17,14 @@ class Plane {
 
   async load(data) {
     this.wanted = data.identity;
-    const image = Object.assign(new Image(), {src: data.sheet});
-    await image.decode();
-    if (this.wanted !== data.identity) return;
+    if (typeof data.sheet === "string") this.here.hush();
+    const address = await this.here.address(data.sheet, "map"), image = new Image();
+    if (address) await Object.assign(image, {src: address}).decode();
+    if (this.wanted !== data.identity || !address) return;
     Object.assign(this, {data, image});
     const {bitmap, css} = wholeMultiple(image.width, this.pad.parentElement.clientWidth);
     Object.assign(this.pad.style, {
-      width: `${css}px`, backgroundImage: `url(${data.sheet})`, imageRendering: bitmap < image.width ? "auto" : "pixelated",
+      width: `${css}px`, backgroundImage: `url(${address})`, imageRendering: bitmap < image.width ? "auto" : "pixelated",
     });
     this.move(data.x, data.y);
     this.pad.dataset.ready = data.identity;
@@ -76,10 +77,11 @@ class Plane {
   }
 }
 
-export default function ({data, parentElement, setStateValue}) {
+export default function ({data, parentElement, setStateValue, setTriggerValue}) {
   const root = parentElement.querySelector(".lab-plane");
   root.plane ??= new Plane(root);
+  root.plane.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem));
   root.plane.settled = (place) => setStateValue("place", place);
   if (root.plane.wanted !== data.identity) root.plane.load(data);
-  return () => { clearTimeout(root.plane?.timer); root.plane = undefined; };
+  return () => { clearTimeout(root.plane?.timer); root.plane?.here.close(); root.plane = undefined; };
 }

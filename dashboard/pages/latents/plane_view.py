@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.language import N_
 from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
 
 SPAN, SIDE = 2, 13  # seeds along an edge of the map; pictures along it
@@ -15,7 +16,7 @@ EDGE = 256  # pixels of a picture at most
 
 _component = component(
     "lab_plane", "pages/latents/plane.html", "pages/latents/plane.css",
-    "shared/whole.js", "pages/latents/plane.js",
+    "shared/drawn_here.js", "shared/whole.js", "pages/latents/plane.js",
     words=[
         N_("Drag over the map, or use the arrow keys. Whole numbers are seeds."), N_("Place in the plane of seeds"),
     ],
@@ -49,4 +50,4 @@ def plane_view(
         if place:
             changed(float(place["x"]), float(place["y"]))
 
-    _component(data=data, key=key, on_place_change=moved)
+    _component(data=data, key=key, on_place_change=moved, on_failed_change=drawn_here.failed(key))

@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.language import N_, _, said
 from dashboard.pages.latents.key_points import MOST, KeyPoint, KeyPoints, key_points_row
-from dashboard.pages.latents.runs import Look, candidate_wall, thumbnails
+from dashboard.pages.latents.runs import Look, candidate_wall, drawn_thumbnails, drawn_wall, thumbnails
 from dashboard.shared.picture_grid import picture_grid
 from pgan_core.latent_points import from_file, latent_text, points_latents, settings_in
 from pgan_core.walk_recipe import WalkRecipe
@@ -103,7 +103,7 @@ def restore(recipe: WalkRecipe, latent_dim: int) -> None:
     )
 
 
-def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
+def candidates(model: session.Model, points: KeyPoints, look: Look, here: bool) -> None:
     """A wall to pick the chosen point from: other seeds, or its neighbours."""
     with st.container(horizontal=True, vertical_alignment="center"):
         sort = st.segmented_control(
@@ -120,7 +120,8 @@ def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
         st.info(_("Only seeds and their neighbours have numbered neighbours. Choose such a point."))
         return
     texts = [f"{base}~{i}" if sort == "Neighbours" else str(1000 + i) for i in range(first, first + CANDIDATES)]
-    wall = candidate_wall(model, tuple(texts), look, CANDIDATE_COLUMNS)
+    draw = drawn_wall if here else candidate_wall
+    wall = draw(model, tuple(texts), look, CANDIDATE_COLUMNS)
     names = [_("seed {text}").format(text=text) for text in texts]
     cell = picture_grid(wall, CANDIDATE_COLUMNS, names, chosen=None, label=_("Candidates"), key="latents_candidates")
     if cell is not None:
@@ -133,9 +134,13 @@ def candidates(model: session.Model, points: KeyPoints, look: Look) -> None:
     )
 
 
-def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
-    """Thumbnails with their buttons, the wall of candidates, the list as text, import, and how pictures are made."""
+def points_section(model: session.Model, here: bool) -> tuple[KeyPoints, Look]:
+    """Thumbnails with their buttons, the wall of candidates, the list as text, import, and how pictures are made.
+
+    here: this browser draws the pictures.
+    """
     latent_dim, points = model.info["latent_dim"], key_points(session.seed())
+    shown = drawn_thumbnails if here else thumbnails
     row, side = st.columns([3, 1], gap="small", vertical_alignment="center")
     with side:
         left, right = st.columns(2, gap="xxsmall")
@@ -149,19 +154,19 @@ def points_section(model: session.Model) -> tuple[KeyPoints, Look]:
             _("Pick"), icon=":material/grid_view:", width="stretch", on_change="rerun", key="latents_pick"
         ) as pick:
             if pick.open:  # else nothing is drawn for it
-                candidates(model, points, look)
+                candidates(model, points, look, here)
         with right.popover(_("Edit"), icon=":material/edit:", width="stretch"):
             edit(points, latent_dim)
     error = st.session_state.pop("latents_error", None)
     try:
         with row:
-            key_points_row(points, thumbnails(model, points.texts, look), "latents_row", keep)
+            key_points_row(points, shown(model, points.texts, look), "latents_row", keep)
     except ValueError as wrong:  # a link's points are malformed, or for another network
         error = _("The key points cannot be used: {wrong}.").format(wrong=said(wrong))
         points = KeyPoints.of_seed(session.seed())
         keep(points)
         with row:
-            key_points_row(points, thumbnails(model, points.texts, look), "latents_row", keep)
+            key_points_row(points, shown(model, points.texts, look), "latents_row", keep)
     if error:
         st.error(error)
     return points, look

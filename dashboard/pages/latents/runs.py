@@ -8,7 +8,8 @@ from torch import Tensor
 
 from dashboard import session
 from dashboard.language import _
-from dashboard.pages.latents.sprites import Sheet, sprite_sheet
+from dashboard.pages.latents.sprites import Sheet, frame_edge, sprite_sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.progress import apart, with_progress
 from dashboard.work import walk_inside
 from pgan_core.generator import Generator
@@ -54,22 +55,34 @@ def pictures(generator: Generator, z: Tensor, labels: Tensor | None, look: Look,
     return render(generator, z, labels, resolution=look.resolution, alpha=look.alpha, progress=progress)
 
 
-def points_pictures(model: session.Model, texts: tuple[str, ...], look: Look) -> np.ndarray:
-    """The pictures of points, uint8 N x r x r x 3. ValueError for a malformed point."""
+def point_inputs(model: session.Model, texts: tuple[str, ...], look: Look) -> tuple[Tensor, Tensor | None]:
+    """The latents, truncated, and classes of points. ValueError for a malformed point."""
     z = truncate(points_latents(texts, model.info["latent_dim"]), look.truncation)
-    return pictures(session.prepared(model), z, points_classes(texts, model.info["label_dim"], look.label), look)
+    return z, points_classes(texts, model.info["label_dim"], look.label)
 
 
 @session.cached(max_entries=32)
 def thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
     """The pictures of points. ValueError for a malformed point."""
-    return sprite_sheet(points_pictures(model, texts, look), THUMB)
+    return sprite_sheet(pictures(session.prepared(model), *point_inputs(model, texts, look), look), THUMB)
+
+
+def drawn_thumbnails(model: session.Model, texts: tuple[str, ...], look: Look) -> Sheet:
+    """The same for the browser to draw."""
+    return drawn_sheet(model, *point_inputs(model, texts, look), look, THUMB)
 
 
 @session.cached(max_entries=16)
 def candidate_wall(model: session.Model, texts: tuple[str, ...], look: Look, columns: int) -> np.ndarray:
     """The pictures of points as one picture, rows of `columns`."""
-    return contact_sheet(points_pictures(model, texts, look), columns)
+    return contact_sheet(pictures(session.prepared(model), *point_inputs(model, texts, look), look), columns)
+
+
+def drawn_wall(model: session.Model, texts: tuple[str, ...], look: Look, columns: int) -> dict:
+    """The same for the browser to draw."""
+    moment = {"resolution": look.resolution, "alpha": look.alpha}
+    inputs = point_inputs(model, texts, look)
+    return drawn_here.sheet(model, *inputs, **moment, edge=look.resolution, columns=columns)
 
 
 @session.cached(max_entries=32)
@@ -93,6 +106,15 @@ def check(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     """Raises ValueError for too many frames and for malformed points."""
     check_frames(recipe.frames, look.resolution)
     inputs(model, recipe, look)
+
+
+def drawn_sheet(
+    model: session.Model, z: Tensor, labels: Tensor | None, look: Look, max_edge: int = 512, columns: int = 0
+) -> Sheet:
+    """Truncated latents and their classes as a sheet that the browser draws; by itself about as wide as high."""
+    edge, columns = frame_edge(len(z), look.resolution, max_edge), columns or int(np.ceil(len(z) ** 0.5))
+    moment = {"resolution": look.resolution, "alpha": look.alpha}
+    return Sheet(drawn_here.sheet(model, z, labels, **moment, edge=edge, columns=columns), columns, edge, len(z))
 
 
 def walk_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tuple[int, ...]) -> Film:

@@ -13,9 +13,9 @@ LOSSLESS_BELOW = 48  # pixels of a frame: lossy colours, at half the size, would
 
 @dataclass(frozen=True)
 class Sheet:
-    """A data: address, its frames a row, and the edge of a frame in pixels."""
+    """A data: address (or what the browser is to draw), its frames a row, and the edge of a frame in pixels."""
 
-    address: str
+    address: str | dict
     columns: int
     edge: int
     count: int
@@ -25,12 +25,20 @@ class Sheet:
         return -(-self.count // self.columns)
 
 
+def frame_edge(count: int, edge: int, max_edge: int) -> int:
+    """Pixels of a frame on a sheet: halved while frames are larger than `max_edge` or very many."""
+    largest = min(max_edge, int((MAX_PIXELS / count) ** 0.5))
+    while edge > largest and edge % 2 == 0:
+        edge //= 2
+    return edge
+
+
 def sprite_sheet(frames: np.ndarray, max_edge: int = 512) -> Sheet:
     """uint8 N x r x r x 3 as one WebP; frames are averaged down where they are larger than `max_edge` or very many."""
-    largest = min(max_edge, int((MAX_PIXELS / len(frames)) ** 0.5))
-    while frames.shape[1] > largest and frames.shape[1] % 2 == 0:
-        n, r, _, c = frames.shape
-        frames = frames.reshape(n, r // 2, 2, r // 2, 2, c).mean(axis=(2, 4)).round().astype(np.uint8)
+    n, r, _, c = frames.shape
+    if (edge := frame_edge(n, r, max_edge)) < r:
+        parts = frames.reshape(n, edge, r // edge, edge, r // edge, c)
+        frames = parts.mean(axis=(2, 4)).round().astype(np.uint8)
     columns = int(np.ceil(len(frames) ** 0.5))
     quality = {"lossless": True, "quality": 0} if frames.shape[1] < LOSSLESS_BELOW else {"quality": 92}
     address = data_uri(contact_sheet(frames, columns), "WEBP", method=0, **quality)

@@ -1,6 +1,7 @@
 // A walk as sprite sheets that are already in the browser: every move of the dial is two drawImage calls.
 //
-// data: {frames, places, patience, fps, identity, tracks: [{sheet (an address, or a canvas that may still be filled), columns, edge, name}],
+// data: {frames, places, patience, fps, identity, tracks: [{sheet (an address, a canvas that may still be filled, or
+//        a sheet that this browser draws), columns, edge, name}],
 //        curves: [{title, lines: [{name, colour, values}]}],
 //        ticks: [{t, label}], start, speed, mode}
 // The tracks move in step and hold the frames of the walk at data.places; between these two are blended. After so many
@@ -14,14 +15,23 @@ class Walk extends Player {
     if (this.t === null) this.t = data.start;
     this.t = Math.min(this.t, end);
     this.ticks(data.ticks, end);
-    const images = data.tracks.map(({sheet}) => (sheet instanceof HTMLCanvasElement ? sheet : Object.assign(new Image(), {src: sheet})));
-    await Promise.all(images.map((image) => image.decode?.()));
-    if (this.data.identity !== data.identity) return; // a newer walk came meanwhile
-    Object.assign(this, {images, tracks: this.data.tracks, places: this.data.places});
+    if (data.tracks.every(({sheet}) => typeof sheet === "string")) this.here.hush();
+    const films = await Promise.all(data.tracks.map((track, i) => this.film(track, i)));
+    if (this.data.identity !== data.identity || films.includes(null)) return; // a newer walk came meanwhile
+    Object.assign(this, {images: films.map(({sheet}) => sheet), tracks: films, places: this.data.places});
     this.show(this.t);
     this.canvas.dataset.ready = data.identity;
     this.canvas.dataset.loaded = performance.timeOrigin + performance.now();
     if (this.moving && !this.playing) this.play();
+  }
+
+  // A track with its frames as a picture or a canvas, or null when there is a newer walk.
+  async film({sheet, columns, edge}, number) {
+    if (sheet instanceof HTMLCanvasElement) return {sheet, columns, edge};
+    if (typeof sheet !== "string") return this.here.film(sheet, `track ${number}`, () => { if (!this.playing) this.draw(); });
+    const image = Object.assign(new Image(), {src: sheet});
+    await image.decode();
+    return {sheet: image, columns, edge};
   }
 
   draw() {
@@ -112,11 +122,12 @@ export default function (component) {
   const root = parentElement.querySelector(".lab-walk");
   if (!root.walk) startWalk(root, data);
   const walk = root.walk;
+  walk.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem));
   walk.settled = (t) => setStateValue("view", {moment: t, speed: walk.speed.value, mode: walk.mode.value});
   if (root.identity !== data.identity) showWalk(root, data);
   clearTimeout(walk.asking);
   if (data.patience !== null) walk.asking = setTimeout(() => setTriggerValue("finer", Date.now()), 1000 * data.patience);
-  return () => { clearTimeout(walk.asking); walk.stop(); root.walk = root.identity = undefined; };
+  return () => { clearTimeout(walk.asking); walk.here.close(); walk.stop(); root.walk = root.identity = undefined; };
 }
 
 function startWalk(root, data) {

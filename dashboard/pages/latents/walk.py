@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.language import N_, _, said
-from dashboard.load import load
+from dashboard.load import counted, load
 from dashboard.pages.latents import figures
 from dashboard.pages.latents.key_points import KeyPoints
 from dashboard.pages.latents.points import KINDS
@@ -13,8 +13,10 @@ from dashboard.pages.latents.runs import (
     Look,
     check,
     cost_of_100,
+    drawn_sheet,
     every_frame,
     first_part,
+    inputs,
     inside,
     layer_sheet,
     lerp_film,
@@ -24,6 +26,7 @@ from dashboard.pages.latents.runs import (
 )
 from dashboard.pages.latents.sprites import Sheet
 from dashboard.pages.latents.walk_view import FPS, Curve, Place, walk_view
+from dashboard.shared import drawn_here
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
@@ -39,6 +42,8 @@ CAPTIONS = {
     "points": N_("Slerp: on the shell"), "random": N_("A smooth random walk"),
     "circle": N_("A circle around the chosen point"),
 }  # fmt: skip
+LERP_CAPTION = N_("Lerp: straight through the inside")
+MOST_DRAWN = 600  # frames of a walk that a browser draws
 LONG = 2**21  # pixels of a walk beyond which its cost is measured and said beforehand
 EQUATION = (
     r"\begin{gathered} \mathrm{slerp}(a,b,t)=\frac{\sin((1-t)\omega)\,a+\sin(t\omega)\,b}{\sin\omega} \\[.8em]"
@@ -97,17 +102,34 @@ def curves(recipe: WalkRecipe, latent_dim: int) -> list[Curve]:
     return [*shown, Curve(_("Angle per frame, degrees"), angles)] if recipe.frames > 1 else shown
 
 
+def drawn_tracks(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> dict[str, Sheet]:
+    """The films to show by caption, for the browser to draw; a layer's film is the server's."""
+    shown = {_(CAPTIONS[recipe.kind]): drawn_sheet(model, *inputs(model, recipe, look), look)}
+    if beside == LERP:
+        shown[_(LERP_CAPTION)] = drawn_sheet(model, *inputs(model, on_lerp(recipe), look), look)
+    elif beside != NOTHING:
+        shown |= layer_track(model, recipe, look, beside, every_frame(recipe))
+    return shown
+
+
 def tracks(
     model: session.Model, recipe: WalkRecipe, look: Look, beside: str, places: tuple[int, ...]
 ) -> dict[str, Sheet]:
     """The films to show by caption, each with the walk's frames at `places`."""
     shown = {_(CAPTIONS[recipe.kind]): walk_film(model, recipe, look, places).sheet}
     if beside == LERP:
-        shown[_("Lerp: straight through the inside")] = lerp_film(model, recipe, look, places).sheet
+        shown[_(LERP_CAPTION)] = lerp_film(model, recipe, look, places).sheet
     elif beside != NOTHING:
-        sheet, units = layer_sheet(model, recipe, look, beside, places)
-        shown[_("{beside}: {units} units that change most").format(beside=beside, units=len(units))] = sheet
+        shown |= layer_track(model, recipe, look, beside, places)
     return shown
+
+
+def layer_track(
+    model: session.Model, recipe: WalkRecipe, look: Look, layer: str, places: tuple[int, ...]
+) -> dict[str, Sheet]:
+    """A layer's film by its caption."""
+    sheet, units = layer_sheet(model, recipe, look, layer, places)
+    return {_("{beside}: {units} units that change most").format(beside=layer, units=len(units)): sheet}
 
 
 def ticks(recipe: WalkRecipe) -> list[tuple[float, str]]:
@@ -120,14 +142,19 @@ def ticks(recipe: WalkRecipe) -> list[tuple[float, str]]:
 
 
 @st.fragment
-def play(model: session.Model, recipe: WalkRecipe, look: Look, beside: str) -> None:
-    """The player; only this runs again when the dial is let go, and when the walk plays and may become finer."""
-    identity = f"{model.identity}/{recipe}/{look}/{beside}"
+@counted
+def play(model: session.Model, recipe: WalkRecipe, look: Look, beside: str, here: bool) -> None:
+    """The player; only this runs again when the dial is let go, and when the walk plays and may become finer.
+
+    here: this browser draws the walk.
+    """
+    drawn_here.leave_if_failed(here)
+    identity = f"{model.identity}/{recipe}/{look}/{beside}/{here}"
     some, whole = first_part(recipe, look), every_frame(recipe)
     is_finer = st.session_state.get(FINER) == identity and not load().is_full
-    places = whole if is_finer or len(some) == len(whole) else some
+    places = whole if here or is_finer or len(some) == len(whole) else some
     with st.container():  # the bar's place: what follows stays where it is
-        shown = tracks(model, recipe, look, beside, places)
+        shown = drawn_tracks(model, recipe, look, beside) if here else tracks(model, recipe, look, beside, places)
     start = Place(
         session.recall("latents_at", 0.0), session.recall("latents_speed", "1"), session.recall("latents_mode", "loop")
     )
@@ -158,12 +185,18 @@ def exports(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     export_bar({name: lambda name=name: make(name) for name in names}, key="latents", labels=names)
 
 
-def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) -> None:
-    """The walk, its exports, and what it does inside the network. `controls` is where its controls go."""
+def walk_section(model: session.Model, points: KeyPoints, look: Look, controls, here: bool) -> None:
+    """The walk, its exports, and what it does inside the network. `controls` is where its controls go.
+
+    here: this browser draws the pictures.
+    """
     with controls:
         recipe, beside = walk_controls(model, points, look)
     latent_dim = model.info["latent_dim"]
-    if recipe.frames * look.resolution**2 > LONG:
+    if here and recipe.frames > MOST_DRAWN:
+        st.caption(_("The server draws walks of more than {most} frames.").format(most=MOST_DRAWN))
+        here = False
+    if not here and recipe.frames * look.resolution**2 > LONG:
         seconds, size = (number * recipe.frames / 100 for number in cost_of_100(model, look))
         st.caption(
             _("{frames:,} frames: about {seconds:,.0f} s, {megabytes:,.0f} MB of pictures.").format(
@@ -175,7 +208,7 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls) 
     except ValueError as error:
         st.error(f"{said(error)}.")
         return
-    play(model, recipe, look, beside)
+    play(model, recipe, look, beside, here)
     exports(model, recipe, look)
     normalises = sees_directions_only(model.generator)
     words = _(WHY).format(dim=latent_dim) + _(NORMALISED if normalises else NOT_NORMALISED)

@@ -7,6 +7,7 @@ import numpy as np
 
 from dashboard.language import N_
 from dashboard.pages.latents.sprites import Sheet
+from dashboard.shared import drawn_here
 from dashboard.shared.browser import PLAYER_WORDS, component
 from dashboard.shared.figure_style import COLORS
 
@@ -15,7 +16,7 @@ SPEEDS, MODES = ("0.125", "0.25", "0.5", "1", "2", "4"), ("once", "loop", "ping-
 
 _component = component(
     "lab_walk", "pages/latents/walk.html", "shared/player.css",
-    "pages/latents/walk.css", "shared/whole.js", "shared/player.js", "pages/latents/walk.js",
+    "pages/latents/walk.css", "shared/drawn_here.js", "shared/whole.js", "shared/player.js", "pages/latents/walk.js",
     words=[
         *PLAYER_WORDS, N_("Place on the walk"), N_("Speed"), N_("At the end"), N_("once"), N_("loop"),
         N_("ping-pong"), N_("frame {n} of {count}"), N_("frame 0"),
@@ -74,8 +75,9 @@ def walk_view(
         "play": place.moment == 0,
     }
     view = _component(
-        data=data, key=key, default={"view": asdict(place)}, on_view_change=lambda: None, on_finer_change=finer
-    ).view
+        data=data, key=key, default={"view": asdict(place)}, on_view_change=lambda: None, on_finer_change=finer,
+        on_failed_change=drawn_here.failed(key),
+    ).view  # fmt: skip
     return Place(float(view["moment"]), view["speed"], view["mode"]) if view else place
 
 

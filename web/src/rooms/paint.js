@@ -1,6 +1,6 @@
 // Paint: draw where a concept's units are switched off, or set to the level that they have where it stands.
 
-import paint from "app:pages/interventions/paint.js";
+import paint from "app:shared/drawn_here.js pages/interventions/paint.js";
 import html from "app:pages/interventions/paint.html";
 import {choice, h, mount} from "../dom.js";
 import {cellsOf, editsOf, linkName, readStrokes, regionOf, writeStrokes} from "../edits.js";

@@ -1,6 +1,6 @@
 // Units: what each unit stands for, by concept; a wall of the best ones with the pictures that light them most.
 
-import grid from "app:shared/picture_grid.js";
+import grid from "app:shared/drawn_here.js shared/picture_grid.js";
 import {choice, h, mount} from "../dom.js";
 import {number} from "../link.js";
 import {say} from "../words.js";

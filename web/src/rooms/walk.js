@@ -1,17 +1,16 @@
-// Walk: a way through the latents of some seeds. Frames are drawn where they lack most: first a few far apart, between
-// which the player blends, then those between.
+// Walk: a way through the latents of some seeds.
 
-import walk from "app:shared/whole.js shared/player.js pages/latents/walk.js";
+import walk from "app:shared/drawn_here.js shared/whole.js shared/player.js pages/latents/walk.js";
 import html from "app:pages/latents/walk.html";
 import {choice, h, mount} from "../dom.js";
+import {coarseToFine, Film} from "../film.js";
 import {number} from "../link.js";
-import {canvasOf, imageData} from "../pixels.js";
+import {pictureCanvas} from "../pixels.js";
 import {followingSeeds} from "../seeds.js";
 import {curvesOf, lerp, slerp} from "../ways.js";
 import {say} from "../words.js";
 
 const FRAMES = 24; // from one seed to the next
-const COLUMNS = 8; // of a sheet
 const COLOURS = {slerp: "#2f7dd1", lerp: "#e07b1a"};
 const METHODS = {slerp, lerp};
 
@@ -44,50 +43,31 @@ export class Walk {
     const seeds = followingSeeds(seed, this.stops), ends = seeds.map((one) => engine.latent(one));
     const names = this.method === "both" ? ["slerp", "lerp"] : [this.method];
     const tracks = names.map((name) => wayThrough(ends, METHODS[name])), frames = tracks[0].length;
-    const edge = facts.resolution, sheets = tracks.map(() => canvasOf(COLUMNS * edge, Math.ceil(frames / COLUMNS) * edge));
-    const known = tracks.map(() => new Map());
+    const films = tracks.map(() => new Film(frames, facts.resolution));
     let shown = false;
     for (const [number_, frame] of coarseToFine(frames).entries()) {
       for (const [i, latents] of tracks.entries()) {
         const values = await engine.run({latents: [latents[frame]], seeds: [seed]}, "walk");
         if (this.run !== run || !values) return;
-        known[i].set(frame, imageData(values.images));
-        this.fill(sheets[i], known[i], frames, edge);
+        films[i].add(frame, pictureCanvas(values.images));
       }
       this.done.textContent = number_ + 1 < frames ? say("{done} of {frames} frames", {done: number_ + 1, frames}) : "";
-      if (!shown && number_ >= 1) this.load(names, sheets, tracks, seeds, edge);
+      if (!shown && number_ >= 1) this.load(names, films, tracks, seeds);
       shown ||= number_ >= 1;
       this.place.querySelector(".lab-walk").walk?.draw();
     }
     this.place.dataset.frames = frames;
   }
 
-  load(names, sheets, tracks, seeds, edge) {
+  load(names, films, tracks, seeds) {
     const curves = tracks.map(curvesOf), line = (values) => names.map((name, i) => ({name: names.length > 1 ? name : "", colour: COLOURS[name], values: curves[i][values]}));
     this.view.show({
       identity: `${seeds}/${names}`, frames: tracks[0].length, places: tracks[0].map((_, frame) => frame), patience: null, fps: 12,
-      tracks: sheets.map((sheet, i) => ({sheet, columns: COLUMNS, edge, name: names[i]})),
+      tracks: films.map(({sheet, columns, edge}, i) => ({sheet, columns, edge, name: names[i]})),
       curves: [{title: say("turn of z, degrees a frame"), lines: line("turns")}, {title: say("length of z"), lines: line("lengths")}],
       ticks: seeds.map((seed, i) => ({t: i * FRAMES, label: say("seed {seed}", {seed})})),
       start: number(this.lab.query.t, 0, 0, 1e4), speed: "1", mode: "ping-pong", play: this.lab.query.t === undefined,
     });
-  }
-
-  // Frames that are not there yet are blends of their neighbours, as the player's are.
-  fill(sheet, known, frames, edge) {
-    const context = sheet.getContext("2d"), there = [...known.keys()].sort((a, b) => a - b);
-    const at = (frame) => [(frame % COLUMNS) * edge, Math.floor(frame / COLUMNS) * edge];
-    const small = canvasOf(edge), put = (frame) => small.getContext("2d").putImageData(known.get(frame), 0, 0);
-    for (let frame = 0; frame < frames; frame++) {
-      const before = there.findLast((one) => one <= frame) ?? there[0], after = there.find((one) => one >= frame) ?? there.at(-1);
-      put(before);
-      context.globalAlpha = 1;
-      context.drawImage(small, ...at(frame));
-      if (after === before) continue;
-      put(after);
-      context.globalAlpha = (frame - before) / (after - before);
-      context.drawImage(small, ...at(frame));
-    }
   }
 
   close() {
@@ -102,20 +82,4 @@ function wayThrough(ends, between) {
     for (let k = 0; k < FRAMES; k++) latents.push(between(ends[i], ends[i + 1], k / FRAMES));
   }
   return [...latents, ends.at(-1)];
-}
-
-// 0, the last, then the middles of what lies between, the widest gaps first.
-function coarseToFine(frames) {
-  const order = [0, frames - 1];
-  for (let gaps = [[0, frames - 1]]; gaps.length; ) {
-    const next = [];
-    for (const [low, high] of gaps) {
-      const middle = (low + high) >> 1;
-      if (middle === low) continue;
-      order.push(middle);
-      next.push([low, middle], [middle, high]);
-    }
-    gaps = next;
-  }
-  return order;
 }
