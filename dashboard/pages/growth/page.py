@@ -17,8 +17,7 @@ from dashboard.pages.growth.runs import (
 )
 from dashboard.pages.growth.track import Track
 from dashboard.pages.growth.view import early_view, growth_view, schedules_view
-from dashboard.shared import other_models
-from dashboard.shared import lesson_panel
+from dashboard.shared import lesson_panel, other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
