@@ -62,3 +62,8 @@ def counted(part: Callable[P, None]) -> Callable[P, None]:
             part(*arguments, **named)
 
     return run
+
+
+def is_connected(session: str) -> bool:
+    """Whether a browser's session has its connection."""
+    return Runtime.exists() and Runtime.instance().is_active_session(session)

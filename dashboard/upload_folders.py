@@ -17,9 +17,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import library
 from dashboard.limits import limits
+from dashboard.load import is_connected
 
 SECONDS = 3.0  # from one check to the next
-PATIENCE = 3  # failed checks in a row before the files go: a connection may break for a moment
+PATIENCE = 10  # failed checks in a row before the files go: a classroom's network may be away for half a minute
 STATE = "upload_folder"
 
 
@@ -30,7 +31,7 @@ def new_folder() -> Path:
         folder = st.session_state[STATE] = tempfile.TemporaryDirectory(dir=root().name)
         context = get_script_run_ctx()
         if context is not None and Runtime.exists():
-            watch(folder, lambda: Runtime.instance().is_active_session(context.session_id))
+            watch(folder, lambda: is_connected(context.session_id))
     return Path(tempfile.mkdtemp(dir=folder.name))
 
 

@@ -20,9 +20,8 @@ def main() -> None:
     os.dup2(2, 1)  # what is printed goes where the server's log goes
     with contextlib.suppress(OSError, AttributeError):  # Windows has none
         os.nice(NICENESS)
-    given = sys.stdin.buffer
-    function, arguments = pickle.load(given)
-    threading.Thread(target=end_with, args=(given,), daemon=True).start()
+    function, arguments = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=end_with_server, daemon=True).start()
     send(channel, do(function, arguments, lambda share, note="": send(channel, ("share", share, note))))
 
 
@@ -42,9 +41,10 @@ def send(channel: BinaryIO, message: tuple) -> None:
     channel.flush()
 
 
-def end_with(given: BinaryIO) -> None:
+def end_with_server() -> None:
     """End when the server is gone: its end of the pipe closes, however it ended."""
-    given.read()
+    while os.read(0, 1):  # not through sys.stdin, whose lock Python wants when the work has ended
+        pass
     os._exit(1)
 
 

@@ -80,10 +80,10 @@ class Queue:
         with self._lock:
             return len(self._in("running")), len(self._in("waiting")), sum(job.size for job in self._jobs.values())
 
-    def cancel(self, job: Job, viewer: str = "") -> None:
-        """End the job, unless somebody else has asked for it, too."""
+    def cancel(self, job: Job, *viewers: str) -> None:
+        """End the job for these viewers (else the nameless one), and for good unless somebody else has asked for it."""
         with self._lock:
-            job.viewers.discard(viewer)
+            job.viewers.difference_update(viewers or ("",))
             if job.viewers or job.state in ENDED:
                 return
             self._end(job, "cancelled", sentence="It was cancelled.")

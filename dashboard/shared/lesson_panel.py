@@ -123,7 +123,7 @@ def leave(is_finished: bool = False) -> None:
 def turn(page: str) -> None:
     """Go to the page of a step that has just begun, or to the list after the last one; `page` is the shown one."""
     if st.session_state.pop("lesson_home", False):
-        st.switch_page(f"pages/{HOME}/page.py")
+        st.switch_page(f"pages/{HOME}/page.py", query_params={})
     place = current()
     if place is None or not st.session_state.pop("lesson_turn", False) or place.step.page == page:
         return

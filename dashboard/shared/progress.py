@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.language import _, said
 from dashboard.limits import limits
+from dashboard.load import is_connected
 from dashboard.shared.jobs import ENDED, Job, Queue, QueueFull
 
 LOOK = 0.25  # seconds between two looks at work in another process
@@ -150,7 +151,7 @@ def _wait(job: Job, label: str, mark: str, viewer: str, left: set) -> None:
 
     def cancel() -> None:
         left.add(job.key)
-        queue().cancel(job, viewer)
+        queue().cancel(job, viewer, *(other for other in list(job.viewers) if not is_connected(other)))
 
     place = st.empty()
     with place.container(horizontal=True, vertical_alignment="center"):

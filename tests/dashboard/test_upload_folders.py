@@ -24,7 +24,8 @@ def looks(monkeypatch):
     return due
 
 
-def test_a_folder_goes_once_its_session_is_missed_for_a_while(looks):
+def test_a_folder_goes_once_its_session_is_missed_for_a_while(looks, monkeypatch):
+    monkeypatch.setattr(upload_folders, "PATIENCE", 3)
     folder, answers = tempfile.TemporaryDirectory(), iter([True, False, False, True, False, False, False])
     (Path(folder.name) / "upload.pth").write_bytes(b"weights")
     upload_folders.watch(folder, lambda: next(answers))

@@ -92,6 +92,16 @@ def test_one_viewer_does_not_cancel_what_another_waits_for(queue, tmp_path):
     assert ended(job).value == "gone"
 
 
+def test_a_job_is_cancelled_for_all_who_asked_for_it(queue, tmp_path):
+    """One of them may have closed the tab."""
+    file = tmp_path / "shared"
+    job = queue.submit(1, errands.wait_for, str(file), viewer="a")
+    queue.submit(1, errands.wait_for, str(file), viewer="b")
+    begun(file)
+    queue.cancel(job, "a", "b")
+    assert ended(job).state == "cancelled"
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
 def test_a_killed_process_takes_only_its_own_job_with_it(queue, tmp_path):
     file = tmp_path / "first"

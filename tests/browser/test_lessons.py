@@ -1,0 +1,42 @@
+"""Every step of every lesson in a real browser, on the shipped models: "Show me" does what the step asks for."""
+
+import re
+
+import pytest
+
+from dashboard.shared.lesson_files import LANGUAGES, read_lessons
+from pgan_core.paths import ASSETS
+from tests.browser.running_app import Server, watched_pages
+
+LESSONS = read_lessons(LANGUAGES[0])
+FOUND = "selector => [...document.querySelectorAll(selector)].some(e => e.classList.contains('lab-lesson-target'))"
+
+
+@pytest.fixture(scope="module")
+def page(chromium, tmp_path_factory):
+    """One page for all lessons, as a reader would go through them."""
+    running = Server(tmp_path_factory.mktemp("lessons"), models=ASSETS)
+    try:
+        running.wait()
+        with watched_pages(chromium, running) as open_page:
+            yield open_page("lessons")
+    finally:
+        running.process.terminate()
+        running.process.wait(timeout=20)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_step_can_be_shown(page, name):
+    lesson = LESSONS[name]
+    page.locator(f".st-key-lessons_begin_{name} button").click()
+    for number, step in enumerate(lesson.steps, start=1):
+        page.get_by_text(f"step {number} of {len(lesson.steps)}").wait_for()
+        page.wait_for_function(f"location.search.includes('lesson={name}.{number}')")
+        if step.point:
+            page.wait_for_function(FOUND, arg=step.point)
+        if step.do:
+            assert page.locator(".st-key-lesson_done").count() == 0, f"step {number} is done before it begins"
+            page.locator(".st-key-lesson_show button").click()
+            page.locator(".st-key-lesson_done").wait_for()
+        page.get_by_role("button", name=re.compile("^(Next|Finish)$")).click()
+    page.locator(f".st-key-lessons_begin_{name} button", has_text="Begin again").wait_for()
