@@ -24,7 +24,11 @@ else:
     PagesManager.uses_pages_directory = False
     # torch then allocates large tensors in huge pages, which are faster to touch for the first time (docs/SPEED.md)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    from starlette.middleware import Middleware
+
     from dashboard import engine, startup
+    from dashboard.frames import FrameAncestors
     from dashboard.pages.training import feed
 
-    app = st.App(__file__, lifespan=startup.lifespan, routes=[*feed.ROUTES, *engine.ROUTES])
+    framing = [Middleware(FrameAncestors)]
+    app = st.App(__file__, lifespan=startup.lifespan, routes=[*feed.ROUTES, *engine.ROUTES], middleware=framing)

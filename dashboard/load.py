@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import ParamSpec
 
+from streamlit.runtime import Runtime
+
 P = ParamSpec("P")
 RUNS_A_CORE = 2  # under way at once: more than these wait for each other so long that one sees it
 CALM = 120.0  # seconds without such a crowd after which the server counts as free again

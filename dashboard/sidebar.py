@@ -6,6 +6,7 @@ from dashboard import language, session
 from dashboard.language import _
 from dashboard.shared import drawn_here
 from dashboard.shared.page import style
+from dashboard.shared.share import share_button
 from pgan_core import CheckpointError
 from pgan_core.latents import MAX_SEED
 
@@ -24,9 +25,10 @@ def draw(page: str) -> None:
         devices = session.devices()
         if len(devices) > 1:
             st.selectbox(_("Device"), devices, len(devices) - 1, key="device", bind="query-params")
-        language.choose()
+        share_button()
         if name is not None:
             _show_card(name, class_place)
+        language.choose()
 
 
 def _choose() -> str | None:

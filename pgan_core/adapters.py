@@ -123,6 +123,11 @@ class AdaptedConfig:
     pixel_norm: str = "off"
 
     @property
+    def sees_directions_only(self) -> bool:
+        """Whether a latent's length makes no difference, which nobody knows."""
+        return False
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """The one size."""
         return (self.resolution,)

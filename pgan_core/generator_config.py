@@ -31,6 +31,11 @@ class GeneratorConfig(NetworkConfig):
         "output": ("linear", "tanh", "clamp"),
     }
 
+    @property
+    def sees_directions_only(self) -> bool:
+        """Whether a latent's length makes no difference: it does where it is normalised jointly with labels, or not."""
+        return self.latent_norm in ("latent", "both") or (self.latent_norm == "joint" and not self.label_dim)
+
 
 @dataclass(frozen=True)
 class GeneratorLayer(LayerSpec):

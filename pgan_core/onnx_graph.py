@@ -38,8 +38,10 @@ EVEN, ODD = np.array([[1, 0, 0], [0, 1, 1]]), np.array([[1, 1, 0], [0, 0, 1]])
 def onnx_model(generator: Generator, *, half: bool = True) -> ModelProto:
     """The generator as an ONNX model; `half` stores weights in float16.
 
-    Raises ValueError for a prepared generator or a variant: only a network as it was loaded is written.
+    Only a network as it was loaded is written: raises ValueError for a prepared one, a variant, and other generators.
     """
+    if not isinstance(generator, Generator):
+        raise ValueError("only a Progressive GAN can be written as ONNX, not another generator")
     if generator.form is not None or generator.norm_kind != "on" or not generator.equalized:
         raise ValueError("only a generator as it was loaded can be written as ONNX, not a prepared one or a variant")
     return _Writer(generator, half).model()

@@ -120,7 +120,7 @@ def network_and_facts(generator: Generator, *, half: bool = True) -> tuple[bytes
         "fading": list(fading_sizes(generator)),
         "latent": config.latent_dim,
         "labels": config.label_dim,
-        "normalizesLatents": config.latent_norm != "off",
+        "normalizesLatents": config.sees_directions_only,
         "output": config.output,
         "outputFirst": config.output_first,
         "layers": [

@@ -4,7 +4,10 @@ It needs Babel (requirements-dev.txt), and prints what is not translated yet. Wr
 in the words of `glossary.md`, and run it again.
 """
 
+import ast
 import io
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +15,42 @@ from babel.messages import Catalog, extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from dashboard.language import PLACE
+
 HERE = Path(__file__).resolve().parent
-DASHBOARD = HERE.parent
+ROOT = HERE.parents[1]
+PACKAGES = ("dashboard", "dissection", "pgan_core")
+SHELL = {
+    "training",
+    "world",
+    "cli",
+    "interventions_cli",
+    "pictures_cli",
+    "shell",
+    "export",
+    "paths",
+    "models",
+}  # raised where no page is
+CALLS = ("Preset", "Nonlinearity", "Strategy", "metric", "ReaderOption")  # whose words pages show
+DULL = {
+    "plain",
+    "str",
+    "len",
+    "join",
+    "repr",
+    "max",
+    "min",
+    "list",
+    "sorted",
+    "type",
+    "map",
+    "tuple",
+    "for",
+    "in",
+    "if",
+    "else",
+}
+WORDS = re.compile(r"[A-Za-z]{2,}")
 DOMAIN = "pggan_lab"
 NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)  # in the files, so that only texts change them
 
@@ -21,11 +58,50 @@ NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)  # in the files, so that only texts c
 def texts() -> Catalog:
     """Every text that the sources mark, with the files it stands in."""
     found = Catalog(fuzzy=False)
-    for path in sorted(DASHBOARD.rglob("*.py")):
+    for path in (p for name in PACKAGES for p in sorted((ROOT / name).rglob("*.py"))):
         with path.open("rb") as file:
             for _, text, _, _ in extract.extract("python", file, keywords=dict.fromkeys(("_", "N_", "Later"))):
-                found.add(text, locations=[(path.relative_to(DASHBOARD.parent).as_posix(), None)])
+                found.add(text, locations=[(path.relative_to(ROOT).as_posix(), None)])
+        for text in of_core(path):
+            found.add(text, locations=[(path.relative_to(ROOT).as_posix(), None)])
     return found
+
+
+def of_core(path: Path) -> Iterator[str]:
+    """What a module says in English without marking it: the sentences of its errors, and the words of CALLS.
+
+    An f-string becomes a text with named places, which `dashboard.language.said` finds again.
+    """
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and not SHELL & {*path.parts, path.stem}:
+            spoken = node.exc.args[:1]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in CALLS:
+            spoken = [*node.args, *(keyword.value for keyword in node.keywords)]
+        elif isinstance(node, ast.Assign) and "assumed[" in ast.unparse(node.targets[0]):  # what a reader had to guess
+            spoken = [node.value]
+        else:
+            continue
+        for argument in spoken:
+            text = template(argument)
+            if WORDS.search(PLACE.sub("", text)) and (" " in text or text[0].isupper()):
+                yield text
+
+
+def template(node: ast.expr) -> str:
+    """A string, or an f-string with its values named; "" for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    text, seen = "", {}
+    for part in node.values if isinstance(node, ast.JoinedStr) else ():
+        if isinstance(part, ast.Constant):
+            text += str(part.value)
+        elif isinstance(part, ast.FormattedValue):
+            source = ast.unparse(part.value)
+            names = [name for name in re.findall(r"[a-z]\w+", re.sub(r"'[^']*'", "", source)) if name not in DULL]
+            name = seen.get(source) or next((n for n in names if n not in seen.values()), f"value{len(seen) + 1}")
+            seen[source] = name
+            text += f"{{{name}}}"
+    return text
 
 
 def files() -> list[Path]:

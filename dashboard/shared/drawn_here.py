@@ -45,11 +45,13 @@ def choose() -> None:
         st.caption(_("The server is busy, so this browser draws."))
 
 
-def in_browser() -> bool:
+def in_browser(model: session.Model) -> bool:
     """Whether this browser draws the page's pictures."""
-    if FAILED in st.session_state:
-        return False
     chosen = st.session_state.get(KEY, AUTOMATIC)
+    if not model.grows and chosen == BROWSER:
+        st.caption(_("Only Progressive GANs are drawn by the browser; the server draws this one."))
+    if not model.grows or FAILED in st.session_state:
+        return False
     return load().is_full if chosen == AUTOMATIC else chosen == BROWSER
 
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from dashboard.language import _
+from dashboard.language import _, said
 from dashboard.shared.figure_style import COLORS
 from pgan_core.histograms import Bins, Histogram
 
@@ -36,18 +36,23 @@ def ridgelines(
         domain = [column * (width + gap), column * (width + gap) + width]
         bins = next(iter(histograms.values())).bins
         layout[f"xaxis{axis}"] = _axis(bins, domain, room=(0.3 if len(columns) < 4 else 0.45) if notes else 0)
-        marked = f"<b>{title}</b> ◀" if title == highlight else title
+        marked = f"<b>{said(title)}</b> ◀" if title == highlight else said(title)
         annotations.append(_note(marked, sum(domain) / 2, 1, "center", "bottom") | {"font": {"size": 14}})
         texts = (notes or {}).get(title, [""] * len(layers))
         for row, (layer, counted) in enumerate(histograms.items()):
             base = len(layers) - 1 - row
-            traces.append(_ridge(counted, base, colors[row], f"<b>{layer}</b><br>{texts[row]}") | {"xaxis": f"x{axis}"})
+            traces.append(
+                _ridge(counted, base, colors[row], f"<b>{said(layer)}</b><br>{texts[row]}") | {"xaxis": f"x{axis}"}
+            )
             if texts[row]:
                 annotations.append(_note(texts[row], domain[1], base, "right", "middle") | {"yref": "y"})
     layout["yaxis"] = {
-        "tickvals": list(range(len(layers)))[::-1], "ticktext": layers, "showgrid": False, "zeroline": False,
+        "tickvals": list(range(len(layers)))[::-1],
+        "ticktext": [said(layer) for layer in layers],
+        "showgrid": False,
+        "zeroline": False,
         "range": [-0.5, len(layers) - 1 + OVERLAP + 0.2],
-    }  # fmt: skip
+    }
     height = height or max(300, 30 * len(layers) + 90)
     margin = {"l": 8, "r": 8, "t": 30, "b": 8}
     layout |= {"annotations": annotations, "height": height, "showlegend": False, "margin": margin}
@@ -58,11 +63,13 @@ def _ridge(counted: Histogram, base: float, color: str, label: str) -> dict:
     """One histogram as a filled outline standing on `base`."""
     x, y = _outline(counted)
     red, green, blue = (int(v) for v in color.removeprefix("rgb(").rstrip(")").split(","))
+    share = _("outside the axis: {share:.1%}")
     outside = counted.below + counted.above + counted.not_finite
+    outside_words = share.format(share=outside / max(counted.total, 1))
     return {
         "type": "scatter", "x": x, "y": base + OVERLAP * y, "mode": "lines", "fill": "toself",
         "fillcolor": f"rgba({red},{green},{blue},0.75)", "line": {"color": "rgba(255,255,255,0.6)", "width": 1},
-        "hovertemplate": f"{label}<br>outside the axis: {outside / max(counted.total, 1):.1%}<extra></extra>",
+        "hovertemplate": f"{label}<br>{outside_words}<extra></extra>",
     }  # fmt: skip
 
 
@@ -108,9 +115,9 @@ def histogram_bars(
     panels: Mapping[str, Mapping[str, Histogram]], height: int = 260, log_counts: bool = False
 ) -> go.Figure:
     """Histograms as bars: panel title -> {series: histogram}; a panel's series share bins and overlap."""
-    chart = make_subplots(1, len(panels), subplot_titles=list(panels), horizontal_spacing=0.06)
+    chart = make_subplots(1, len(panels), subplot_titles=[said(title) for title in panels], horizontal_spacing=0.06)
     names: dict[str, str] = {}
-    said = _("%{customdata[0]:.3g} to %{customdata[1]:.3g}: %{y:,} values")
+    values = _("%{customdata[0]:.3g} to %{customdata[1]:.3g}: %{y:,} values")
     for column, series in enumerate(panels.values(), 1):
         for name, counted in series.items():
             first = name not in names
@@ -118,12 +125,19 @@ def histogram_bars(
             edges = np.linspace(*counted.bins.limits, counted.bins.count + 1)
             shown = counted.bins.edges
             chart.add_bar(
-                x=(edges[:-1] + edges[1:]) / 2, y=counted.counts, width=np.diff(edges), name=name, showlegend=first,
-                legendgroup=name, opacity=0.65, marker={"color": color, "line": {"width": 0}},
+                x=(edges[:-1] + edges[1:]) / 2,
+                y=counted.counts,
+                width=np.diff(edges),
+                name=said(name),
+                showlegend=first,
+                legendgroup=name,
+                opacity=0.65,
+                marker={"color": color, "line": {"width": 0}},
                 customdata=np.stack([shown[:-1], shown[1:]], axis=1),
-                hovertemplate=f"{said}<extra>{name}</extra>",
-                row=1, col=column,
-            )  # fmt: skip
+                hovertemplate=f"{values}<extra>{said(name)}</extra>",
+                row=1,
+                col=column,
+            )
             chart.update_xaxes(row=1, col=column, **axis_of(counted.bins))
     if log_counts:
         chart.update_yaxes(type="log", dtick=1)

@@ -1,7 +1,9 @@
 """Every text has its translation, and a visitor sees the language of the link, else the browser's."""
 
+import ast
 import gettext
 import re
+from pathlib import Path
 
 import pytest
 
@@ -49,13 +51,13 @@ def test_a_link_says_the_language(open_app):
     shown = open_app("growth", language="zh")
     assert not shown.exception
     assert shown.sidebar.selectbox(key="language_choice").value == "zh"
-    assert [box.label for box in shown.sidebar.selectbox][:2] == ["模型", "语言"]
+    assert {"模型", "语言"} <= {box.label for box in shown.sidebar.selectbox}
     assert shown.query_params["language"] in ("zh", ["zh"])
 
 
 def test_without_one_it_is_english_and_the_link_stays_short(open_app):
     shown = open_app("growth")
-    assert [box.label for box in shown.sidebar.selectbox][:2] == ["Model", "Language"]
+    assert {"Model", "Language"} <= {box.label for box in shown.sidebar.selectbox}
     assert "language" not in shown.query_params
 
 
@@ -80,3 +82,171 @@ def test_an_english_link_keeps_its_controls_in_another_language(open_app):
     app = open_app("growth", growth_way="Snapshots from training", language="zh")
     assert app.segmented_control(key="growth_way").value == "Snapshots from training"
     assert not [w.value for w in app.warning]
+
+
+# ---- nothing goes past it ----------------------------------------------------------------------------------------
+
+DASHBOARD = Path(language.__file__).parent
+SHOWS = {  # calls that show text -> the places of their words
+    **dict.fromkeys(
+        ("button", "caption", "checkbox", "download_button", "error", "expander", "file_uploader", "form_submit_button",
+         "html", "info", "markdown", "number_input", "popover", "progress", "refuse", "slider", "subheader", "success",
+         "text_area", "text_input", "title", "toast", "toggle", "warning", "write"), (0,),
+    ),
+    **dict.fromkeys(
+        ("header", "metric", "multiselect", "pills", "radio", "segmented_control", "select_slider", "selectbox"), (0, 1)
+    ),
+    "formula_box": (1, 2), "with_progress": (2,), "apart": (1,),
+}  # fmt: skip
+SHOWN = {  # arguments that show text, of whatever call
+    "annotation_text", "caption", "captions", "help", "hovertemplate", "hovertext", "label", "legend", "placeholder",
+    "subplot_titles", "text", "title", "title_text",
+}  # fmt: skip
+TRANSLATES = {"_", "N_", "Later", "said"}
+NOT_WORDS = re.compile(r"<[^>]*>|:material/[\w{}]+:|:(?:small|gray)|%?\{[^}]*\}|\\\w+|[\w-]+=\"[^\"]*\"?|[\w-]+:[^;]+;")
+NAMES = {
+    "png",
+    "svg",
+    "root",
+    "GIF",
+    "MP4",
+    "WebM",
+    "PNG",
+    "IoU",
+    "IQR",
+    "MiB",
+    "MB",
+    "kB",
+    "RMS",
+    "PGGAN",
+    "Lab",
+    "lab",
+    "px",
+    "rem",
+}
+
+
+def bypasses(source: str) -> list[tuple[int, str]]:
+    """Line and English words of every text that a call shows without a translation."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            shown = [node.args[i] for i in SHOWS.get(name, ()) if i < len(node.args)]
+            shown += [keyword.value for keyword in node.keywords if keyword.arg in SHOWN]
+            found += [(node.lineno, text) for each in shown for text in raw_words(each)]
+    return found
+
+
+def raw_words(node: ast.expr) -> list[str]:
+    """The English in an expression that is shown, but for what is translated, compared or used as a key."""
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in TRANSLATES:
+            return []
+        inner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        return (raw_words(inner) if inner is not None and name in ("format", "join") else []) + (
+            [text for argument in node.args for text in raw_words(argument)] if name in ("plain", "join") else []
+        )
+    if isinstance(node, ast.Constant):
+        words = NOT_WORDS.sub(" ", node.value) if isinstance(node.value, str) else ""
+        left = [word for word in re.findall(r"[A-Za-z]{2,}", words) if word not in NAMES]
+        return [node.value] if left else []
+    if isinstance(node, ast.JoinedStr):
+        whole = "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        inside = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
+        return raw_words(ast.Constant(whole)) + [text for each in inside for text in raw_words(each)]
+    if isinstance(node, ast.IfExp):
+        return raw_words(node.body) + raw_words(node.orelse)
+    if isinstance(node, ast.BinOp):
+        return raw_words(node.left) + raw_words(node.right)
+    if isinstance(node, ast.BoolOp | ast.List | ast.Tuple):
+        return [
+            text for each in (getattr(node, "values", None) or getattr(node, "elts", [])) for text in raw_words(each)
+        ]
+    return []
+
+
+def test_no_text_goes_past_the_translations():
+    found = {
+        f"{path.relative_to(DASHBOARD)}:{line}": text
+        for path in sorted(DASHBOARD.rglob("*.py"))
+        for line, text in bypasses(path.read_text(encoding="utf-8"))
+    }
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        ('st.caption("Two words")', ["Two words"]),
+        ('st.caption(f"{n} words of {m}")', ["{} words of {}"]),
+        ('st.button(label, help="What it does")', ["What it does"]),
+        ('st.markdown(x if y else "Two words")', ["Two words"]),
+        ('figure.update_yaxes(title="pixels")', ["pixels"]),
+        ('st.caption("Two {n}".format(n=1))', ["Two {n}"]),
+        ('st.caption(_("Two words"))', []),
+        ('st.caption(_("{n} words").format(n=1))', []),
+        ("st.markdown(f'**{_(title)}**')", []),
+        ('st.button("", icon=":material/casino:")', []),
+    ],
+)
+def test_the_check_sees_what_goes_past(source, words):
+    assert [text for _, text in bypasses(source)] == words
+
+
+def test_no_function_takes_the_underscore_for_itself():
+    """`for _ in` makes `_` a local name of the whole function, and its texts have no translation."""
+    for path in sorted(DASHBOARD.rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                names = [node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == "_"]
+                taken = any(isinstance(node.ctx, ast.Store) and not in_comprehension(function, node) for node in names)
+                calls = [n for n in ast.walk(function) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "_"]
+                assert not (taken and calls), f"{path.relative_to(DASHBOARD)}: {function.name}"
+
+
+def in_comprehension(function: ast.FunctionDef, name: ast.Name) -> bool:
+    """Whether a name is a comprehension's own."""
+    kinds = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    return any(name in ast.walk(node) for node in ast.walk(function) if isinstance(node, kinds))
+
+
+ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,.:;’']+[A-Za-z]{2,}){2,}")  # three words in a row
+LEFT_IN_ENGLISH = re.compile(  # addresses, commands, names of files and licences
+    r"<[^>]*>|`[^`]*`|https?://\S+|\([^)]*\)|\\[a-z]+|CC BY-NC \S+|[\w.-]+/[\w./-]+|pggan-lab|safetensors"
+)
+PAGES = sorted(path.parent.name for path in (DASHBOARD / "pages").glob("*/page.py"))
+FOR_MACHINES = {
+    "config", "css_content", "element_id", "element_key", "fragment_id", "html_content", "icon", "id", "js_content",
+    "json", "key", "mixed_data", "page_script_hash", "query_param_key", "script_hash", "spec", "url", "arrow_data",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_reader_of_chinese_meets_no_english_sentence(open_app, page):
+    app = open_app(page, language="zh")
+    assert not app.exception
+    texts = {text for block in blocks(app._tree) for text in strings(block)}
+    assert any(re.search("[\u4e00-\u9fff]", text) for text in texts)
+    assert not [text for text in texts if ENGLISH.search(LEFT_IN_ENGLISH.sub("·", text))]
+
+
+def blocks(node):
+    """The messages of all elements below a node of an app under test."""
+    for child in getattr(node, "children", {}).values():
+        if hasattr(getattr(child, "proto", None), "ListFields"):
+            yield child.proto
+        yield from blocks(child)
+
+
+def strings(message):
+    """The texts in a message that people read."""
+    for field, value in message.ListFields():
+        if field.name in FOR_MACHINES:
+            continue
+        for each in value if field.is_repeated and not hasattr(value, "items") else [value]:
+            if isinstance(each, str) and not each.lstrip().startswith(("<style", "/*")):
+                yield each
+            elif hasattr(each, "ListFields"):
+                yield from strings(each)

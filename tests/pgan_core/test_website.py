@@ -43,6 +43,15 @@ def test_the_check_picture_is_seed_0s(generator):
         torch.testing.assert_close(means[:, y, x], square, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(("norm", "labels", "expected"), [("joint", 0, True), ("joint", 3, False), ("both", 3, True)])
+def test_a_network_that_sees_the_length_of_latents_is_said_to(norm, labels, expected):
+    config = GeneratorConfig(resolution=8, channels=(6, 6), latent_dim=8, label_dim=labels, latent_norm=norm)
+    generator = Generator(config, seed=1).requires_grad_(False)
+    z, chosen = inputs_from_seeds(generator, [0, 1])
+    same = torch.allclose(generator(3 * z, chosen), generator(z, chosen), atol=1e-4)
+    assert same == expected == website.network_and_facts(generator)[1]["normalizesLatents"]
+
+
 def test_precision_is_the_weights(generator, tmp_path):
     sizes = []
     for half in (True, False):

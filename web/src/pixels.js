@@ -7,7 +7,7 @@ const byte = (value) => { // to the nearest even at a half, as numpy rounds
 };
 
 // Picture number n of N x C x r x r (C 1 or 3) as ImageData.
-export function imageData({data, dims: [, channels, height, width]}, n = 0) {
+function imageData({data, dims: [, channels, height, width]}, n = 0) {
   const pixels = new ImageData(width, height), area = width * height, first = n * channels * area;
   for (let i = 0; i < area; i++) {
     for (let channel = 0; channel < 3; channel++) {

@@ -4,7 +4,7 @@ const norm = (z) => Math.sqrt(z.reduce((sum, value) => sum + value * value, 0));
 
 export const lerp = (a, b, t) => a.map((value, i) => (1 - t) * value + t * b[i]);
 
-export function angleBetween(a, b) {
+function angleBetween(a, b) {
   const [na, nb] = [norm(a), norm(b)];
   let apart = 0, together = 0;
   a.forEach((value, i) => {

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.activations import figures_feature_maps as figures
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.layer_runs import Setting
@@ -18,7 +19,7 @@ from pgan_core.unit_inspection import UnitMaps
 
 COLUMNS = 8
 SHOWN = [48, 96, 192, 512]
-SCALES = {"common": False, "per unit": True}
+SCALES = {N_("common"): False, N_("per unit"): True}
 
 
 @st.fragment
@@ -34,11 +35,17 @@ def feature_browser(model: session.Model, setting: Setting, statistics: dict[str
         unit = _choose_unit(len(units.maps), int(ordered[0]))
     with wall:
         _wall(units, ordered, limits, unit)
-        text = f"full colour at each unit's largest magnitude, {units.largest[unit]:.3g} for unit {unit}"
+        text = _("full colour at each unit's largest magnitude, {largest:.3g} for unit {unit}").format(
+            largest=units.largest[unit], unit=unit
+        )
         if not per_unit:
-            text = f"full colour at ±{limits[0]:.3g} in all maps"
+            text = _("full colour at ±{limit:.3g} in all maps").format(limit=limits[0])
         size = " × ".join(map(str, units.shape))
-        st.caption(f"{point}, {size}: {len(ordered)} units by {order}. Blue is below 0, orange above; {text}.")
+        st.caption(
+            _("{point}, {size}: {count} units by {order}. Blue is below 0, orange above; {text}.").format(
+                point=point, size=size, count=len(ordered), order=_(order), text=text
+            )
+        )
     with detail:
         _unit(model, setting, statistics[point], units, image, limits, unit)
 
@@ -47,16 +54,30 @@ def _controls(setting: Setting, points: list[str]) -> tuple[str, int, str, bool,
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         default = next((p for p in points if p.startswith("16x16/conv") and ":" not in p), points[0])
         point = st.selectbox(
-            "Layer", points, points.index(default), key=f"activations_point_{setting.part}", width=190, **BOUND
+            _("Layer"), points, points.index(default), key=f"activations_point_{setting.part}", width=190, **BOUND
         )
-        picture = st.number_input("Picture", 1, setting.count, 1, key="activations_picture", width=125, **BOUND)
+        picture = st.number_input(_("Picture"), 1, setting.count, 1, key="activations_picture", width=125, **BOUND)
         order = st.segmented_control(
-            "Sorted by", figures.ORDERS, default="variance", required=True, key="activations_order", **BOUND
+            _("Sorted by"),
+            figures.ORDERS,
+            default="variance",
+            format_func=_,
+            required=True,
+            key="activations_order",
+            **BOUND,
         )
         scale = st.segmented_control(
-            "Colour scale", list(SCALES), default=next(iter(SCALES)), required=True, key="activations_scale", **BOUND
+            _("Colour scale"),
+            list(SCALES),
+            default=next(iter(SCALES)),
+            format_func=_,
+            required=True,
+            key="activations_scale",
+            **BOUND,
         )
-        shown = st.selectbox("Shown", SHOWN, 0, key="activations_shown", width=85, **BOUND)
+        shown = st.selectbox(
+            _("Shown"), SHOWN, 0, format_func=lambda n: _(str(n)), key="activations_shown", width=85, **BOUND
+        )
     return point, int(picture) - 1, order, SCALES[scale], shown
 
 
@@ -67,7 +88,7 @@ def _choose_unit(count: int, first: int) -> int:
         st.session_state[key] = st.session_state.pop("activations_clicked")
     if not 0 <= st.session_state.get(key, first) < count:
         st.session_state[key] = first
-    return st.number_input("Unit", 0, count - 1, first, key=key, bind="query-params")
+    return st.number_input(_("Unit"), 0, count - 1, first, key=key, bind="query-params")
 
 
 def _wall(units: UnitMaps, ordered: np.ndarray, limits: np.ndarray, unit: int) -> None:
@@ -76,9 +97,13 @@ def _wall(units: UnitMaps, ordered: np.ndarray, limits: np.ndarray, unit: int) -
     picture = figures.map_wall(units.maps[ordered], limits[ordered], columns)
     place = np.flatnonzero(ordered == unit)
     cell = picture_grid(
-        picture, columns, [f"unit {u}" for u in ordered], chosen=int(place[0]) if len(place) else None,
-        label=f"{len(ordered)} feature maps", key="activations_wall",
-    )  # fmt: skip
+        picture,
+        columns,
+        [_("unit {unit}").format(unit=u) for u in ordered],
+        chosen=int(place[0]) if len(place) else None,
+        label=_("{count} feature maps").format(count=len(ordered)),
+        key="activations_wall",
+    )
     if cell is not None and cell < len(ordered) and int(ordered[cell]) != unit:
         st.session_state["activations_clicked"] = int(ordered[cell])
         st.rerun(scope="fragment")
@@ -92,10 +117,12 @@ def _unit(model, setting: Setting, statistics: PointStatistics, units: UnitMaps,
         laid = figures.overlay(image, units.maps[unit], float(limits[unit]))
         image_wall(laid[None], key="activations-overlay", columns=1)
     with numbers:
-        chart(histogram_bars({f"Unit {unit}": {"values": found.histograms[unit]}}, 200, True), key="activations_hist")
+        title = _("Unit {unit}").format(unit=unit)
+        chart(histogram_bars({title: {"values": found.histograms[unit]}}, 200, True), key="activations_hist")
         st.markdown(
-            f":small[mean {statistics.unit_mean[unit]:.3g} · σ {statistics.unit_std[unit]:.3g} · "
-            f"peak {statistics.unit_max[unit]:.3g}]"
+            _(":small[mean {mean:.3g} · σ {std:.3g} · peak {peak:.3g}]").format(
+                mean=statistics.unit_mean[unit], std=statistics.unit_std[unit], peak=statistics.unit_max[unit]
+            )
         )
     count = min(4, setting.count)
     best = found.highest(unit, count)
@@ -103,13 +130,19 @@ def _unit(model, setting: Setting, statistics: PointStatistics, units: UnitMaps,
         layer_runs.thumbnails(model, setting.untouched)[best], key="activations-highest", columns=4,
         captions=[f"#{i + 1}: {found.peaks[i, unit]:.2g}" for i in best],
     )  # fmt: skip
-    st.caption(f"Above: the pictures in which this unit peaks highest, of the {setting.count} in the sample.")
+    st.caption(
+        _("Above: the pictures in which this unit peaks highest, of the {count} in the sample.").format(
+            count=setting.count
+        )
+    )
     if setting.part == "generator":
         _dissection_button(statistics.point.partition(":")[0], unit)
 
 
 def _dissection_button(layer: str, unit: int) -> None:
     """The way to the unit's place on the dissection page."""
-    if st.button(f"What does unit {unit} mean?", icon=":material/biotech:", key="activations_meaning"):
+    if st.button(
+        _("What does unit {unit} mean?").format(unit=unit), icon=":material/biotech:", key="activations_meaning"
+    ):
         place = {"dissection_view": "One unit", "dissection_layer": layer, "dissection_unit": unit}
         open_page("dissection", place)

@@ -7,25 +7,31 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboard.language import N_, _, said
 from dashboard.shared.figure_style import COLORS
 from dashboard.shared.ridgelines import log_axis
 from pgan_core.inspection import PointStatistics
 
-CHARTS = {"Standard deviation": "std", "Largest magnitude": "largest"}
+CHARTS = {N_("Standard deviation"): "std", N_("Largest magnitude"): "largest"}
+
+COLUMNS = (  # of `statistics_table`, as people read them
+    N_("network"), N_("point"), N_("layer"), N_("mean"), N_("std"), N_("dead units %"), N_("largest"), N_("shape"),
+    N_("outside the axis %"),
+)  # fmt: skip
 
 
 def magnitudes(networks: Mapping[str, Mapping[str, PointStatistics]], height: int = 300) -> go.Figure:
     """Spread and largest magnitude by layer on log axes: network title -> {layer: statistics}, one line per network."""
-    chart = make_subplots(1, 2, subplot_titles=list(CHARTS), horizontal_spacing=0.07)
+    chart = make_subplots(1, 2, subplot_titles=[_(title) for title in CHARTS], horizontal_spacing=0.07)
     for i, (name, layers) in enumerate(networks.items()):
         for column, field in enumerate(CHARTS.values(), 1):
             values = np.array([getattr(s, field) for s in layers.values()])
             chart.add_scatter(
-                x=list(layers), y=np.where(values > 0, values, np.nan), name=name, legendgroup=name,
+                x=list(layers), y=np.where(values > 0, values, np.nan), name=said(name), legendgroup=name,
                 showlegend=column == 1 and len(networks) > 1, mode="lines+markers",
                 line={"color": COLORS[i], "dash": "solid" if i == 0 else "dash"},
                 marker={"symbol": "circle" if i == 0 else "diamond", "size": 7},
-                hovertemplate="%{x}: %{y:.3g}<extra>" + name + "</extra>", row=1, col=column,
+                hovertemplate="%{x}: %{y:.3g}<extra>" + said(name) + "</extra>", row=1, col=column,
             )  # fmt: skip
     for column, field in enumerate(CHARTS.values(), 1):
         values = [[getattr(s, field) for s in layers.values()] for layers in networks.values()]

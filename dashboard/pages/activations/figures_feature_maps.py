@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from dashboard.language import N_
 from pgan_core.pictures import contact_sheet, enlarge
 from pgan_core.unit_inspection import UnitMaps
 
-ORDERS = ("variance", "mean", "index")
+ORDERS = (N_("variance"), N_("mean"), N_("index"))
 # blue - white - orange, as in ColorBrewer's PuOr reversed: negative and positive stay apart for the colour-blind
 DIVERGING = np.array(
     [[5, 48, 120], [67, 120, 190], [160, 200, 230], [247, 247, 247], [253, 190, 110], [217, 110, 20], [127, 50, 0]],

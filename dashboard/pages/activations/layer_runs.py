@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.shared.progress import with_progress
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
@@ -23,7 +24,12 @@ from pgan_core.pictures import to_uint8
 from pgan_core.unit_inspection import UnitMaps, UnitSample, unit_maps, unit_sample
 
 CHUNK_BYTES = 64 * 2**20
-NORM_NAMES = {"on": "on", "off": "off", "lrn": "local response", "batch": "batch"}
+NORM_NAMES = {"on": N_("on"), "off": N_("off"), "lrn": N_("local response"), "batch": N_("batch")}
+
+TITLES = (  # of a `Setting`, as people read them
+    N_("Untouched"), N_("untouched"), N_("{norm} normalisation"), N_("Pixel norm off"), N_("pixel norm off"),
+    N_("Equalized scale off"), N_("equalized scale off"), N_("{first}, equalized scale off"), N_("{network} · {point}"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,9 @@ def statistics(model: session.Model, setting: Setting, bins: Bins) -> dict[str, 
             return generator_statistics(generator(model, setting), z, bins, labels=labels, progress=progress)
 
     key = ("statistics", model.identity, setting, bins)
-    return with_progress(key, work, f"Running the {setting.part} layer by layer: {setting.title.lower()}")
+    label = _("Running the {part} layer by layer: {title}")
+    label = label.format(part=_(setting.part), title=said(setting.title.lower()))
+    return with_progress(key, work, label)
 
 
 def activations(model: session.Model, setting: Setting, point: str, only: int | None = None) -> Iterator[Tensor]:
@@ -149,7 +157,7 @@ def units(model: session.Model, setting: Setting, point: str, limit: float) -> U
         with torch.inference_mode():
             return unit_sample(counted(), Bins(-limit, limit, 60))
 
-    return with_progress(("units", model.identity, setting, point, limit), work, "Measuring every unit")
+    return with_progress(("units", model.identity, setting, point, limit), work, _("Measuring every unit"))
 
 
 @session.cached(max_entries=8)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import _
+from dashboard.language import N_, _
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.feature_browser import feature_browser
 from dashboard.pages.activations.figures import magnitudes, statistics_table
@@ -14,13 +14,14 @@ from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars, ridgelines
+from dashboard.shared.tables import table as show_table
 from pgan_core.histograms import Bins
 from pgan_core.inspection import PointStatistics, WeightStatistics, weight_statistics
 
-VIEWS = ["All layers", "One layer", "Feature maps", "Weights"]
-POINTS = {"Before the non-linearity": ":pre", "After it": "", "After pixel norm": ":norm"}
+VIEWS = [N_("All layers"), N_("One layer"), N_("Feature maps"), N_("Weights")]
+POINTS = {N_("Before the non-linearity"): ":pre", N_("After it"): "", N_("After pixel norm"): ":norm"}
 LINEAR = Bins(-4, 4, 80)
-AXES = ["automatic", "linear", "logarithmic"]
+AXES = [N_("automatic"), N_("linear"), N_("logarithmic")]
 LARGEST_FILE = 400 * 2**20  # bytes of activations before they are compressed
 Statistics = dict[str, PointStatistics]
 
@@ -36,14 +37,21 @@ def controls(model: session.Model) -> tuple[str, Setting]:
         views = VIEWS if model.grows else VIEWS[:-1]
         if st.session_state.get("activations_view", views[0]) not in views:
             st.session_state["activations_view"] = views[0]
-        view = st.segmented_control("Show", views, default=VIEWS[0], key="activations_view", required=True, **BARE)
+        view = st.segmented_control(
+            _("Show"), views, default=VIEWS[0], format_func=_, key="activations_view", required=True, **BARE
+        )
         part = st.segmented_control(
-            "Network", parts, default=parts[0], key="activations_network", format_func=str.capitalize,
-            required=True, **BARE,
-        )  # fmt: skip
-        st.markdown("Latents", width="content")
+            _("Network"),
+            parts,
+            default=parts[0],
+            key="activations_network",
+            format_func=lambda part: _(part.capitalize()),
+            required=True,
+            **BARE,
+        )
+        st.markdown(_("Latents"), width="content")
         count = st.segmented_control(
-            "Latents", [1, 4, 16, 64], default=1 if few else 4, key="activations_count", required=True,
+            _("Latents"), [1, 4, 16, 64], default=1 if few else 4, key="activations_count", required=True,
             **BARE,
         )  # fmt: skip
     if not model.grows:
@@ -55,12 +63,13 @@ def controls(model: session.Model) -> tuple[str, Setting]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         norm = "on"
         if part == "generator":
-            st.markdown("Pixel norm", width="content", help="Switch it off, or put another normalisation in its place")
+            instead = _("Switch it off, or put another normalisation in its place")
+            st.markdown(_("Pixel norm"), width="content", help=instead)
             norm = st.segmented_control(
-                "Pixel norm", list(NORM_NAMES), default="on", key="activations_norm", required=True,
-                format_func=NORM_NAMES.__getitem__, **BARE,
+                _("Pixel norm"), list(NORM_NAMES), default="on", key="activations_norm", required=True,
+                format_func=lambda norm: _(NORM_NAMES[norm]), **BARE,
             )  # fmt: skip
-        equalized = st.toggle("Equalized scale", True, key="activations_equalized", bind="query-params")
+        equalized = st.toggle(_("Equalized scale"), True, key="activations_equalized", bind="query-params")
         setting = Setting(part, session.seed(), count, norm, equalized)
     return view, setting
 
@@ -77,10 +86,12 @@ def choose_bins(setting: Setting) -> Bins:
 def display_controls() -> None:
     """The charts' axis (read by `choose_bins`) and the format in which they are saved."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.segmented_control("Histogram axis", AXES, default=AXES[0], key="activations_axis", required=True, **BOUND)
         st.segmented_control(
-            "Save charts as", ["png", "svg"], default="png", key="activations_file", format_func=str.upper,
-            help="With the button in a chart's upper right corner", required=True, **BOUND,
+            _("Histogram axis"), AXES, default=AXES[0], format_func=_, key="activations_axis", required=True, **BOUND
+        )
+        st.segmented_control(
+            _("Save charts as"), ["png", "svg"], default="png", key="activations_file", format_func=str.upper,
+            help=_("With the button in a chart's upper right corner"), required=True, **BOUND,
         )  # fmt: skip
 
 
@@ -103,9 +114,15 @@ def all_layers(networks: dict[str, Statistics], file: str) -> None:
     title = "After it"
     if len(networks) > 1:
         title = st.segmented_control(
-            "Point", list(points), default=title, required=True, key="activations_ridge", bind="query-params",
+            _("Point"),
+            list(points),
+            default=title,
+            format_func=_,
+            required=True,
+            key="activations_ridge",
+            bind="query-params",
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         columns = {name: at(statistics, points[title]) for name, statistics in networks.items()}
     else:
         columns = {name: at(statistics, suffix) for name, suffix in points.items() for statistics in networks.values()}
@@ -119,15 +136,15 @@ def all_layers(networks: dict[str, Statistics], file: str) -> None:
         ),
         key="activations_ridges", download=file,
     )  # fmt: skip
-    st.caption("All layers share one axis; each ridge is scaled to its fullest bin. σ is the standard deviation.")
+    st.caption(_("All layers share one axis; each ridge is scaled to its fullest bin. σ is the standard deviation."))
     if len(networks) > 1 and st.session_state.get("activations_norm") in ("lrn", "batch"):
-        st.caption("The replacement takes the place of pixel norm; the network was not trained with it.")
+        st.caption(_("The replacement takes the place of pixel norm; the network was not trained with it."))
     chart(magnitudes(columns), key="activations_magnitudes", download=file)
     table = statistics_table(columns).rename(columns={"network": "network" if len(networks) > 1 else "point"})
     numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in ("mean", "std", "largest")}
     shares = {n: st.column_config.NumberColumn(format="%.2f") for n in ("dead units %", "outside the axis %")}
-    st.dataframe(table, hide_index=True, column_config=numbers | shares, key="activations_table")
-    st.caption("A unit is dead if it is never above 0, anywhere in any picture of the sample.")
+    show_table(table, columns=numbers | shares, key="activations_table")
+    st.caption(_("A unit is dead if it is never above 0, anywhere in any picture of the sample."))
     export_bar({"activations.csv": lambda: table.to_csv(index=False).encode()}, key="activations_table_file")
 
 
@@ -135,7 +152,7 @@ def one_layer(networks: dict[str, Statistics], file: str) -> None:
     """The histograms of one layer at its points, those of both networks in one panel."""
     points = available_points(next(iter(networks.values())))
     layers = list(at(next(iter(networks.values())), ":pre"))
-    layer = st.select_slider("Layer", layers, layers[len(layers) // 2], key="activations_layer", bind="query-params")
+    layer = st.select_slider(_("Layer"), layers, layers[len(layers) // 2], key="activations_layer", bind="query-params")
     panels = {
         title: {name: at(statistics, suffix)[layer].histogram for name, statistics in networks.items()}
         for title, suffix in points.items()
@@ -148,7 +165,7 @@ def one_layer(networks: dict[str, Statistics], file: str) -> None:
     }
     numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in ("mean", "std", "largest")}
     table = statistics_table(chosen).rename(columns={"network": "point"})
-    st.dataframe(table, hide_index=True, column_config=numbers, key="activations_one_table")
+    show_table(table, columns=numbers, key="activations_one_table")
 
 
 @session.cached(max_entries=8)
@@ -163,7 +180,7 @@ def all_weights(model: session.Model, part: str) -> list[WeightStatistics]:
 def weights(model: session.Model, part: str, file: str) -> None:
     """Ridgelines of the stored and the effective weights."""
     found = all_weights(model, part)
-    stored, effective = "Stored, w", "Effective, w · c"
+    stored, effective = N_("Stored, w"), N_("Effective, w · c")
     figure = ridgelines(
         {stored: {w.name: w.stored for w in found}, effective: {w.name: w.effective for w in found}},
         notes={
@@ -172,7 +189,7 @@ def weights(model: session.Model, part: str, file: str) -> None:
         },
     )
     chart(figure, key="activations_weights", download=file)
-    st.caption("Each column has its own axis, shared by all layers. With equalized learning rate, the file holds w.")
+    st.caption(_("Each column has its own axis, shared by all layers. With equalized learning rate, the file holds w."))
 
 
 def downloads(model: session.Model, setting: Setting, statistics: Statistics) -> None:
@@ -180,14 +197,15 @@ def downloads(model: session.Model, setting: Setting, statistics: Statistics) ->
     default = [point for point in statistics if point.startswith("8x8/conv1") and ":" not in point]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = f"activations_keep_{setting.part}"
-        kept = st.multiselect("Activations to save", list(statistics), default, key=key, **BOUND)
+        kept = st.multiselect(_("Activations to save"), list(statistics), default, key=key, **BOUND)
         size = sum(4 * setting.count * _numbers(statistics[point]) for point in kept)
         if not kept or size > LARGEST_FILE:
-            st.caption(f"{size / 2**20:.0f} MiB: choose less than {LARGEST_FILE >> 20} MiB." if kept else "")
+            too_large = _("{size:.0f} MiB: choose less than {most} MiB.")
+            st.caption(too_large.format(size=size / 2**20, most=LARGEST_FILE >> 20) if kept else "")
         else:
             files = {"activations.npz": lambda: layer_runs.activations_file(model, setting, kept)}
             export_bar(files, key="activations_npz")
-            st.caption(f"{size / 2**20:,.1f} MiB")
+            st.caption(_("{size:,.1f} MiB").format(size=size / 2**20))
 
 
 def _numbers(statistics: PointStatistics) -> int:
@@ -201,22 +219,24 @@ def stddev_metric(model: session.Model, setting: Setting) -> None:
     """The minibatch-stddev map of this batch: one number per group."""
     numbers = layer_runs.stddev_numbers(model, setting)
     if numbers is None:
-        st.caption("This discriminator has no minibatch-stddev layer.")
+        st.caption(_("This discriminator has no minibatch-stddev layer."))
         return
     values = sorted({float(f"{n:.4g}") for n in numbers})
-    groups = f"{len(values)} groups" if len(values) > 1 else "one group"
+    groups = _("{count} groups").format(count=len(values)) if len(values) > 1 else _("one group")
     shown = ", ".join(f"{v:.4g}" for v in values[:8])
     st.markdown(
-        f"**Minibatch stddev** of this batch of {setting.count}: {shown} ({groups}). "
-        "It fills the extra map. If all pictures are alike, it is near 0, and the discriminator can tell that they are "
-        "generated (section 3)."
+        _(
+            "**Minibatch stddev** of this batch of {count}: {shown} ({groups}). It fills the extra map. If all "
+            "pictures are alike, it is near 0, and the discriminator can tell that they are generated (section "
+            "3)."
+        ).format(count=setting.count, shown=shown, groups=groups)
     )
 
 
 # ---- the page ----------------------------------------------------------------------------------------------------
 
 model = session.model(may_be_lighter=True)
-header("What flows through the layers?", "PGGAN, section 4.2")
+header(_("What flows through the layers?"), _("PGGAN, section 4.2"))
 view, setting = controls(model)
 file = st.session_state.get("activations_file", "png")
 if view == "Weights":
@@ -237,8 +257,10 @@ else:
 display_controls()
 formula_box(
     r"b_{x,y} = \frac{a_{x,y}}{\sqrt{\frac{1}{N}\sum_{j=0}^{N-1}\left(a_{x,y}^{j}\right)^2 + \epsilon}}",
-    "**Pixel norm** scales each pixel's feature vector to mean square 1 after every convolution of the generator. So "
-    "signals cannot escalate while generator and discriminator compete. Switch it or the equalized scale off, and "
-    "watch magnitudes grow from layer to layer.",
-    "Karras et al. 2018, section 4.2, ε = 1e−8",
+    _(
+        "**Pixel norm** scales each pixel's feature vector to mean square 1 after every convolution of the "
+        "generator. So signals cannot escalate while generator and discriminator compete. Switch it or the "
+        "equalized scale off, and watch magnitudes grow from layer to layer."
+    ),
+    _("Karras et al. 2018, section 4.2, ε = 1e−8"),
 )

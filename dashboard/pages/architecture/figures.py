@@ -13,40 +13,50 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
+from dashboard.language import N_, _, said
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
 from pgan_core.layer_table import LayerRow, layer_table
 
 # kind -> (legend, fill, edge); light fills, so that dark text can be read on them in both themes
 KINDS = {
-    "latent": ("Latent, image", "#e4e8ec", "#6b7785"),
-    "image": ("Latent, image", "#e4e8ec", "#6b7785"),
-    "dense": ("Dense, equalized", "#cfcff5", "#4b50b8"),
-    "conv": ("Convolution, equalized", "#c3ddf7", "#1f66b0"),
-    "upsample": ("Up-sampling", "#fbdcb8", "#b9610d"),
-    "downsample": ("Down-sampling", "#f9cfc4", "#b5472a"),
-    "pixel_norm": ("Pixel norm", "#bfe6d3", "#1d7a55"),
-    "rgb": ("To RGB", "#ecc9e6", "#93397f"),
-    "from_rgb": ("From RGB", "#ecc9e6", "#93397f"),
-    "minibatch_stddev": ("Minibatch stddev", "#e9dfb4", "#75662a"),
-    "blend": ("Blend", "#ffffff", "#333333"),
+    "latent": (N_("Latent, image"), "#e4e8ec", "#6b7785"),
+    "image": (N_("Latent, image"), "#e4e8ec", "#6b7785"),
+    "dense": (N_("Dense, equalized"), "#cfcff5", "#4b50b8"),
+    "conv": (N_("Convolution, equalized"), "#c3ddf7", "#1f66b0"),
+    "upsample": (N_("Up-sampling"), "#fbdcb8", "#b9610d"),
+    "downsample": (N_("Down-sampling"), "#f9cfc4", "#b5472a"),
+    "pixel_norm": (N_("Pixel norm"), "#bfe6d3", "#1d7a55"),
+    "rgb": (N_("To RGB"), "#ecc9e6", "#93397f"),
+    "from_rgb": (N_("From RGB"), "#ecc9e6", "#93397f"),
+    "minibatch_stddev": (N_("Minibatch stddev"), "#e9dfb4", "#75662a"),
+    "blend": (N_("Blend"), "#ffffff", "#333333"),
     # kinds of convolution differ in lightness, too (L* 96, 87, 79, 70, 61), for grey print and the colour-blind
-    "plain_conv": ("Convolution", "#eef5fc", "#4a7fb5"),
-    "gated_conv": ("Gated", "#e8c12c", "#7a6200"),
-    "dilated_conv": ("Dilated", "#6ab7c0", "#125a64"),
-    "spectral": ("Spectrally normalised", "#e0708a", "#8c1f3a"),
-    "plain_dense": ("Dense", "#dcdcf8", "#5d62c4"),
-    "norm": ("Normalisation", "#cdeadb", "#2f8f66"),
-    "activation": ("Non-linearity", "#efefef", "#8a8a8a"),
-    "join": ("Skip connection", "#ffffff", "#333333"),
-    "other": ("Other", "#f4f4f4", "#9a9a9a"),
+    "plain_conv": (N_("Convolution"), "#eef5fc", "#4a7fb5"),
+    "gated_conv": (N_("Gated"), "#e8c12c", "#7a6200"),
+    "dilated_conv": (N_("Dilated"), "#6ab7c0", "#125a64"),
+    "spectral": (N_("Spectrally normalised"), "#e0708a", "#8c1f3a"),
+    "plain_dense": (N_("Dense"), "#dcdcf8", "#5d62c4"),
+    "norm": (N_("Normalisation"), "#cdeadb", "#2f8f66"),
+    "activation": (N_("Non-linearity"), "#efefef", "#8a8a8a"),
+    "join": (N_("Skip connection"), "#ffffff", "#333333"),
+    "other": (N_("Other"), "#f4f4f4", "#9a9a9a"),
 }
-SHORT_LABELS = {"rgb": "To RGB", "from_rgb": "From RGB", "latent": "Latent", "image": "Image"}
+SHORT_LABELS = {"rgb": N_("To RGB"), "from_rgb": N_("From RGB"), "latent": N_("Latent"), "image": N_("Image")}
 WIDTHS = {"pixel_norm": 0.5, "upsample": 0.65, "downsample": 0.65, "latent": 0.65, "image": 0.65, "blend": 0.65}
 BAND = 0.42  # height of a further kind's band at a block's foot
 GAP, GROUP_GAP, BLEND_GAP = 0.16, 0.42, 1.1
 BRANCH_RISE = 1.0
 LARGE_TEXT = 30  # up to this many blocks there is room for text that the back of a room can read
+
+LABELS = (  # in blocks and in tables, beside those above
+    N_("Latent vector"), N_("Input image"), N_("Upsample"), N_("Downsample"), N_("Fully-connected"), N_("Conv {size}"),
+    N_("Up {factor}×"), N_("Up {factor}× bilinear"), N_("Deconv {size}"), N_("Average {factor}×"), N_("Max {factor}×"),
+    N_("Average, global"), N_("Max, global"), N_("Flatten"), N_("Reshape {size}"), N_("Gated conv {size}"),
+    N_("Batch norm"), N_("Instance norm"), N_("Layer norm"), N_("Group norm {groups}"), N_("Local response norm"),
+    N_("{parameters} parameters, {work} multiply-adds"), N_("linear"), N_("Layer"), N_("Operation"), N_("Act."),
+    N_("Output shape"), N_("Params"), N_("Mult-adds"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,7 @@ def network_blocks(rows: Sequence[LayerRow]) -> list[Block]:
         label = SHORT_LABELS.get(row.kind, row.operation).replace("Fully-connected", "Dense")
         blocks.append(Block(row.name, row.kind, label, row.output_shape, detail))
         if row.pixel_norm:
-            blocks.append(Block(f"{row.name}:norm", "pixel_norm", "Pixel norm", row.output_shape))
+            blocks.append(Block(f"{row.name}:norm", "pixel_norm", N_("Pixel norm"), row.output_shape))
     return blocks
 
 
@@ -210,8 +220,8 @@ def _generator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> None:
     x = leave.x - GROUP_GAP / 2
     wide = _branch_width(drawing, x)
     shape = (old.output_shape[0], resolution, resolution)
-    rgb = Placed(Block(old.name, "rgb", "To RGB", old.output_shape), x + 0.4, y, wide, 1.1)
-    up = Placed(Block("old/upsample", "upsample", "Up 2×", shape), rgb.right + 0.35, y, wide, 1.1)
+    rgb = Placed(Block(old.name, "rgb", N_("To RGB"), old.output_shape), x + 0.4, y, wide, 1.1)
+    up = Placed(Block("old/upsample", "upsample", N_("Up 2×"), shape), rgb.right + 0.35, y, wide, 1.1)
     _join(drawing, [(x, 0), (x, y)], rgb, up)
 
 
@@ -230,8 +240,8 @@ def _discriminator_branch(drawing: Drawing, old: LayerRow, resolution: int) -> N
     wide = _branch_width(drawing, image.right)
     channels, *_ = image.block.shape or (3,)
     shape = (channels, resolution // 2, resolution // 2)
-    down = Placed(Block("old/downsample", "downsample", "Down 2×", shape), image.right + 0.4, y, wide, 1.1)
-    rgb = Placed(Block(old.name, "from_rgb", "From RGB", old.output_shape), down.right + 0.35, y, wide, 1.1)
+    down = Placed(Block("old/downsample", "downsample", N_("Down 2×"), shape), image.right + 0.4, y, wide, 1.1)
+    rgb = Placed(Block(old.name, "from_rgb", N_("From RGB"), old.output_shape), down.right + 0.35, y, wide, 1.1)
     _join(drawing, [(x, image.height / 2), (x, y)], down, rgb)
 
 
@@ -253,7 +263,7 @@ def _join(drawing: Drawing, way: list[tuple[float, float]], first: Placed, secon
 def kinds_in(drawing: Drawing) -> list[str]:
     """The kinds that occur, in the order of KINDS, one per line of the legend."""
     present, lines = {kind for p in drawing.placed for kind in (p.block.kind, *p.block.also)}, {}
-    for kind, (line, _, _) in KINDS.items():
+    for kind, (line, _fill, _edge) in KINDS.items():
         if kind in present and kind != "blend":
             lines.setdefault(line, kind)
     return list(lines.values())
@@ -268,7 +278,7 @@ def figure(drawing: Drawing, selected: str | None = None) -> go.Figure:
         for flat in (False, True):  # text stands upright in blocks that are wider than high
             bars = [p for p in drawing.placed if KINDS[p.block.kind][0] == line and (p.width >= p.height) == flat]
             if bars:
-                first = all(trace.get("name") != line for trace in traces)
+                first = all(trace.get("name") != _(line) for trace in traces)
                 traces.append(_bars(kind, bars, selected, flat, first, text))
     left, right, bottom, top = drawing.extent
     size = {"showarrow": False, "font": {"size": text - 1}}
@@ -291,11 +301,11 @@ def _bars(kind: str, bars: list[Placed], selected: str | None, flat: bool, first
     chosen = [p.block.name == selected for p in bars]
     frame = {"color": ["#d1242f" if c else edge for c in chosen], "width": [3 if c else 1 for c in chosen]}
     return {
-        "type": "bar", "name": line, "showlegend": first and kind != "blend",
+        "type": "bar", "name": _(line), "showlegend": first and kind != "blend",
         "x": [p.x + p.width / 2 for p in bars], "width": [p.width for p in bars],
         "y": [p.height for p in bars], "base": [p.y - p.height / 2 for p in bars],
         "marker": {"color": fill, "line": frame},
-        "text": [p.block.label for p in bars], "textangle": 0 if flat else -90, "textposition": "inside",
+        "text": [said(p.block.label) for p in bars], "textangle": 0 if flat else -90, "textposition": "inside",
         "insidetextanchor": "middle", "constraintext": "none", "textfont": {"color": "#16202c", "size": text},
         "customdata": [p.block.name for p in bars], "hovertext": [_hover(p.block) for p in bars], "hoverinfo": "text",
         "selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}},
@@ -303,8 +313,8 @@ def _bars(kind: str, bars: list[Placed], selected: str | None, flat: bool, first
 
 
 def _hover(block: Block) -> str:
-    size = "" if block.shape is None else f"<br>output {_size_text(block.shape)}"
-    return f"<b>{block.name}</b><br>{block.label}{size}" + (f"<br>{block.detail}" if block.detail else "")
+    size = "" if block.shape is None else "<br>" + _("output {size}").format(size=_size_text(block.shape))
+    return f"<b>{block.name}</b><br>{said(block.label)}{size}" + (f"<br>{said(block.detail)}" if block.detail else "")
 
 
 def _arrows(drawing: Drawing) -> dict:

@@ -7,6 +7,7 @@ import html
 import math
 from collections.abc import Sequence
 
+from dashboard.language import _, said
 from dashboard.pages.architecture.figures import BAND, KINDS, Block, Drawing, Placed, chain_drawing, kinds_in
 from dashboard.pages.architecture.your_network.blocks import WEIGHTED, Layer, Operation
 from dashboard.pages.architecture.your_network.parser import Network, Skip
@@ -107,29 +108,30 @@ def _arrow(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _block(p: Placed, at) -> str:
-    _, fill, edge = KINDS[p.block.kind]
+    _line, fill, edge = KINDS[p.block.kind]
     x, y = at(p.x, p.top)
     w, h = round(UNIT * p.width, 1), round(UNIT * p.height, 1)
     parts = [f'<rect x="{x}" y="{y}" width="{w}" height="{h}" fill="{fill}" stroke="{edge}"/>']
     for kind, foot in p.bands():
-        _, colour, frame = KINDS[kind]
+        _line, colour, frame = KINDS[kind]
         bx, by = at(p.x, foot + BAND)
         parts.append(
             f'<rect x="{bx}" y="{by}" width="{w}" height="{round(UNIT * BAND, 1)}" fill="{colour}" stroke="{frame}"/>'
         )
     middle, room = p.text()
-    label = html.escape(p.block.label)
-    letters = round(min(TEXT, UNIT * room / (0.56 * len(p.block.label) + 0.5)), 1)
+    label = html.escape(said(p.block.label))
+    letters = round(min(TEXT, UNIT * room / (0.56 * len(label) + 0.5)), 1)
     tx, ty = at(p.middle, middle)
     parts.append(
         f'<text transform="translate({tx} {ty}) rotate(-90)" text-anchor="middle" dy=".35em" fill="#16202c" '
         f'font-size="{letters}">{label}</text>'
     )
     shape = "×".join(map(str, p.block.shape or ()))
-    title = f"Line {p.block.name}: {label}\noutput {shape}" + (f"\n{p.block.detail}" if p.block.detail else "")
+    title = _("Line {number}: {operation}").format(number=p.block.name, operation=label)
+    title += "\n" + _("output {size}").format(size=shape) + (f"\n{said(p.block.detail)}" if p.block.detail else "")
     return f'<g data-line="{p.block.name}"><title>{title}</title>{"".join(parts)}</g>'
 
 
 def legend(drawing: Drawing) -> list[tuple[str, str, str]]:
     """(words, fill, edge) of each kind in the drawing."""
-    return [KINDS[kind] for kind in kinds_in(drawing)]
+    return [(_(line), fill, edge) for line, fill, edge in (KINDS[kind] for kind in kinds_in(drawing))]

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.language import _
+from dashboard.language import N_, _, language
 from dashboard.pages.architecture import figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.view import your_network
@@ -16,6 +16,7 @@ from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars
+from dashboard.shared.tables import table as show_table
 from pgan_core.histograms import Bins, histogram
 from pgan_core.inspection import WeightStatistics, weight_statistics
 from pgan_core.layer_table import (
@@ -32,13 +33,15 @@ from pgan_core.layer_table import (
 LAYER = "architecture_layer"
 YOURS = "your network"
 WORDS = {  # what a block without weights does
-    "latent": "The input: n numbers from N(0, 1), normalised first to a point on the sphere of radius √n.",
-    "image": "The input: a generated or real picture with values from −1 to 1.",
-    "upsample": "Nearest neighbour: every pixel becomes 2×2 equal ones. No weights.",
-    "downsample": "Average pooling: every 2×2 pixels become their mean. No weights.",
-    "pixel_norm": "Each pixel's feature vector is scaled to mean square 1: b = a / √(mean(a²) + 1e−8). No weights.",
-    "minibatch_stddev": "One extra map: the standard deviation over a group of pictures, averaged over all values.",
-    "blend": "The fade: (1 − α) times the old branch plus α times the new one. α rises from 0 to 1 during training.",
+    "latent": N_("The input: n numbers from N(0, 1), normalised first to a point on the sphere of radius √n."),
+    "image": N_("The input: a generated or real picture with values from −1 to 1."),
+    "upsample": N_("Nearest neighbour: every pixel becomes 2×2 equal ones. No weights."),
+    "downsample": N_("Average pooling: every 2×2 pixels become their mean. No weights."),
+    "pixel_norm": N_("Each pixel's feature vector is scaled to mean square 1: b = a / √(mean(a²) + 1e−8). No weights."),
+    "minibatch_stddev": N_("One extra map: the standard deviation over a group of pictures, averaged over all values."),
+    "blend": N_(
+        "The fade: (1 − α) times the old branch plus α times the new one. α rises from 0 to 1 during training."
+    ),
 }
 
 
@@ -51,8 +54,8 @@ def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
 
 
 @session.cached(max_entries=32)
-def paper_figure(model: session.Model, part: str, resolution: int, fading: bool, kind: str) -> bytes:
-    """The figure as a file."""
+def paper_figure(model: session.Model, part: str, resolution: int, fading: bool, kind: str, code: str) -> bytes:
+    """The figure as a file; code: the language of its words, which is part of the key."""
     drawing = figures.network_drawing(model.networks[part], resolution, fading)
     return save(draw(drawing, part.capitalize()), kind)
 
@@ -62,18 +65,25 @@ def controls(model: session.Model) -> tuple[str, int, bool]:
     parts = list(model.networks)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         part = st.segmented_control(
-            "Network", [*parts, YOURS], default=parts[0], key="architecture_network", format_func=str.capitalize,
-            required=True, **BARE,
-        )  # fmt: skip
+            _("Network"),
+            [*parts, YOURS],
+            default=parts[0],
+            key="architecture_network",
+            format_func=lambda name: _(name.capitalize()),
+            required=True,
+            **BARE,
+        )
         if part == YOURS:
             return part, 0, False
         sizes = model.networks[part].resolutions
-        st.markdown("grown to", width="content")
+        st.markdown(_("grown to"), width="content")
         resolution = st.segmented_control(
-            "Grown to", sizes, default=sizes[-1], key="architecture_resolution", required=True, **BARE
+            _("Grown to"), sizes, default=sizes[-1], key="architecture_resolution", required=True, **BARE
         )
         can_fade = resolution // 2 in sizes
-        fading = st.toggle("while fading in", True, key="architecture_fade", bind="query-params", disabled=not can_fade)
+        fading = st.toggle(
+            _("while fading in"), True, key="architecture_fade", bind="query-params", disabled=not can_fade
+        )
     return part, resolution, fading and can_fade
 
 
@@ -93,7 +103,13 @@ def choose_layer(drawing: figures.Drawing, place) -> str:
         st.session_state[LAYER] = first
     with place:
         return st.selectbox(
-            "Block", names, names.index(first), key=LAYER, bind="query-params", label_visibility="collapsed", width=240
+            _("Block"),
+            names,
+            names.index(first),
+            key=LAYER,
+            bind="query-params",
+            label_visibility="collapsed",
+            width=240,
         )
 
 
@@ -101,16 +117,25 @@ def layer_detail(model: session.Model, part: str, row: LayerRow) -> None:
     """A layer's stored and effective weights, its constant, its bias."""
     found = weights(model, part, row.name)
     st.markdown(
-        f"Weights **{' × '.join(map(str, found.shape))}**, {short_count(row.parameters)} parameters with the bias, "
-        f"{short_count(row.multiply_adds)} multiply-adds per picture. Run-time constant **c = {found.constant:.4g}**; "
-        f"standard deviation **{found.stored_std:.3g}** stored, **{found.effective_std:.3g}** effective."
+        _(
+            "Weights **{shape}**, {parameters} parameters with the bias, {work} multiply-adds per "
+            "picture. Run-time constant **c = {constant:.4g}**; standard deviation **{stored_std:.3g}** stored, "
+            "**{effective_std:.3g}** effective."
+        ).format(
+            shape=" × ".join(map(str, found.shape)),
+            parameters=short_count(row.parameters),
+            work=short_count(row.multiply_adds),
+            constant=found.constant,
+            stored_std=found.stored_std,
+            effective_std=found.effective_std,
+        )
     )
-    panels = {"Stored, w": {"w": found.stored}, "Effective, w · c": {"w · c": found.effective}}
+    panels = {_("Stored, w"): {"w": found.stored}, _("Effective, w · c"): {"w · c": found.effective}}
     if found.bias is not None:
         limit = max(float(np.abs(found.bias).max()), 1e-3)
-        panels["Bias"] = {"bias": histogram(torch.from_numpy(found.bias), Bins(-limit, limit, 41))}
+        panels[_("Bias")] = {"bias": histogram(torch.from_numpy(found.bias), Bins(-limit, limit, 41))}
     chart(histogram_bars(panels, height=230), key="architecture_weights")
-    st.caption("Stored and effective weights share one axis, so you can see what the constant does.")
+    st.caption(_("Stored and effective weights share one axis, so you can see what the constant does."))
 
 
 def files(model: session.Model, part: str, resolution: int, fading: bool, rows: list[LayerRow]) -> dict:
@@ -120,7 +145,8 @@ def files(model: session.Model, part: str, resolution: int, fading: bool, rows: 
         "csv": lambda: table_csv(rows).encode(),
         "md": lambda: table_markdown(rows).encode(),
     }
-    pictures = {k: lambda kind=k: paper_figure(model, part, resolution, fading, kind) for k in ("svg", "pdf")}
+    code = language()
+    pictures = {k: lambda kind=k: paper_figure(model, part, resolution, fading, kind, code) for k in ("svg", "pdf")}
     return {f"{part}.{kind}": make for kind, make in (pictures | texts).items()}
 
 
@@ -128,14 +154,18 @@ def table(rows: list[LayerRow], part: str) -> None:
     """The paper's table 2, for this network."""
     total = short_count(sum(row.parameters for row in rows))
     work = short_count(sum(row.multiply_adds for row in rows))
-    st.subheader("Layer by layer")
-    st.markdown(f"As in the paper's table 2: **{total}** trainable parameters, **{work}** multiply-adds per picture.")
+    st.subheader(_("Layer by layer"))
+    st.markdown(
+        _("As in the paper's table 2: **{total}** trainable parameters, **{work}** multiply-adds per picture.").format(
+            total=total, work=work
+        )
+    )
     cells = pd.DataFrame(table_cells(rows), columns=list(COLUMNS))
-    st.dataframe(cells, hide_index=True, height=36 * min(len(rows) + 1, 14), key="architecture_table")
+    show_table(cells, height=36 * min(len(rows) + 1, 14), key="architecture_table")
 
 
 model = session.model(needs_generator=False)
-header("What is inside a Progressive GAN?", "PGGAN, table 2 and figure 2")
+header(_("What is inside a Progressive GAN?"), _("PGGAN, table 2 and figure 2"))
 if not model.grows:
     other_models.why_not(model, _("table 2 does not describe it. These are its layers, found by a traced run."))
     other_models.layers(model)
@@ -159,12 +189,15 @@ kind = next(p.block.kind for p in drawing.placed if p.block.name == chosen)
 if chosen in network.layers:
     layer_detail(model, part, by_name[chosen])
 else:
-    st.markdown(WORDS.get(kind, ""))
+    st.markdown(_(WORDS.get(kind, "")))
 formula_box(
     r"\begin{gathered} \hat w = w \cdot c, \quad w \sim \mathcal{N}(0, 1) \\ c = \sqrt{2 / n_{in}} \end{gathered}",
-    "**Equalized learning rate.** The file holds w, drawn from N(0, 1) at the start; the network computes with w · c, "
-    "where c is He's constant for the layer's fan-in. All layers store numbers of the same scale, so Adam changes them "
-    "all at the same speed. Stored weights show what training made of N(0, 1), effective ones what the layer does.",
-    "Karras et al. 2018, section 4.1",
+    _(
+        "**Equalized learning rate.** The file holds w, drawn from N(0, 1) at the start; the network computes "
+        "with w · c, where c is He's constant for the layer's fan-in. All layers store numbers of the same "
+        "scale, so Adam changes them all at the same speed. Stored weights show what training made of N(0, 1), "
+        "effective ones what the layer does."
+    ),
+    _("Karras et al. 2018, section 4.1"),
 )
 table(rows, part)

@@ -1,12 +1,15 @@
 """One concept: the units that share it, over layers, and what they reach together."""
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import _
 from dashboard.pages.dissection.unit_pictures import PICTURES, unit_card
 from dashboard.shared import dissections
 from dashboard.shared.dissections import Found
+from dashboard.shared.tables import table as show_table
 from dissection.output.overlays import resize_nearest
 
 UNION_PICTURES, STRIPS = 128, 4
@@ -28,16 +31,19 @@ def concept_view(model: session.Model, item: Found, layer: str) -> None:
     }
     order = sorted(owners, key=lambda c: -len(owners[c]))
     concept = st.selectbox(
-        "Concept", order, key="dissection_concept", width=260, bind="query-params",
-        format_func=lambda c: f"{read.concepts[c]} ({len(owners[c])} units)",
+        _("Concept"), order, key="dissection_concept", width=260, bind="query-params",
+        format_func=lambda c: _(
+            "{concept} ({count} units)"
+        ).format(concept=_(read.concepts[c]), count=len(owners[c])),
     )  # fmt: skip
     facts(item, concept, owners[concept])
     if not owners[concept]:
         best = max(layers, key=lambda name: read.layers[name].scores.iou[:, concept].max())
         iou = read.layers[best].scores.iou[:, concept]
         st.info(
-            f"No unit stands for {read.concepts[concept]}. The closest is unit {iou.argmax()} of {best}, with IoU "
-            f"{iou.max():.3f}."
+            _("No unit stands for {concept}. The closest is unit {unit} of {layer}, with IoU {iou:.3f}.").format(
+                concept=_(read.concepts[concept]), unit=iou.argmax(), layer=best, iou=iou.max()
+            )
         )
         return
     ranked = sorted(owners[concept], key=lambda pair: -read.layers[pair[0]].scores.iou[pair[1], concept])
@@ -68,7 +74,7 @@ def table(item: Found, concept: int, ranked: list[tuple[str, int]]) -> None:
         for name, unit in ranked
     ]
     numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("IoU", "95% from", "to", "IQR")}
-    st.dataframe(rows, hide_index=True, height=240, column_config=numbers, key="dissection_owners")
+    show_table(pd.DataFrame(rows), columns=numbers, height=240, key="dissection_owners")
 
 
 def facts(item: Found, concept: int, owners: list[tuple[str, int]]) -> None:
@@ -78,11 +84,16 @@ def facts(item: Found, concept: int, owners: list[tuple[str, int]]) -> None:
     share = scores.label_pixels[concept] / max(scores.pixels[concept], 1)
     own = read.info.get("segmenter_iou", {}).get(read.concepts[concept])
     segmenter = (
-        "" if own is None else f" The segmenter itself has IoU {own:.2f}, so unit scores are no surer than that."
+        ""
+        if own is None
+        else " " + _("The segmenter itself has IoU {own:.2f}, so unit scores are no surer than that.").format(own=own)
     )
+    ceiling = min(0.01 / share, share / 0.01) if share else 0
     st.markdown(
-        f"**{read.concepts[concept]}** covers {100 * share:.2g}% of the pixels; {len(owners)} units stand for it. "
-        f"A mask of 1% of the pixels reaches IoU {min(0.01 / share, share / 0.01) if share else 0:.3f} at most."
+        _(
+            "**{concept}** covers {share:.2g}% of the pixels; {owners} units stand for it. A mask of 1% of the "
+            "pixels reaches IoU {ceiling:.3f} at most."
+        ).format(concept=_(read.concepts[concept]), share=100 * share, owners=len(owners), ceiling=ceiling)
         + segmenter
     )
 
@@ -106,8 +117,14 @@ def union(model: session.Model, item: Found, concept: int, ranked: list[tuple[st
         mask = mask | (material.values(unit, list(range(len(images))), size) > levels[unit])
         steps.append((mask & present).sum() / max((mask | present).sum(), 1))
     most = int(np.argmax(steps))
-    together = f"the best {most + 1} together {steps[most]:.3f}" if most else "and more units only add false positives"
+    together = _("and more units only add false positives")
+    if most:
+        together = _("the best {count} together {iou:.3f}").format(count=most + 1, iou=steps[most])
     st.markdown(
-        f"The union of the {len(units)} units of {name} has IoU **{steps[-1]:.3f}** on {len(images)} pictures. The "
-        f"best unit alone has {steps[0]:.3f}, {together}."
+        _(
+            "The union of the {units} units of {name} has IoU **{all_iou:.3f}** on {images} pictures. The best "
+            "unit alone has {best_iou:.3f}, {together}."
+        ).format(
+            units=len(units), name=name, all_iou=steps[-1], images=len(images), best_iou=steps[0], together=together
+        )
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.language import _
 from dashboard.shared.figure_style import BAR, CHOSEN, GREY, finish
 
 QUIET = "#a9b6c4"
@@ -21,16 +22,16 @@ def units_by_concept(counts: np.ndarray, concepts: Sequence[str], colours: Seque
     found = [c for c in np.argsort(-counts, kind="stable") if counts[c]]
     figure = go.Figure(
         go.Bar(
-            x=[concepts[c] for c in found],
+            x=[_(concepts[c]) for c in found],
             y=counts[found],
             text=counts[found],
             textposition="outside",
             cliponaxis=False,
             marker_color=[colours[c] for c in found],
-            hovertemplate="%{x}: %{y} units<extra></extra>",
+            hovertemplate=_("%{x}: %{y} units") + "<extra></extra>",
         )
     )
-    figure.update_yaxes(title="interpretable units", rangemode="tozero")
+    figure.update_yaxes(title=_("interpretable units"), rangemode="tozero")
     return finish(figure, 300)
 
 
@@ -43,16 +44,17 @@ def units_by_place(
     table = np.stack(list(counts.values()))
     for c in np.argsort(-table.sum(axis=0), kind="stable"):
         if table[:, c].any():
-            figure.add_bar(x=names, y=table[:, c], name=concepts[c], marker_color=colours[c])
-            figure.data[-1].hovertemplate = f"%{{x}}: %{{y}} units<extra>{concepts[c]}</extra>"
+            figure.add_bar(x=names, y=table[:, c], name=_(concepts[c]), marker_color=colours[c])
+            figure.data[-1].hovertemplate = _("%{x}: %{y} units") + f"<extra>{_(concepts[c])}</extra>"
     totals = table.sum(axis=1)
     figure.add_scatter(
         x=names, y=totals, text=totals, mode="text", textposition="top center", showlegend=False, hoverinfo="skip"
     )
     figure.update_layout(barmode="stack", legend_traceorder="normal")
     broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # short enough to stand upright
-    figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken, tickangle=0)
-    figure.update_yaxes(title="interpretable units", range=[0, max(1, totals.max()) * 1.12])
+    figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken)
+    figure.update_xaxes(autotickangles=[0, 90])  # they lie on their sides on a phone
+    figure.update_yaxes(title=_("interpretable units"), range=[0, max(1, totals.max()) * 1.12])
     return finish(figure, 360)
 
 
@@ -64,10 +66,11 @@ def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> g
     colour = np.where(centres > level, CHOSEN, QUIET)
     figure = go.Figure(go.Bar(x=centres, y=share, marker_color=colour, width=edges[1] - edges[0]))
     figure.data[0].hovertemplate = "%{x:.3g}: %{y:.3g}%<extra></extra>"
-    figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=f"level {level:.3g}")
+    said = _("level {level:.3g}").format(level=level)
+    figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=said)
     figure.update_annotations(yshift=14)
-    figure.update_xaxes(title="value of the upsampled map (outer bins hold everything beyond)")
-    figure.update_yaxes(title="pixels", type="log", ticksuffix="%", dtick=1)
+    figure.update_xaxes(title=_("value of the upsampled map (outer bins hold everything beyond)"))
+    figure.update_yaxes(title=_("pixels"), type="log", ticksuffix="%", dtick=1)
     figure.update_layout(bargap=0)
     return finish(figure, 270)
 
@@ -77,10 +80,10 @@ def unit_ious(
 ) -> go.Figure:
     """A unit's IoU with every concept (C each, index 0 left out) below the ceiling that its lit share sets."""
     order = [int(c) for c in np.argsort(-iou, kind="stable") if c > 0]
-    names = [concepts[c] for c in order]
+    names = [_(concepts[c]) for c in order]
     figure = go.Figure()
     figure.add_bar(
-        x=names, y=ceiling[order], marker_color=GREY, opacity=0.3, name="ceiling at this share of lit pixels"
+        x=names, y=ceiling[order], marker_color=GREY, opacity=0.3, name=_("ceiling at this share of lit pixels")
     )
     figure.add_bar(
         x=names,
@@ -95,7 +98,7 @@ def unit_ious(
         low, high = interval
         error = {"array": [high - iou[best]], "arrayminus": [iou[best] - low], "symmetric": False, "type": "data"}
         figure.add_scatter(
-            x=[concepts[best]], y=[iou[best]], error_y=error, mode="markers", marker_size=1, showlegend=False
+            x=[_(concepts[best])], y=[iou[best]], error_y=error, mode="markers", marker_size=1, showlegend=False
         )
     figure.update_traces(hovertemplate="%{x}: %{y:.3f}<extra></extra>")
     figure.update_layout(barmode="overlay", legend={"orientation": "h", "y": 1.14, "x": 0})
@@ -119,19 +122,24 @@ def level_curves(
     figure = go.Figure()
     for rank, c in enumerate(shown):
         line = {"color": colours[c], "width": 4 if rank == 0 else 2}
-        figure.add_scatter(x=100 * shares, y=iou[:, c], mode="lines", name=concepts[c], line=line)
+        figure.add_scatter(x=100 * shares, y=iou[:, c], mode="lines", name=_(concepts[c]), line=line)
     if len(shown):
         line = {"color": GREY, "width": 2, "dash": "dot"}
-        figure.add_scatter(x=100 * shares, y=ceiling[:, shown[0]], name=f"ceiling for {concepts[shown[0]]}", line=line)
-    figure.update_traces(hovertemplate="%{x:.3g}% lit: %{y:.3f}")
+        figure.add_scatter(
+            x=100 * shares,
+            y=ceiling[:, shown[0]],
+            name=_("ceiling for {concept}").format(concept=_(concepts[shown[0]])),
+            line=line,
+        )
+    figure.update_traces(hovertemplate=_("%{x:.3g}% lit: %{y:.3f}"))
     for place, (name, share) in enumerate(marks.items()):
         style = {"color": CHOSEN if place == 0 else QUIET, "width": 2, "dash": "dash"}
         if share > 0:
             figure.add_vline(x=100 * share, line=style)
             figure.add_annotation(
-                x=np.log10(100 * share), y=1.0 - 0.1 * place, text=name, showarrow=False, xanchor="left", xshift=4
+                x=np.log10(100 * share), y=1.0 - 0.1 * place, text=_(name), showarrow=False, xanchor="left", xshift=4
             )
-    figure.update_xaxes(title="pixels lit", type="log", ticksuffix="%", dtick=1, range=[-1.02, 2.02])
+    figure.update_xaxes(title=_("pixels lit"), type="log", ticksuffix="%", dtick=1, range=[-1.02, 2.02])
     figure.update_yaxes(title="IoU", range=[0, 1.05])
     return finish(figure, 300)
 
@@ -141,7 +149,10 @@ def unit_scatter(
 ) -> go.Figure:
     """All units of a layer by IoU and IQR of their best concept, with the borders of what counts as interpretable."""
     figure = go.Figure()
-    for mask, colour, name in ((interpretable, BAR, "interpretable"), (~interpretable, QUIET, "not interpretable")):
+    for mask, colour, name in (
+        (interpretable, BAR, _("interpretable")),
+        (~interpretable, QUIET, _("not interpretable")),
+    ):
         where = np.flatnonzero(mask)
         figure.add_scatter(
             x=iou[where],
@@ -149,7 +160,7 @@ def unit_scatter(
             mode="markers",
             name=name,
             marker={"color": colour, "size": 8},
-            text=[f"unit {u}: {names[u]}" for u in where.tolist()],
+            text=[_("unit {unit}: {concept}").format(unit=u, concept=_(names[u])) for u in where.tolist()],
             hovertemplate="%{text}<br>IoU %{x:.3f}, IQR %{y:.3f}<extra></extra>",
         )
     figure.add_vline(x=limits[0], line={"color": GREY, "dash": "dot"})

@@ -3,40 +3,44 @@
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.shared import dissections
 from dashboard.shared.controls import BOUND
 from dashboard.shared.dissections import Found
 from dissection import DissectionError
 
-SEGMENTERS = {"Toy Town": "toytown", "Clusters": "clusters"}
-RULES = {"maximal IQR": "iqr", "fixed fraction": "fraction", "gandissect": "gandissect", "dissect": "dissect"}
+SEGMENTERS = {N_("Toy Town"): "toytown", N_("Clusters"): "clusters"}
+RULES = {N_("maximal IQR"): "iqr", N_("fixed fraction"): "fraction", "gandissect": "gandissect", "dissect": "dissect"}
 SAMPLES = [100, 300, 1000, 3000, 10000]
 
 
 def new_view(model: session.Model) -> None:
     """Choose settings and compute, or upload files."""
-    st.subheader("Dissect this model")
+    st.subheader(_("Dissect this model"))
     layers, segmenter, samples, threshold = settings(model)
-    st.button("Dissect", type="primary", key="dissection_start", on_click=start, disabled=not layers)
+    st.button(_("Dissect"), type="primary", key="dissection_start", on_click=start, disabled=not layers)
     is_under_way = dissections.is_under_way(model, layers, segmenter, samples, threshold)  # begun in another tab
     if layers and (st.session_state.get("dissection_running") or is_under_way):
         run(model, layers, segmenter, samples, threshold)
     st.caption(
-        "With your own Python segmenter, a Hugging Face model or a sample of any size: `pggan-lab dissect CHECKPOINT "
-        "--all-layers --segmenter hf:FOLDER --out YOUR_FOLDER`. Then open its two files below. Dissections in a folder "
-        "that the environment variable `PGGAN_LAB_MODELS` names, or in its subfolders, are listed without that."
+        _(
+            "With your own Python segmenter, a Hugging Face model or a sample of any size: `pggan-lab dissect "
+            "CHECKPOINT --all-layers --segmenter hf:FOLDER --out YOUR_FOLDER`. Then open its two files below. "
+            "Dissections in a folder that the environment variable `PGGAN_LAB_MODELS` names, or in its "
+            "subfolders, are listed without that."
+        )
     )
-    st.subheader("Open a dissection made elsewhere")
+    st.subheader(_("Open a dissection made elsewhere"))
     files = st.file_uploader(
-        "dissection.npz and dissection.json", ["npz", "json"], accept_multiple_files=True, key="dissection_files"
+        _("dissection.npz and dissection.json"), ["npz", "json"], accept_multiple_files=True, key="dissection_files"
     )
-    if files and st.button("Open", key="dissection_bring"):
+    if files and st.button(_("Open"), key="dissection_bring"):
         try:
             read = dissections.bring({file.name: file.getvalue() for file in files})
         except DissectionError as error:
-            st.error(str(error))
+            st.error(said(error))
             return
-        dissections.keep(f"opened: {read.info.get('source') or 'dissection'}", read)
+        dissections.keep(_("opened: {source}").format(source=read.info.get("source") or _("dissection")), read)
         leave()
 
 
@@ -45,22 +49,31 @@ def settings(model: session.Model) -> tuple[tuple[str, ...], str, int, str | flo
     names = list(model.generator.layer_names)
     default = [name for name in names if name.endswith("conv1")][:2] or names[-1:]
     key = f"dissection_layers_{model.name}"
-    layers = st.multiselect("Layers", names, default, key=key, placeholder="Layers", **BOUND)
+    layers = st.multiselect(_("Layers"), names, default, key=key, placeholder=_("Layers"), **BOUND)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.button("All layers", on_click=st.session_state.__setitem__, args=(key, names))
+        st.button(_("All layers"), on_click=st.session_state.__setitem__, args=(key, names))
         samples = st.segmented_control(
-            "Pictures", SAMPLES, default=300, required=True, key="dissection_samples", **BOUND
+            _("Pictures"), SAMPLES, default=300, required=True, key="dissection_samples", **BOUND
         )
         kind = st.segmented_control(
-            "Segmenter", list(SEGMENTERS), default="Toy Town", required=True, key="dissection_by", **BOUND
+            _("Segmenter"),
+            list(SEGMENTERS),
+            default="Toy Town",
+            format_func=_,
+            required=True,
+            key="dissection_by",
+            **BOUND,
         )
         spec = SEGMENTERS[kind]
         if spec == "clusters":
-            spec = f"clusters:{st.number_input('Regions', 2, 64, 8, key='dissection_regions', width=110, **BOUND)}"
-        rule = RULES[st.selectbox("Threshold", list(RULES), key="dissection_rule", width=160, **BOUND)]
+            regions = st.number_input(_("Regions"), 2, 64, 8, key="dissection_regions", width=110, **BOUND)
+            spec = f"clusters:{regions}"
+        rule = RULES[
+            st.selectbox(_("Threshold"), list(RULES), format_func=_, key="dissection_rule", width=160, **BOUND)
+        ]
         if rule == "fraction":
             rule = st.number_input(
-                "Fraction", 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130, **BOUND
+                _("Fraction"), 0.001, 0.5, 0.01, 0.005, format="%.3f", key="dissection_part", width=130, **BOUND
             )
     return tuple(layers), spec, samples, rule
 
@@ -79,8 +92,10 @@ def run(model: session.Model, layers: tuple[str, ...], segmenter: str, samples: 
     if read is None:
         return
     stop()
-    of_class = "" if model.label is None else f" of class {model.label}"
-    dissections.keep(f"{samples} pictures{of_class}, {segmenter}, {threshold}, {len(layers)} layers", read)
+    of_class = "" if model.label is None else " " + _("of class {label}").format(label=model.label)
+    name = _("{samples} pictures{of_class}, {segmenter}, {threshold}, {layers} layers")
+    name = name.format(samples=samples, of_class=of_class, segmenter=segmenter, threshold=threshold, layers=len(layers))
+    dissections.keep(name, read)
     leave()
 
 
@@ -95,12 +110,12 @@ def rename_regions(item: Found) -> None:
     regions = [name for name in item.dissection.concepts[1:] if name.startswith("region ")]
     if not regions:
         return
-    with st.expander("Name the regions"):
+    with st.expander(_("Name the regions")):
         columns = st.columns(4)
         names = {
-            region: columns[i % 4].text_input(region, key=f"dissection_region_{item.key}_{region}")
+            region: columns[i % 4].text_input(said(region), key=f"dissection_region_{item.key}_{region}")
             for i, region in enumerate(regions)
         }
-        if st.button("Use these names", key="dissection_rename"):
-            dissections.keep(f"{item.name}, named", item.dissection.renamed(names))
+        if st.button(_("Use these names"), key="dissection_rename"):
+            dissections.keep(_("{name}, named").format(name=item.name), item.dissection.renamed(names))
             leave()

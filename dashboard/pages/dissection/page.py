@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.concept import concept_view
 from dashboard.pages.dissection.new import new_view, rename_regions
@@ -19,20 +20,20 @@ from dashboard.shared.page import formula_box, header
 from dissection.output.report import to_csv, to_html, to_json
 from dissection.result import Dissection
 
-VIEWS = ["Concepts", "Units", "One unit", "One concept", "Training", "New"]
-ORDERS = ["IoU", "IQR", "concept", "unit"]
+VIEWS = [N_("Concepts"), N_("Units"), N_("One unit"), N_("One concept"), N_("Training"), N_("New")]
+ORDERS = ["IoU", "IQR", N_("concept"), N_("unit")]
 PER_PAGE = 12
 EQUATION = (
     r"\begin{gathered} M_u(x) = A_u^{\uparrow}(x) > t_u \\[.6em] "
     r"\mathrm{IoU}_{u,c} = \frac{\sum_x |M_u(x) \cap L_c(x)|}{\sum_x |M_u(x) \cup L_c(x)|} \end{gathered}"
 )
-WORDS = (
-    "A unit's map $A_u$ is upsampled to the picture's size and thresholded at a level $t_u$. **IoU** divides the "
-    "pixels of the whole sample that are lit and labelled $c$ by those that are either. The level maximises **IQR** "
-    "(mutual information over joint entropy of lit and labelled) on the first half of the sample; scores come from the "
-    "second."
+WORDS = N_(
+    "A unit's map $A_u$ is upsampled to the picture's size and thresholded at a level $t_u$. **IoU** divides "
+    "the pixels of the whole sample that are lit and labelled $c$ by those that are either. The level "
+    "maximises **IQR** (mutual information over joint entropy of lit and labelled) on the first half of the "
+    "sample; scores come from the second."
 )
-WHERE = "Bau et al. 2019, section 3.1"
+WHERE = N_("Bau et al. 2019, section 3.1")
 
 
 # ---- what is looked at -------------------------------------------------------------------------------------------
@@ -44,22 +45,30 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str]:
         st.session_state["dissection_name"] = st.session_state.pop("dissection_next")
         st.session_state["dissection_view"] = VIEWS[0]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = st.segmented_control("Show", VIEWS, default=VIEWS[0], required=True, key="dissection_view", **BARE)
+        view = st.segmented_control(
+            _("Show"), VIEWS, default=VIEWS[0], format_func=_, required=True, key="dissection_view", **BARE
+        )
         if not items or view == "New":
             return "New", (items[0] if items else None), ""
         names = [item.name for item in items]
-        name = st.selectbox("Dissection", names, key="dissection_name", width=230, **BARE) if len(names) > 1 else None
+        name = (
+            st.selectbox(_("Dissection"), names, key="dissection_name", width=230, **BARE) if len(names) > 1 else None
+        )
         item = items[names.index(name)] if name else items[0]
         layers = list(item.dissection.layers)
         if view in ("Concepts", "One concept", "Training") and len(layers) > 1:
-            layers = ["all layers", *layers]
+            layers = [N_("all layers"), *layers]
         first = layers[0] if layers[0] == "all layers" else richest(item.dissection)
         asked = st.session_state.get("dissection_layer", first)
         if asked not in layers:
             if asked != "all layers":
-                st.toast(f"This dissection does not have the layer {asked}.", icon=":material/info:")
+                st.toast(
+                    _("This dissection does not have the layer {asked}.").format(asked=asked), icon=":material/info:"
+                )
             st.session_state["dissection_layer"] = first
-        layer = st.selectbox("Layer", layers, layers.index(first), key="dissection_layer", width=160, **BARE)
+        layer = st.selectbox(
+            _("Layer"), layers, layers.index(first), format_func=_, key="dissection_layer", width=160, **BARE
+        )
     return view, item, layer
 
 
@@ -71,11 +80,13 @@ def richest(dissection: Dissection) -> str:
 def describe(item: Found) -> None:
     """One line about what was measured."""
     info = item.dissection.info
-    by_share = f"levels that a share of {info.get('fraction')} exceeds"
-    level = "levels of maximal IQR" if info.get("rule") == "iqr" else by_share
-    made = "" if item.own else " **It was made from another network, so there are no pictures.**"
+    by_share = _("levels that a share of {fraction} exceeds").format(fraction=info.get("fraction"))
+    level = _("levels of maximal IQR") if info.get("rule") == "iqr" else by_share
+    made = "" if item.own else " " + _("**It was made from another network, so there are no pictures.**")
     st.caption(
-        f"{info.get('samples', 0):,} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}, {level}."
+        _("{samples:,} pictures from seed {seed}, segmenter {segmenter}, {level}.").format(
+            samples=info.get("samples", 0), seed=info.get("seed"), segmenter=info.get("segmenter"), level=level
+        )
         + made
     )
 
@@ -83,8 +94,8 @@ def describe(item: Found) -> None:
 def rule_of(item: Found) -> str:
     """What a unit has to exceed to be interpretable, as this dissection was scored."""
     scores = next(iter(item.dissection.layers.values())).scores
-    iqr = f" and IQR above {scores.min_iqr:g}" if scores.min_iqr > 0 else ""
-    return f"IoU above {scores.min_iou:g}{iqr}"
+    iqr = " " + _("and IQR above {min_iqr:g}").format(min_iqr=scores.min_iqr) if scores.min_iqr > 0 else ""
+    return _("IoU above {min_iou:g}{iqr}").format(min_iou=scores.min_iou, iqr=iqr)
 
 
 # ---- concepts ----------------------------------------------------------------------------------------------------
@@ -97,11 +108,21 @@ def concepts_view(item: Found, layer: str) -> None:
     counts = {name: part.concept_counts(len(read.concepts)) for name, part in read.layers.items()}
     if layer == "all layers":
         total, units = sum(c.sum() for c in counts.values()), sum(len(part.mean) for part in read.layers.values())
-        st.markdown(f"**{total} of {units} units** are interpretable, over {len(counts)} layers.")
-        chart(figures.units_by_place(counts, read.concepts, colours, "layer"), key="dissection_layers", download="png")
+        st.markdown(
+            _("**{total} of {units} units** are interpretable, over {layers} layers.").format(
+                total=total, units=units, layers=len(counts)
+            )
+        )
+        chart(
+            figures.units_by_place(counts, read.concepts, colours, _("layer")), key="dissection_layers", download="png"
+        )
     else:
         scores = read.layers[layer].scores
-        st.markdown(f"**{counts[layer].sum()} of {len(scores.iou)} units** of {layer} are interpretable.")
+        st.markdown(
+            _("**{total} of {units} units** of {layer} are interpretable.").format(
+                total=counts[layer].sum(), units=len(scores.iou), layer=layer
+            )
+        )
         left, right = st.columns([3, 2])
         with left:
             chart(figures.units_by_concept(counts[layer], read.concepts, colours), key="dissection_concepts")
@@ -114,7 +135,7 @@ def concepts_view(item: Found, layer: str) -> None:
     missing = np.sum(list(shown.values()), axis=0) == 0
     nobody = [name for name, none in zip(read.concepts[1:], missing[1:], strict=True) if none]
     if nobody:
-        st.caption(f"No unit stands for: {', '.join(nobody)}.")
+        st.caption(_("No unit stands for: {concepts}.").format(concepts=", ".join(map(_, nobody))))
 
 
 # ---- the wall of units -------------------------------------------------------------------------------------------
@@ -125,7 +146,7 @@ def units_view(model: session.Model, item: Found, name: str) -> None:
     read, layer = item.dissection, item.dissection.layers[name]
     order, mode = wall_controls(read, name)
     if not len(order):
-        st.info("No unit matches these filters.")
+        st.info(_("No unit matches these filters."))
         return
     pages = -(-len(order) // PER_PAGE)
     number = st.pagination(pages, key="dissection_page", bind="query-params") if pages > 1 else 1
@@ -147,11 +168,13 @@ def wall_controls(read: Dissection, name: str) -> tuple[np.ndarray, str]:
     scores = read.layers[name].scores
     present = [read.concepts[c] for c in np.unique(scores.best_concept) if c]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        concept = st.selectbox("Concept", ["any", *present], key=f"dissection_filter_{name}", width=140, **BOUND)
-        order = st.selectbox("Sorted by", ORDERS, key="dissection_order", width=110, **BOUND)
-        least = st.slider("IoU at least", 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=150, **BOUND)
+        concept = st.selectbox(
+            _("Concept"), [N_("any"), *present], format_func=_, key=f"dissection_filter_{name}", width=140, **BOUND
+        )
+        order = st.selectbox(_("Sorted by"), ORDERS, format_func=_, key="dissection_order", width=110, **BOUND)
+        least = st.slider(_("IoU at least"), 0.0, 1.0, 0.05, 0.05, key="dissection_least", width=150, **BOUND)
         mode = st.segmented_control(
-            "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", **BOUND
+            _("Overlay"), OVERLAYS, default=OVERLAYS[0], format_func=_, required=True, key="dissection_overlay", **BOUND
         )
     keep = scores.best_iou >= least
     if concept != "any":
@@ -179,12 +202,14 @@ def downloads(model: session.Model, item: Found) -> None:
         "dissection.html": lambda: to_html(read, model.generator if item.own else None).encode(),
     }
     export_bar(files, key="dissection")
-    st.caption("The HTML report contains its pictures and needs no server. With all layers it takes a while to make.")
+    st.caption(
+        _("The HTML report contains its pictures and needs no server. With all layers it takes a while to make.")
+    )
 
 
 def main() -> None:
     model = session.model()
-    header("What does each unit stand for?", "GAN Dissection, section 3.1")
+    header(_("What does each unit stand for?"), _("GAN Dissection, section 3.1"))
     items = dissections.found(model)
     view, item, layer = choose_view(items)
     if view == "New" or item is None:
@@ -203,7 +228,8 @@ def main() -> None:
     else:
         concept_view(model, item, layer)
     rename_regions(item)
-    formula_box(EQUATION, WORDS, f"{WHERE}. Interpretable: {rule_of(item)}.")
+    where = _("{where}. Interpretable: {rule}.").format(where=_(WHERE), rule=rule_of(item))
+    formula_box(EQUATION, _(WORDS), where)
     downloads(model, item)
 
 

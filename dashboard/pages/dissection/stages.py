@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session
+from dashboard.language import Later, _
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.unit_pictures import PICTURES, strip, strip_html, unit_title
 from dashboard.shared import dissections
@@ -20,7 +21,7 @@ def stages_view(model: session.Model, layer: str) -> None:
     """Interpretable units by concept at every stored stage of the model's run, in one layer or all."""
     paths = library.stages(model.path)
     if len(paths) < 2:
-        st.info("This model comes without snapshots of its training.")
+        st.info(_("This model comes without snapshots of its training."))
         return
     generators = {stage_name(path): stage_generator(str(path), path.stat().st_mtime_ns, model.device) for path in paths}
     read = stage_dissections(generators, layer)
@@ -29,7 +30,7 @@ def stages_view(model: session.Model, layer: str) -> None:
     concepts = next(iter(read.values())).concepts
     counts = {name: count(dissection, layer) for name, dissection in read.items()}
     colours = figures.concept_colours(dissections.colours(concepts))
-    figure = figures.units_by_place(counts, concepts, colours, "stage (thousand pictures seen)")
+    figure = figures.units_by_place(counts, concepts, colours, _("stage (thousand pictures seen)"))
     chart(figure, key="dissection_stages", download="png")
     st.markdown(first_units(counts, concepts))
     if layer != "all layers":
@@ -47,11 +48,11 @@ def first_units(counts: dict[str, np.ndarray], concepts) -> str:
     """In which stage each concept's first unit appears: one line per stage."""
     seen, lines = set(), []
     for stage, found in counts.items():
-        new = [concepts[c] for c in np.flatnonzero(found) if c not in seen]
+        new = [_(concepts[c]) for c in np.flatnonzero(found) if c not in seen]
         seen |= set(np.flatnonzero(found).tolist())
         if new:
-            lines.append(f"- **{stage}**: first units for {', '.join(new)}")
-    return "\n".join(lines) or "No stage has an interpretable unit here."
+            lines.append(_("- **{stage}**: first units for {concepts}").format(stage=stage, concepts=", ".join(new)))
+    return "\n".join(lines) or _("No stage has an interpretable unit here.")
 
 
 def stage_name(path) -> str:
@@ -83,12 +84,14 @@ def stage_dissections(generators: dict[str, tuple[Generator, str]], layer: str) 
 def make_them(number: int) -> bool:
     """Whether the viewer wants the missing stages dissected now."""
     return st.toggle(
-        f"Dissect {number} stages now, {SAMPLES} pictures each, with the Toy Town segmenter",
+        _(
+            "Dissect {number} stages now, {samples} pictures each, with the Toy Town segmenter"
+        ).format(number=number, samples=SAMPLES),
         key="dissection_stages_now", bind="query-params",
     )  # fmt: skip
 
 
-@st.cache_resource(max_entries=24, show_spinner="Reading the stages")
+@st.cache_resource(max_entries=24, show_spinner=Later("Reading the stages"))
 def stage_generator(path: str, changed: int, device: str) -> tuple[Generator, str]:
     """A stage's generator and its fingerprint."""
     generator = library.snapshot(path, device)
@@ -102,7 +105,7 @@ def follow_unit(read: dict[str, Dissection], generators: dict[str, tuple[Generat
         return
     units = min(len(part.mean) for part in there.values())
     unit = st.number_input(
-        "The same unit at every stage", 0, units - 1, key="dissection_followed", width=220, bind="query-params"
+        _("The same unit at every stage"), 0, units - 1, key="dissection_followed", width=220, bind="query-params"
     )
     for start in range(0, len(there), 2):
         for column, (name, part) in zip(st.columns(2, gap="medium"), list(there.items())[start:][:2], strict=False):

@@ -1,9 +1,12 @@
 """One unit: its level, which can be moved, its histogram, its IoU with every concept, its pictures."""
 
+import html
+
 import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.notes import notes_view
 from dashboard.pages.dissection.unit_pictures import OVERLAYS, legend, strip, strip_html
@@ -27,11 +30,18 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
     if not 0 <= st.session_state.get("dissection_unit", best) < units:
         st.session_state["dissection_unit"] = best
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        unit = st.number_input("Unit", 0, units - 1, best, key="dissection_unit", bind="query-params", width=120)
+        unit = st.number_input(_("Unit"), 0, units - 1, best, key="dissection_unit", bind="query-params", width=120)
         mode = st.segmented_control(
-            "Overlay", OVERLAYS, default=OVERLAYS[0], required=True, key="dissection_overlay", bind="query-params"
+            _("Overlay"),
+            OVERLAYS,
+            default=OVERLAYS[0],
+            format_func=_,
+            required=True,
+            key="dissection_overlay",
+            bind="query-params",
         )
-        if st.button("Its maps", icon=":material/layers:", key="dissection_maps", help="On the Activations page"):
+        beside = _("On the Activations page")
+        if st.button(_("Its maps"), icon=":material/layers:", key="dissection_maps", help=beside):
             show_maps(name, unit)
     facts(item, layer, unit)
     place = level_slider(layer, unit, name)
@@ -47,9 +57,11 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
         chart(curves(item, layer, unit, place), key="dissection_curves")
     chart(against_all(item, layer, unit, place), key="dissection_ious", download="png")
     st.caption(
-        "A mask that lights more or fewer pixels than the concept covers cannot reach IoU 1; the grey bars and the "
-        f"dotted line show this ceiling. The curves are counted on the {layer.level_pixels:,} pixels that levels are "
-        "chosen from, the score at the chosen level on the other half."
+        _(
+            "A mask that lights more or fewer pixels than the concept covers cannot reach IoU 1; the grey bars "
+            "and the dotted line show this ceiling. The curves are counted on the {level_pixels:,} pixels that "
+            "levels are chosen from, the score at the chosen level on the other half."
+        ).format(level_pixels=layer.level_pixels)
     )
     profile_view(model, item, name, unit, level)
     notes_view(model, item, name, unit)
@@ -71,14 +83,29 @@ def facts(item: Found, layer: LayerDissection, unit: int) -> None:
     scores, read = layer.scores, item.dissection
     best = int(scores.best_concept[unit])
     own = read.info.get("segmenter_iou", {}).get(read.concepts[best])
-    segmenter = "" if own is None else f" The segmenter itself has IoU {own:.2f} on {read.concepts[best]}."
-    st.markdown(
-        f"**{read.concepts[best]}**{'' if scores.interpretable[unit] else ' (not interpretable)'}: IoU "
-        f"**{scores.best_iou[unit]:.3f}** (95% interval over images: {layer.iou_low[unit]:.3f} to "
-        f"{layer.iou_high[unit]:.3f}), IQR {scores.best_iqr[unit]:.3f}.{segmenter}  \n"
-        f":small[mean {layer.mean[unit]:.3g} · σ {layer.std[unit]:.3g} · "
-        f"{100 * layer.off[unit]:.0f}% of its values are 0 or less]"
+    segmenter = (
+        ""
+        if own is None
+        else " "
+        + _("The segmenter itself has IoU {own:.2f} on {concept}.").format(own=own, concept=_(read.concepts[best]))
     )
+    faint = "" if scores.interpretable[unit] else " " + _("(not interpretable)")
+    about = _(
+        "**{concept}**{faint}: IoU **{iou:.3f}** (95% interval over images: {low:.3f} to {high:.3f}), IQR {iqr:.3f}."
+        "{segmenter}"
+    ).format(
+        concept=_(read.concepts[best]),
+        faint=faint,
+        iou=scores.best_iou[unit],
+        low=layer.iou_low[unit],
+        high=layer.iou_high[unit],
+        iqr=scores.best_iqr[unit],
+        segmenter=segmenter,
+    )
+    values = _(":small[mean {mean:.3g} · σ {std:.3g} · {off:.0f}% of its values are 0 or less]").format(
+        mean=layer.mean[unit], std=layer.std[unit], off=100 * layer.off[unit]
+    )
+    st.markdown(f"{about}  \n{values}")
 
 
 def level_slider(layer: LayerDissection, unit: int, name: str) -> int | None:
@@ -90,11 +117,13 @@ def level_slider(layer: LayerDissection, unit: int, name: str) -> int | None:
     key = f"dissection_level_{name}_{unit}"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.select_slider(
-            "Level", range(len(levels)), own, key=key, width=620, bind="query-params",
-            format_func=lambda k: f"{levels[k]:.3g} ({100 * share[k]:.3g}% lit)",
+            _("Level"), range(len(levels)), own, key=key, width=620, bind="query-params",
+            format_func=lambda k: _(
+                "{level:.3g} ({share:.3g}% lit)"
+            ).format(level=levels[k], share=100 * share[k]),
         )  # fmt: skip
-        for label, value in (("Its own", own), ("1% lit", one)):
-            st.button(label, key=f"{key}_{label}", on_click=st.session_state.__setitem__, args=(key, value))
+        for label, value in ((N_("Its own"), own), (N_("1% lit"), one)):
+            st.button(_(label), key=f"{key}_{label}", on_click=st.session_state.__setitem__, args=(key, value))
     return None if chosen == own else int(chosen)
 
 
@@ -104,15 +133,16 @@ def numbers(item: Found, layer: LayerDissection, unit: int, place: int | None) -
     if place is None:
         best = scores.best_concept[unit]
         lit = scores.active[unit, best] / max(scores.pixels[best], 1)
-        value, where = scores.best_iou[unit], "on the half of the sample that is scored"
+        value, where = scores.best_iou[unit], _("on the half of the sample that is scored")
     else:
         iou = layer.unit_level_iou(unit)[place]
         best, value = int(iou.argmax()), iou.max()
-        lit, where = layer.lit[unit, place, 0] / layer.level_pixels, "on the half that levels are chosen from"
-    st.html(
-        f'<div data-testid="dissection-live">At this level <b>{100 * lit:.3g}%</b> of the pixels are lit, and IoU with '
-        f"<b>{read.concepts[best]}</b> is <b>{value:.3f}</b> {where}.</div>"
-    )
+        lit, where = layer.lit[unit, place, 0] / layer.level_pixels, _("on the half that levels are chosen from")
+    words = _(
+        "At this level <b>{lit:.3g}%</b> of the pixels are lit, and IoU with <b>{concept}</b> is "
+        "<b>{iou:.3f}</b> {where}."
+    ).format(lit=100 * lit, concept=html.escape(_(read.concepts[best])), iou=value, where=where)
+    st.html(f'<div data-testid="dissection-live">{words}</div>')
 
 
 def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str, level: float) -> None:
@@ -126,11 +156,17 @@ def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str,
     shared["size"] = read.info["label_size"]
     legend(mode, read.concepts, palette, range(1, len(read.concepts)))
     strips = {}
-    for title, chosen in (("highest", top), ("random", others)):
+    for title, chosen in ((N_("highest"), top), (N_("random"), others)):
         strips[title] = strip(material, layer, unit, chosen, mode, **shared)
-        st.html(strip_html(strips[title], f"{title} pictures of unit {unit}", f"dissection-{title}"))
+        st.html(
+            strip_html(
+                strips[title],
+                _("{title} pictures of unit {unit}").format(title=_(title), unit=unit),
+                f"dissection-{title}",
+            )
+        )
         seeds = ", ".join(str(read.info["seed"] + int(image)) for image in chosen)
-        st.caption(f"{title.capitalize()}: seeds {seeds}")
+        st.caption(_("{title}: seeds {seeds}").format(title=_(title).capitalize(), seeds=seeds))
     sheet = np.concatenate(list(strips.values()))
     export_bar({f"unit-{unit}.png": lambda: encode(sheet)}, key="dissection_unit_file")
 
@@ -142,9 +178,9 @@ def curves(item: Found, layer: LayerDissection, unit: int, place: int | None):
     shown = [int(c) for c in np.argsort(-iou.max(axis=0), kind="stable")[:CURVES] if iou[:, c].any()]
     share = layer.lit[unit, :, 0] / layer.level_pixels
     own = int(np.abs(layer.levels[unit] - layer.scores.thresholds[unit]).argmin())
-    marks = {"its own level": share[own], "1% lit": 0.01}
+    marks = {N_("its own level"): share[own], N_("1% lit"): 0.01}
     if place is not None:
-        marks = {"yours": share[place], **marks}
+        marks = {N_("yours"): share[place], **marks}
     concept_share = layer.level_label_pixels / layer.level_pixels
     ceiling = overlap_ceiling(share[:, None], concept_share[None])
     lines = figures.concept_colours(dissections.colours(read.concepts))

@@ -5,6 +5,7 @@ import html
 import numpy as np
 import streamlit as st
 
+from dashboard.language import N_, _
 from dashboard.shared.dissections import Found
 from dashboard.shared.images import data_uri, whole
 from dissection.output.overlays import (
@@ -19,7 +20,8 @@ from dissection.output.overlays import (
 from dissection.result import LayerDissection
 from pgan_core.pictures import contact_sheet
 
-OVERLAYS = ["Lit region", "Picture", "Unit", "Segmentation", "Agreement"]
+NAMES = (N_("hit"), N_("miss"), N_("false alarm"))  # of `AGREEMENT`
+OVERLAYS = [N_("Lit region"), N_("Picture"), N_("Unit"), N_("Segmentation"), N_("Agreement")]
 PICTURES = 3  # of a unit in a wall
 SIDE = 128  # pixels of a picture in a strip
 GAP = 3
@@ -69,12 +71,13 @@ def strip_html(picture: np.ndarray, alt: str, testid: str = "unit-strip") -> str
 def unit_title(layer: LayerDissection, unit: int, concepts, place: str = "") -> str:
     """Unit, concept and IoU with its interval, as HTML; `place` is the layer's name where it is not obvious."""
     scores = layer.scores
-    name = html.escape(concepts[scores.best_concept[unit]])
+    name = html.escape(_(concepts[scores.best_concept[unit]]))
     faint = "" if scores.interpretable[unit] else "opacity:.65"
+    words = f"{place} " + _("unit {unit}").format(unit=unit)
     interval = f"{layer.iou_low[unit]:.2f}–{layer.iou_high[unit]:.2f}"
     return (
         f'<div style="display:flex;justify-content:space-between;{faint}">'
-        f"<span><b>{name}</b> · {html.escape(place)} unit {unit}</span>"
+        f"<span><b>{name}</b> · {html.escape(words)}</span>"
         f"<span>IoU {scores.best_iou[unit]:.2f} <small>({interval})</small></span></div>"
     )
 
@@ -92,12 +95,16 @@ def unit_card(
             material, layer, unit, images, mode, level=level, concept=concept, palette=palette,
             size=read.info["label_size"],
         )  # fmt: skip
-        content += strip_html(picture, f"top pictures of unit {unit}")
+        content += strip_html(picture, _("top pictures of unit {unit}").format(unit=unit))
     st.html(content)
     st.button(
-        f"Unit {unit}", key=f"dissection_open_{name}_{unit}", type="tertiary", icon=":material/open_in_full:",
-        on_click=open_unit, args=(name, unit),
-    )  # fmt: skip
+        _("Unit {unit}").format(unit=unit),
+        key=f"dissection_open_{name}_{unit}",
+        type="tertiary",
+        icon=":material/open_in_full:",
+        on_click=open_unit,
+        args=(name, unit),
+    )
 
 
 def open_unit(layer: str, unit: int) -> None:
@@ -117,7 +124,7 @@ def legend(mode: str, concepts, palette, shown) -> None:
         return
     spans = "".join(
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:.9em;height:.9em;'
-        f'background:rgb{tuple(int(v) for v in colour)};margin-right:.3em"></span>{html.escape(name)}</span>'
+        f'background:rgb{tuple(int(v) for v in colour)};margin-right:.3em"></span>{html.escape(_(name))}</span>'
         for name, colour in entries
     )
     st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.9rem">{spans}</div>')

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboard.language import N_, _
 from dashboard.shared.figure_style import COLORS
 from dashboard.shared.ridgelines import log_axis
 from pgan_core.initialization import Propagation
@@ -13,10 +14,14 @@ from pgan_core.learning_speed import METHODS, Step
 
 MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 
+NAMES = (N_("He-initialized"), N_("Equalized"), N_("Weight-normalized"))  # of strategies and of `METHODS`
+
 
 def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> go.Figure:
     """Measured standard deviation by layer as markers, theory as lines; activations left, gradients right, log axes."""
-    chart = make_subplots(1, 2, subplot_titles=["Activations, forward", "Gradients, backward"], horizontal_spacing=0.08)
+    titles = [_("Activations, forward"), _("Gradients, backward")]
+    chart = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.08)
+    point = _("layer %{x}: %{y:.3g}, theory %{customdata:.3g}")
     layers = np.arange(1, len(next(iter(runs.values())).activation_std) + 1)
     for i, (key, run) in enumerate(runs.items()):
         # two strategies of one scale coincide: the later one is drawn larger and open around the earlier
@@ -32,14 +37,16 @@ def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> go.
             line = {"color": style["color"], "width": 1.5, "dash": "dot" if key == "equalized" else "solid"}
             chart.add_scatter(y=theory, mode="lines", line=line, showlegend=False, hoverinfo="skip", **shared)
             chart.add_scatter(
-                y=measured, customdata=theory, mode="markers", marker=style, name=run.strategy.name,
+                y=measured, customdata=theory, mode="markers", marker=style, name=_(run.strategy.name),
                 showlegend=column == 1,
-                hovertemplate="layer %{x}: %{y:.3g}, theory %{customdata:.3g}<extra>" + run.strategy.name + "</extra>",
+                hovertemplate=f"{point}<extra>{_(run.strategy.name)}</extra>",
                 **shared,
             )  # fmt: skip
-    chart.update_yaxes(title_text="standard deviation", col=1, **log_axis(*(r.activation_std for r in runs.values())))
+    chart.update_yaxes(
+        title_text=_("standard deviation"), col=1, **log_axis(*(r.activation_std for r in runs.values()))
+    )
     chart.update_yaxes(col=2, **log_axis(*(r.gradient_std for r in runs.values())))
-    chart.update_xaxes(title_text="layer", dtick=1 if len(layers) <= 15 else 5)
+    chart.update_xaxes(title_text=_("layer"), dtick=1 if len(layers) <= 15 else 5)
     return _framed(chart, height)
 
 
@@ -49,41 +56,48 @@ def layer_spread(curves: Mapping[str, Sequence[float]], layers: Sequence[str], h
     for i, (name, values) in enumerate(curves.items()):
         shown = np.where(np.asarray(values) > 0, values, np.nan)
         chart.add_scatter(
-            x=list(layers), y=shown, name=name, mode="lines+markers",
+            x=list(layers), y=shown, name=_(name), mode="lines+markers",
             marker={"symbol": MARKERS[i % len(MARKERS)], "color": COLORS[i % len(COLORS)]},
             line={"dash": "dot" if name == "Equalized" else "solid"},
-            hovertemplate="%{x}: %{y:.3g}<extra>" + name + "</extra>",
+            hovertemplate="%{x}: %{y:.3g}<extra>" + _(name) + "</extra>",
         )  # fmt: skip
-    chart.update_yaxes(title_text="standard deviation", **log_axis(*curves.values()))
+    chart.update_yaxes(title_text=_("standard deviation"), **log_axis(*curves.values()))
     return _framed(chart, height)
 
 
 def learning_speed(steps: Sequence[Step], fan_in: Sequence[int], total: int, height: int = 330) -> go.Figure:
     """Relative update of each layer by step, one panel per method, and the loss of all three in a fourth panel."""
-    titles = [*METHODS.values(), "Loss"]
+    titles = [*map(_, METHODS.values()), _("Loss")]
     chart = make_subplots(1, 4, subplot_titles=titles, horizontal_spacing=0.05)
     x = [step.index + 1 for step in steps]
     for column, method in enumerate(METHODS, 1):
         updates = np.array([step.relative_update[method] for step in steps]).reshape(len(steps), -1)
         for layer, values in enumerate(updates.T):
             chart.add_scatter(
-                x=x, y=values, mode="lines", line={"color": COLORS[layer % len(COLORS)], "width": 1.5},
-                name=f"layer {layer + 1}, fan-in {fan_in[layer]}", legendgroup=str(layer), showlegend=column == 1,
-                hovertemplate="step %{x}: %{y:.2e}", row=1, col=column,
-            )  # fmt: skip
+                x=x,
+                y=values,
+                mode="lines",
+                line={"color": COLORS[layer % len(COLORS)], "width": 1.5},
+                name=_("layer {number}, fan-in {fan_in}").format(number=layer + 1, fan_in=fan_in[layer]),
+                legendgroup=str(layer),
+                showlegend=column == 1,
+                hovertemplate=_("step %{x}: %{y:.2e}"),
+                row=1,
+                col=column,
+            )
         losses = [step.loss[method] for step in steps]
         dash = ("solid", "dash", "dot")[column - 1]
         chart.add_scatter(
             x=x, y=_smooth(losses), mode="lines", line={"color": "#8a94a0", "dash": dash, "width": 2},
-            name=METHODS[method], row=1, col=4, hovertemplate="step %{x}: %{y:.3f}",
+            name=_(METHODS[method]), row=1, col=4, hovertemplate=_("step %{x}: %{y:.3f}"),
         )  # fmt: skip
     for column in (1, 2, 3):
         chart.update_yaxes(type="log", range=[-4.3, -0.5], dtick=1, exponentformat="power", row=1, col=column)
         if column > 1:
             chart.update_yaxes(showticklabels=False, row=1, col=column)
-    chart.update_yaxes(title_text="change of w per step", row=1, col=1)
+    chart.update_yaxes(title_text=_("change of w per step"), row=1, col=1)
     chart.update_yaxes(range=[0, 0.85], row=1, col=4)
-    chart.update_xaxes(range=[0, total], title_text="step", nticks=4)
+    chart.update_xaxes(range=[0, total], title_text=_("step"), nticks=4)
     return _framed(chart, height)
 
 

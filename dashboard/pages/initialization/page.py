@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.language import _
+from dashboard.language import N_, _
 from dashboard.pages.initialization import figures
 from dashboard.shared import other_models
 from dashboard.shared.charts import chart
@@ -36,9 +36,9 @@ from pgan_core.pictures import to_uint8
 
 WIDTHS = [16, 64, 128, 256, 500, 1000]
 SPEED_WIDTHS = (2, 512, 16, 256, 1)  # of the small network: layers of very different fan-in
-OWN_CASE = "a scale at which all layers look alike: the spread neither fades nor grows, forward or backward."
+OWN_CASE = N_("a scale at which all layers look alike: the spread neither fades nor grows, forward or backward.")
 QUICK = 2.5e8  # multiply-adds of a picture
-NORMS = {"with pixel norm": "on", "without": "off"}
+NORMS = {N_("with pixel norm"): "on", N_("without"): "off"}
 
 # ---- the classical experiment ------------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ def preset_buttons() -> Preset:
     with st.container(horizontal=True, gap="small"):
         for i, preset in enumerate(PRESETS):
             st.button(
-                preset.title, on_click=choose_preset, args=(preset,), key=f"initialization_preset_{i}",
+                _(preset.title), on_click=choose_preset, args=(preset,), key=f"initialization_preset_{i}",
                 type="primary" if preset == chosen else "secondary",
             )  # fmt: skip
     return chosen
@@ -74,20 +74,25 @@ def preset_buttons() -> Preset:
 def network_controls(seed: int) -> tuple[PlainNetwork, float | None, str]:
     """Depth, width, non-linearity, a custom standard deviation, and what the histograms show."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        layers = st.slider("Layers", 1, 30, 10, key="initialization_depth", width=130, **BOUND)
-        units = st.select_slider("Width", WIDTHS, 500, key="initialization_width", width=120, **BOUND)
+        layers = st.slider(_("Layers"), 1, 30, 10, key="initialization_depth", width=130, **BOUND)
+        units = st.select_slider(_("Width"), WIDTHS, 500, key="initialization_width", width=120, **BOUND)
         kind = st.segmented_control(
-            "Non-linearity", list(NONLINEARITIES), default=PRESETS[0].nonlinearity, required=True,
-            format_func=lambda key: NONLINEARITIES[key].name, key="initialization_nonlinearity", **BOUND,
+            _("Non-linearity"), list(NONLINEARITIES), default=PRESETS[0].nonlinearity, required=True,
+            format_func=lambda key: _(NONLINEARITIES[key].name), key="initialization_nonlinearity", **BOUND,
         )  # fmt: skip
         custom = st.number_input(
-            "Own std. dev.", 0.0, 100.0, value=None, step=0.01, format="%.4g", placeholder="none", width=125,
+            _("Own std. dev."), 0.0, 100.0, value=None, step=0.01, format="%.4g", placeholder=_("none"), width=125,
             key="initialization_std", on_change=std_changed, **BOUND,
         )  # fmt: skip
         what = st.segmented_control(
-            "Histograms of", ["activations", "gradients"], default="activations", required=True,
-            key="initialization_what", **BOUND,
-        )  # fmt: skip
+            _("Histograms of"),
+            [N_("activations"), N_("gradients")],
+            default="activations",
+            format_func=_,
+            required=True,
+            key="initialization_what",
+            **BOUND,
+        )
     return PlainNetwork(layers, units, kind, seed=seed), custom or None, what
 
 
@@ -104,7 +109,7 @@ def classical_section(seed: int) -> None:
     case = preset_buttons()
     network, custom, what = network_controls(seed)
     fits = case.nonlinearity == network.nonlinearity
-    st.markdown(f"**Look for:** {case.look_for if fits else OWN_CASE}")
+    st.markdown(_("**Look for:** {look_for}").format(look_for=_(case.look_for if fits else OWN_CASE)))
     runs = classical(network, custom)
     columns, notes = {}, {}
     for run in runs.values():
@@ -116,18 +121,23 @@ def classical_section(seed: int) -> None:
     marked = runs[case.strategy].strategy.name if fits else None
     chart(ridgelines(columns, notes=notes, highlight=marked, height=height), key="initialization_ridges")
     st.caption(
-        f"Input N(0, 1), {network.samples} samples; {what} by layer, all on one axis, each ridge scaled to its fullest "
-        "bin. All strategies scale the same noise, so He and Equalized start as the same network."
+        _(
+            "Input N(0, 1), {samples} samples; {what} by layer, all on one axis, each ridge scaled to its "
+            "fullest bin. All strategies scale the same noise, so He and Equalized start as the same network."
+        ).format(samples=network.samples, what=_(what))
     )
     chart(figures.spread_over_depth(runs), key="initialization_spread")
-    st.caption("Markers are measured. Lines are theory, in the limit of infinite width.")
+    st.caption(_("Markers are measured. Lines are theory, in the limit of infinite width."))
     formula_box(
         r"\begin{gathered} v_{l+1} = n\,\sigma_w^2\;\mathbb{E}\left[\phi(u)^2\right],\; u \sim \mathcal{N}(0, v_l) \\"
         r"\hat w = w \cdot c,\quad c=\sqrt{2/n} \end{gathered}",
-        "v is the variance of what enters a layer's non-linearity φ. Each layer multiplies it by n σ² and by the share "
-        "that φ lets through; ten layers do so ten times. Xavier makes the product 1 for linear layers, He for ReLU, "
-        "which cuts off one half. PGGAN stores w ~ N(0, 1) and multiplies by He's constant c at run time.",
-        "Karras et al. 2018, section 4.1; Glorot & Bengio 2010; He et al. 2015",
+        _(
+            "v is the variance of what enters a layer's non-linearity φ. Each layer multiplies it by n σ² and by "
+            "the share that φ lets through; ten layers do so ten times. Xavier makes the product 1 for linear "
+            "layers, He for ReLU, which cuts off one half. PGGAN stores w ~ N(0, 1) and multiplies by He's "
+            "constant c at run time."
+        ),
+        _("Karras et al. 2018, section 4.1; Glorot & Bengio 2010; He et al. 2015"),
     )
 
 
@@ -170,21 +180,32 @@ def fresh_generators(
 @st.fragment
 def generator_section(model: session.Model, seed: int, custom: float | None) -> None:
     """The same strategies on the loaded configuration, freshly initialized."""
-    st.subheader("The same experiment on PGGAN's generator")
+    st.subheader(_("The same experiment on PGGAN's generator"))
     sizes = list(model.generator.config.sizes)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         size = st.select_slider(
-            "Grown to", sizes, quick_size(model.generator, sizes), key="initialization_resolution", width=320, **BOUND
+            _("Grown to"),
+            sizes,
+            quick_size(model.generator, sizes),
+            key="initialization_resolution",
+            width=320,
+            **BOUND,
         )
         norm = st.segmented_control(
-            "Pixel norm", list(NORMS), default="with pixel norm", required=True, key="initialization_norm", **BOUND
+            _("Pixel norm"),
+            list(NORMS),
+            default="with pixel norm",
+            format_func=_,
+            required=True,
+            key="initialization_norm",
+            **BOUND,
         )
     z, labels = session.inputs(model, seed, 2)
     config = config_at(model.generator.config, size)
     results = with_progress(
         ("fresh", model.identity, size, custom, NORMS[norm], seed),
         lambda progress: fresh_generators(config, custom, NORMS[norm], seed, z, labels, progress),
-        "Initializing generators",
+        _("Initializing generators"),
         patience=0.5,
     )
     names = {key: strategy.name for key, strategy in strategies(custom).items()}
@@ -192,7 +213,7 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
     layers = list(next(iter(picked.values()))[2])
     image_wall(
         np.stack([picture for picture, _, _ in picked.values()]), key="initialization-pictures", columns=len(picked),
-        captions=[f"{name} · σ {spread:.2g}" for name, (_, spread, _) in picked.items()],
+        captions=[f"{_(name)} · σ {spread:.2g}" for name, (_, spread, _) in picked.items()],
     )  # fmt: skip
     chart(
         ridgelines(
@@ -204,9 +225,11 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
     curves = {name: [s.std for s in stats.values()] for name, (_, _, stats) in picked.items()}
     chart(figures.layer_spread(curves, layers), key="initialization_generator_spread")
     st.caption(
-        "Activations after the non-linearity for 2 latents, and the first picture (clamped to −1 … 1). With pixel "
-        "norm, every layer's input has mean square 1, so nothing escalates, whatever the scale. Without it, each layer "
-        "multiplies the error of the one before."
+        _(
+            "Activations after the non-linearity for 2 latents, and the first picture (clamped to −1 … 1). With "
+            "pixel norm, every layer's input has mean square 1, so nothing escalates, whatever the scale. "
+            "Without it, each layer multiplies the error of the one before."
+        )
     )
 
 
@@ -244,24 +267,28 @@ def stop_training() -> None:
 def speed_section(seed: int) -> None:
     """Adam on three ways to store the same weights. Each run of this part does 25 steps, shows them, and runs again."""
     whole_page = st.session_state.pop("initialization_whole_page", False)
-    st.subheader("Why scale at run time?")
+    st.subheader(_("Why scale at run time?"))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
-        st.select_slider("Learning rate", rates, 1e-3, key="initialization_rate", width=280, **BOUND)
-        st.select_slider("Steps", [100, 200, 300, 500], 200, key="initialization_count", width=220, **BOUND)
+        st.select_slider(_("Learning rate"), rates, 1e-3, key="initialization_rate", width=280, **BOUND)
+        st.select_slider(_("Steps"), [100, 200, 300, 500], 200, key="initialization_count", width=220, **BOUND)
         st.button(
-            "Train", icon=":material/play_arrow:", type="primary", key="initialization_train", on_click=start_training,
+            _("Train"),
+            icon=":material/play_arrow:",
+            type="primary",
+            key="initialization_train",
+            on_click=start_training,
             args=(seed,),
-        )  # fmt: skip
-        st.button("Stop", icon=":material/stop:", key="initialization_stop", on_click=stop_training)
+        )
+        st.button(_("Stop"), icon=":material/stop:", key="initialization_stop", on_click=stop_training)
     experiment = st.session_state.get("initialization_speed")
     if experiment is None:
-        st.info("Press Train, and three small networks learn to tell two spirals apart. It takes a few seconds.")
+        st.info(_("Press Train, and three small networks learn to tell two spirals apart. It takes a few seconds."))
     else:
         if experiment.running:
             experiment.advance(25)
         done, total = len(experiment.done), experiment.total
-        st.progress(done / total, text=f"Step {done} of {total}")
+        st.progress(done / total, text=_("Step {done} of {total}").format(done=done, total=total))
         with st.empty():  # one place, so that the browser keeps no chart of earlier steps
             chart(figures.learning_speed(experiment.done, SPEED_WIDTHS, total), key="initialization_speed_chart")
         if experiment.running:
@@ -269,16 +296,18 @@ def speed_section(seed: int) -> None:
     formula_box(
         r"\Delta w \approx \pm\,\eta \;\Rightarrow\;"
         r"\frac{\lVert\Delta \hat w\rVert}{\lVert\hat w\rVert} \approx \frac{\eta}{\sigma_{stored}}",
-        "Adam changes every stored number by about the learning rate η, whatever its scale. With He's initializer, a "
-        "layer of large fan-in stores small numbers and changes by a large share of itself; one of small fan-in hardly "
-        "changes. Stored as N(0, 1) and scaled at run time, all layers learn at the same speed. So they do with weight "
-        "normalization.",
-        "Karras et al. 2018, section 4.1; Salimans & Kingma 2016",
+        _(
+            "Adam changes every stored number by about the learning rate η, whatever its scale. With He's "
+            "initializer, a layer of large fan-in stores small numbers and changes by a large share of itself; "
+            "one of small fan-in hardly changes. Stored as N(0, 1) and scaled at run time, all layers learn at "
+            "the same speed. So they do with weight normalization."
+        ),
+        _("Karras et al. 2018, section 4.1; Salimans & Kingma 2016"),
     )
 
 
 model = session.model(needs_generator=False, may_be_lighter=True)
-header("Why does PGGAN need no careful initialization?", "PGGAN, section 4.1")
+header(_("Why does PGGAN need no careful initialization?"), _("PGGAN, section 4.1"))
 classical_section(session.seed())
 custom_std = st.session_state.get("initialization_std") or None
 if not model.grows:

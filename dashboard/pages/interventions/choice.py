@@ -22,7 +22,7 @@ from dissection.scoring.progress import Reporter
 COPY = N_("Copy")
 VERBS = [N_("Remove"), N_("Add"), N_("More"), N_("Less"), COPY]
 MORE, LESS = 2.5, 0.4  # factors at full strength
-COUNTS = ["best", 1, 2, 5, 10, 20, 30, N_("all")]
+COUNTS = [N_("best"), 1, 2, 5, 10, 20, 30, N_("all")]
 SOURCE = "interventions_source"  # how many seeds further the picture is that is copied from
 GOOD_TO_START = ("foliage", "tree")  # in nearly every picture, and one sees at once that they are gone
 HAND = N_("units by hand")
@@ -122,7 +122,7 @@ def _units(
         return layer, parse_units(text, width_of(model, layer)), ()
     best = proposal(item, model, concept, verb)
     layer = st.selectbox(
-        _("Layer"), ["best", *item.dissection.layers], key="interventions_layer", width=185, **BOUND,
+        _("Layer"), [N_("best"), *item.dissection.layers], key="interventions_layer", width=185, **BOUND,
         format_func=lambda name: _("best: {layer}").format(layer=best.layer) if name == "best" else name,
     )  # fmt: skip
     count = st.selectbox(

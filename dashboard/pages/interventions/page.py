@@ -33,7 +33,7 @@ def main() -> None:
     if choice.item is None:
         st.info(_("This model has no dissection yet. Choose units by number, or dissect it on the Dissection page."))
     is_lesson = lesson_panel.is_running()  # it counts segmented pixels, which the server does
-    painting(model, choice, kept, here=drawn_here.in_browser() and not is_lesson)
+    painting(model, choice, kept, here=drawn_here.in_browser(model) and not is_lesson)
     files_view(model, kept)
     causal_view(model, choice)
     formula_box(EQUATION, _(WORDS), _(WHERE))

@@ -21,7 +21,7 @@ with controls:
         _("View"), VIEWS, default="Walk", format_func=_, key="latents_view", bind="query-params", required=True,
         label_visibility="collapsed",
     )  # fmt: skip
-here = drawn_here.in_browser()
+here = drawn_here.in_browser(model)
 points, look = points_section(model, here)
 if view == "Directions":
     directions_section(model, points, look, controls, here)

@@ -148,7 +148,7 @@ def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tupl
     For a network that normalises its latents both ways lead through the same pictures. Nothing is rendered then: each
     frame is the walk's frame whose latent has the nearest direction.
     """
-    if not sees_directions_only(model.generator):
+    if not model.generator.config.sees_directions_only:
         return walk_film(model, on_lerp(recipe), look, places)
 
     def work(_progress) -> Film:
@@ -159,12 +159,6 @@ def lerp_film(model: session.Model, recipe: WalkRecipe, look: Look, places: tupl
 
     key = ("lerp", model.identity, recipe, look, places)
     return with_progress(key, work, _("Interpolating in a straight line"), entries=ENTRIES, patience=0.5)
-
-
-def sees_directions_only(generator: Generator) -> bool:
-    """Whether the network ignores a latent's length; it does not where latents are normalised jointly with labels."""
-    config = generator.config
-    return config.latent_norm in ("latent", "both") or (config.latent_norm == "joint" and not config.label_dim)
 
 
 def nearest_directions(z: Tensor, among: Tensor) -> np.ndarray:

@@ -21,7 +21,6 @@ from dashboard.pages.latents.runs import (
     layer_sheet,
     lerp_film,
     on_lerp,
-    sees_directions_only,
     walk_film,
 )
 from dashboard.pages.latents.sprites import Sheet
@@ -210,7 +209,7 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls, 
         return
     play(model, recipe, look, beside, here)
     exports(model, recipe, look)
-    normalises = sees_directions_only(model.generator)
+    normalises = model.generator.config.sees_directions_only
     words = _(WHY).format(dim=latent_dim) + _(NORMALISED if normalises else NOT_NORMALISED)
     formula_box(EQUATION, words, _("Shoemake 1985; White 2016. PGGAN's official videos use a smoothed random walk."))
     if recipe.frames > 1:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from dashboard.language import N_, _
 from pgan_core import CheckpointError
 
 MAX_BYTES = 600 * 2**20  # twice an official 1024x1024 triple
@@ -89,9 +90,12 @@ CATALOGUE: tuple[Release, ...] = (
 )  # fmt: skip
 
 
+COLUMNS = (N_("Published by"), N_("Networks and resolutions"), N_("Licence"), N_("Format"))
+
+
 def table(releases: tuple[Release, ...] = CATALOGUE) -> str:
     """The catalogue as a markdown table of text and links, one row per publisher."""
-    rows = ["| Published by | Networks and resolutions | Licence | Format |", "|---|---|---|---|"]
+    rows = ["| " + " | ".join(map(_, COLUMNS)) + " |", "|---|---|---|---|"]
     for (page, licence, kind), group in groupby(releases, lambda r: (r.page, r.licence, r.format)):
         owner = "/".join(urllib.parse.urlsplit(page).path.strip("/").split("/")[:2])
         names = [f"[{r.name} {r.pixels}]({r.url})" if r.url else f"{r.name} {r.pixels}" for r in group]
@@ -111,9 +115,15 @@ class Fetched:
     @property
     def words(self) -> str:
         """Size, SHA-256, and whether the file's name agrees with it."""
-        kept = {None: "", True: " It matches the file's name.", False: " It does not match the file's name!"}
+        kept = {
+            None: "",
+            True: " " + _("It matches the file's name."),
+            False: " " + _("It does not match the file's name!"),
+        }
         agrees = None if self.promised is None else self.sha256.startswith(self.promised)
-        return f"{self.name}: {len(self.data):,} bytes, SHA-256 `{self.sha256}`.{kept[agrees]}"
+        return _("{name}: {count:,} bytes, SHA-256 `{sha256}`.{agrees}").format(
+            name=self.name, count=len(self.data), sha256=self.sha256, agrees=kept[agrees]
+        )
 
 
 def fetch(release: Release, progress: Callable[[int, int], None] = lambda done, total: None) -> Fetched:

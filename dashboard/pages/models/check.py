@@ -9,6 +9,7 @@ import streamlit as st
 import torch
 
 from dashboard import library, session
+from dashboard.language import Later, _, said
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import plain
 from dashboard.shared.progress import with_progress
@@ -39,7 +40,7 @@ class Samples:
 def samples(model: session.Model, seed: int) -> Samples:
     """A dozen pictures of consecutive seeds; only two where one takes seconds."""
     key = ("models", model.identity, seed)
-    return with_progress(key, lambda progress: _draw(model, seed, progress), "Drawing samples")
+    return with_progress(key, lambda progress: _draw(model, seed, progress), _("Drawing samples"))
 
 
 @torch.inference_mode()
@@ -68,11 +69,11 @@ def _scores(model: session.Model, images: torch.Tensor, labels: torch.Tensor | N
     try:
         scores = [judge(x, labels, resolution=size, alpha=alpha) for x in (images, shuffled(images))]
     except ValueError as error:
-        return f"none: {error}"
+        return _("none: {error}").format(error=said(error))
     return "; ".join(f"{float(score.reshape(len(images), -1)[:, 0].mean()):.2f}" for score in scores)
 
 
-@session.cached(max_entries=8, spinner="Comparing with expected.npz")
+@session.cached(max_entries=8, spinner=Later("Comparing with expected.npz"))
 def parity(model: session.Model, expected: str, changed: int) -> list[Agreement]:
     """Ours against what the published code gave, array by array."""
     return agreement(model.checkpoint, read_expected(expected))
@@ -82,7 +83,7 @@ def self_check(model: session.Model) -> None:
     """Samples, their statistics, parity where numbers are known, and what looks odd."""
     statistics = None
     if "generator" not in model.networks:
-        st.info("The file holds a discriminator only. Join it with its generator's file to see pictures.")
+        st.info(_("The file holds a discriminator only. Join it with its generator's file to see pictures."))
     else:
         drawn = samples(model, session.seed())
         statistics = drawn.statistics
@@ -91,23 +92,27 @@ def self_check(model: session.Model) -> None:
     agrees = parity_check(model)
     odd = " ".join(statistics.complaints) if statistics else ""
     if odd and agrees:
-        st.markdown(f":small[{odd} Yet the published code makes the same pictures of this file.]")
+        st.markdown(
+            _(":small[{odd} Yet the published code makes the same pictures of this file.]").format(odd=said(odd))
+        )
     elif odd:
-        st.warning(odd, icon=":material/visibility:")
+        st.warning(said(odd), icon=":material/visibility:")
     elif statistics:
-        st.success("The pictures are smooth, varied and in range: not noise.", icon=":material/check:")
+        st.success(_("The pictures are smooth, varied and in range: not noise."), icon=":material/check:")
 
 
 def _numbers(statistics: OutputStatistics, scores: str) -> str:
     rows = {
-        "Mean ± std. dev.": f"{statistics.mean:.2f} ± {statistics.std:.2f}",
-        "Correlation of neighbours": f"{statistics.neighbours:.2f}",
-        "Range": f"{statistics.smallest:.2f} to {statistics.largest:.2f}",
-        "Spread between pictures": f"{statistics.between:.2f}",
-        "Outside −1 to 1": f"{statistics.outside:.1%}",
+        _("Mean ± std. dev."): f"{statistics.mean:.2f} ± {statistics.std:.2f}",
+        _("Correlation of neighbours"): f"{statistics.neighbours:.2f}",
+        _("Range"): _("{smallest:.2f} to {largest:.2f}").format(
+            smallest=statistics.smallest, largest=statistics.largest
+        ),
+        _("Spread between pictures"): f"{statistics.between:.2f}",
+        _("Outside −1 to 1"): f"{statistics.outside:.1%}",
     }
     if scores:
-        rows["Score; with pixels shuffled"] = html.escape(scores)
+        rows[_("Score; with pixels shuffled")] = html.escape(scores)
     cells = "".join(f"<dt>{label}</dt><dd>{value}</dd>" for label, value in rows.items())
     pairs = "grid-template-columns:auto 1fr auto 1fr;column-gap:1.2rem"
     return f'<dl class="lab-card" style="{pairs}" data-testid="models-statistics">{cells}</dl>'
@@ -117,7 +122,11 @@ def parity_check(model: session.Model) -> bool:
     """Compare with an expected.npz beside the file; returns whether it agrees."""
     beside = library.expected(model.path)
     if beside is None:
-        st.markdown(f":small[There is no {library.EXPECTED} beside the file, so no published numbers to compare with.]")
+        st.markdown(
+            _(":small[There is no {expected} beside the file, so no published numbers to compare with.]").format(
+                expected=library.EXPECTED
+            )
+        )
         return False
     try:
         found = parity(model, str(beside), beside.stat().st_mtime_ns)
@@ -128,14 +137,23 @@ def parity_check(model: session.Model) -> bool:
     wrong = "; ".join(f"`{a.name}` {a.error:.1e} (more than {a.allowed:.1e})" for a in found if not a.holds)
     holds = all(any(a.holds for a in found if kind in a.name) for kind in ("images", "scores") if _has(found, kind))
     if not found:
-        st.caption(f"{library.EXPECTED} holds nothing that can be compared with this network.")
+        st.caption(
+            _("{expected} holds nothing that can be compared with this network.").format(expected=library.EXPECTED)
+        )
     elif holds:
         other = f" What the file does not store may explain the other differences: {wrong}." if wrong else ""
         st.success(
-            f"**Agrees with the published code.** Largest differences: {right}.{other}", icon=":material/verified:"
+            _("**Agrees with the published code.** Largest differences: {right}.{other}").format(
+                right=right, other=other
+            ),
+            icon=":material/verified:",
         )
     else:
-        st.error(f"**Differs from the published code:** {wrong}. Set below what the file leaves open. Right: {right}.")
+        st.error(
+            _(
+                "**Differs from the published code:** {wrong}. Set below what the file leaves open. Right: {right}."
+            ).format(wrong=wrong, right=right)
+        )
     return bool(found) and holds
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dashboard.shared.page import plain
 from pgan_core import DiscriminatorConfig, GeneratorConfig
 
@@ -14,24 +15,38 @@ SIZE_FIELDS = {  # sizes: no departure from the paper
     "resolution", "channels", "latent_dim", "label_dim", "image_channels", "rgb_resolutions", "outputs", "dense_width",
     "stored_resolution", "stored_alpha",
 }  # fmt: skip
-WEIGHTS = {"ema": "averaged (EMA)", "raw": "raw, as the optimizer left them"}
+KINDS = (  # of files, and what is odd about pictures, as `pgan_core.checkpoints` names them
+    N_("a pickle"), N_("a torch zip archive"), N_("a safetensors file"), N_("a torch file"), N_("The file is text"),
+    N_("a safetensors file of PGGAN Lab"), N_("a dictionary of {count} entries ({keys})"),
+    N_("The pictures are almost flat: their values spread by {std} only."),
+    N_("{share} of the values lie beyond -1 and 1: a wrong scale, or a tanh that the file does not store?"),
+    N_(
+        "Neighbouring pixels hardly agree (correlation {correlation}; pictures of this size have more than {least}): "
+        "this looks like noise."
+    ),
+    N_("All pictures are nearly the same: they differ by {spread} only."),
+)  # fmt: skip
+WEIGHTS = {"ema": N_("averaged (EMA)"), "raw": N_("raw, as the optimizer left them")}
 
 
 def card(model: session.Model) -> str:
     """The facts about an opened file as an HTML list."""
     info = model.info
     rows = {
-        "Format": info["format"],
-        "Container": f"{info['container']}, {size(info['bytes'])}",
-        "Resolution": f"{info['resolution']} × {info['resolution']}",
-        "Stored moment": moment(info),
-        "Feature maps": ", ".join(map(str, info["channels"])),
-        "Latent": _latent(info),
-        "Labels": ", ".join(map(str, info["attributes"])) if "attributes" in info else "",
-        **{name.capitalize(): f"{count:,} parameters" for name, count in info["parameters"].items()},
-        "Weights": WEIGHTS.get(info["weights"], "the file does not say"),
-        "Raw weights of": info.get("metadata", {}).get("of", ""),
-        "Name, licence": _licence(info.get("metadata", {})),
+        _("Format"): info["format"],
+        _("Container"): f"{info['container']}, {size(info['bytes'])}",
+        _("Resolution"): f"{info['resolution']} × {info['resolution']}",
+        _("Stored moment"): moment(info),
+        _("Feature maps"): ", ".join(map(str, info["channels"])),
+        _("Latent"): _latent(info),
+        _("Labels"): ", ".join(map(str, info["attributes"])) if "attributes" in info else "",
+        **{
+            _(name.capitalize()): _("{count:,} parameters").format(count=count)
+            for name, count in info["parameters"].items()
+        },
+        _("Weights"): _(WEIGHTS.get(info["weights"], N_("the file does not say"))),
+        _("Raw weights of"): info.get("metadata", {}).get("of", ""),
+        _("Name, licence"): _licence(info.get("metadata", {})),
     }
     cells = "".join(f"<dt>{label}</dt><dd>{html.escape(str(value))}</dd>" for label, value in rows.items() if value)
     return f'<dl class="lab-card" data-testid="models-card">{cells}</dl>'
@@ -53,8 +68,8 @@ def moment(info: dict) -> str:
 def _latent(info: dict) -> str:
     if info["latent_dim"] is None:
         return ""
-    labels = f" + {info['label_dim']} labels" if info["label_dim"] else ""
-    return f"{info['latent_dim']} numbers{labels}"
+    labels = " + " + _("{label_dim} labels").format(label_dim=info["label_dim"]) if info["label_dim"] else ""
+    return _("{latent_dim} numbers{labels}").format(latent_dim=info["latent_dim"], labels=labels)
 
 
 def _licence(metadata: dict) -> str:
@@ -85,14 +100,29 @@ def explain(model: session.Model) -> None:
     """What was assumed, what differs from the paper, and every key of the file, folded away below the card."""
     info = model.info
     if info["assumed"]:
-        st.markdown("**Assumed**, because the file does not say (change it below):")
-        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in info["assumed"].values()))
+        st.markdown(_("**Assumed**, because the file does not say (change it below):"))
+        st.markdown("\n".join(f"- {plain(said(sentence))}" for sentence in info["assumed"].values()))
     else:
-        st.markdown("**Assumed**: nothing. The file says everything.")
-    with st.expander(f"Keys: {len(info['used'])} used, {len(info['unused'])} not used"):
+        st.markdown(_("**Assumed**: nothing. The file says everything."))
+    with st.expander(
+        _("Keys: {used} used, {unused} not used").format(used=len(info["used"]), unused=len(info["unused"]))
+    ):
         differs = departures(info)
         words = ", ".join(f"`{name}` = `{value}`" for name, value in differs.items())
-        st.markdown(f"**Unlike the paper:** {words}." if differs else "**Like the paper** in every option.")
-        st.markdown(f"Layout: {plain(info['layout'])}. Published by: {plain(str(info['source']))}.")
-        for label, keys in (("used", info["used"]), ("not used", info["unused"])):
-            st.text_area(f"Keys {label}", "\n".join(keys) or "none", height=140, key=f"models_keys_{label}")
+        st.markdown(
+            _("**Unlike the paper:** {words}.").format(words=words)
+            if differs
+            else _("**Like the paper** in every option.")
+        )
+        st.markdown(
+            _("Layout: {layout}. Published by: {source}.").format(
+                layout=plain(said(info["layout"])), source=plain(said(info["source"]))
+            )
+        )
+        for label, keys in ((N_("used"), info["used"]), (N_("not used"), info["unused"])):
+            st.text_area(
+                _("Keys {which}").format(which=_(label)),
+                "\n".join(keys) or _("none"),
+                height=140,
+                key=f"models_keys_{label}",
+            )

@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dashboard.language import N_, _
+
 FULL = "full"
 RECIPES = {  # recipe -> its name on the page
-    FULL: "full recipe",
-    "no-pixel-norm": "without pixel norm",
-    "no-minibatch-stddev": "without minibatch stddev",
-    "no-growing": "without growing",
+    FULL: N_("full recipe"),
+    "no-pixel-norm": N_("without pixel norm"),
+    "no-minibatch-stddev": N_("without minibatch stddev"),
+    "no-growing": N_("without growing"),
 }
 FORMAT = "pggan-lab-ablations/1"
 FILE = "ablations.json"
@@ -35,35 +37,51 @@ class Measure:
     lower_is_better: bool | None = None
 
 
-STRONGEST = "root mean square of the activations, of the layer where it is largest"
 MEASURES = {
     "swd": Measure(
-        "sliced Wasserstein distance", "× 1000", "of the averaged generator's pictures from as many held-out real ones",
+        N_("sliced Wasserstein distance"), "× 1000", N_(
+            "of the averaged generator's pictures from as many held-out real ones"
+        ),
         lower_is_better=True,
     ),
     "pair_distance": Measure(
-        "distance of random pairs", "levels of 255",
-        "root mean square over the pixels of two generated pictures, mean over pairs: larger is more varied",
+        N_("distance of random pairs"), N_("levels of 255"),
+        N_("root mean square over the pixels of two generated pictures, mean over pairs: larger is more varied"),
     ),
-    "ms_ssim": Measure("MS-SSIM of random pairs", "", "of generated pictures: lower is more varied"),
+    "ms_ssim": Measure(N_("MS-SSIM of random pairs"), "", N_("of generated pictures: lower is more varied")),
     "generator": Measure(
-        "generator's signal", "RMS", f"{STRONGEST}: after the non-linearity, before pixel norm; 64 fixed latents"
+        N_("generator's signal"), "RMS", N_(
+            "root mean square of the activations, of the layer where it is largest: after the non-linearity, before "
+            "pixel norm; 64 fixed latents"
+        )
     ),
     "passed_on": Measure(
-        "generator's signal, passed on", "RMS", f"{STRONGEST}: as the next layer gets it; pixel norm makes it 1"
+        N_("generator's signal, passed on"), "RMS", N_(
+            "root mean square of the activations, of the layer where it is largest: as the next layer gets it; pixel "
+            "norm makes it 1"
+        )
     ),
     "discriminator": Measure(
-        "discriminator's signal", "RMS",
-        f"{STRONGEST}: after the non-linearity, without the score; 64 fixed real pictures",
+        N_("discriminator's signal"), "RMS",
+        N_(
+            "root mean square of the activations, of the layer where it is largest: after the non-linearity, without "
+            "the score; 64 fixed real pictures"
+        ),
     ),
     "generator_weights": Measure(
-        "generator's weights", "RMS", "stored weights of the layers that have grown; N(0, 1) before training"
+        N_("generator's weights"), "RMS", N_(
+            "stored weights of the layers that have grown; N(0, 1) before training"
+        )
     ),
     "discriminator_weights": Measure(
-        "discriminator's weights", "RMS", "stored weights of the layers that have grown; N(0, 1) before training"
+        N_("discriminator's weights"), "RMS", N_(
+            "stored weights of the layers that have grown; N(0, 1) before training"
+        )
     ),
     "gap": Measure(
-        "real score − generated score", "", "mean since the last probe; WGAN-GP's estimate of the Wasserstein distance"
+        N_("real score − generated score"), "", N_(
+            "mean since the last probe; WGAN-GP's estimate of the Wasserstein distance"
+        )
     ),
 }  # fmt: skip
 
@@ -165,7 +183,7 @@ def chance_apart(seeds: int) -> float:
 def mean_and_spread(values: np.ndarray) -> str:
     """`12.3 ± 0.4`: mean and sample standard deviation over seeds; the mean alone of one seed."""
     if broken := int(np.isnan(values).sum()):
-        return f"{broken} of {len(values)} broke down"
+        return _("{broken} of {runs} broke down").format(broken=broken, runs=len(values))
     mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0
     digits = 0 if abs(mean) >= 100 else 1 if abs(mean) >= 10 else 2
     return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if len(values) > 1 else "")
@@ -173,16 +191,16 @@ def mean_and_spread(values: np.ndarray) -> str:
 
 def table(results: Results) -> str:
     """The last values as Markdown, a row a recipe and one for real pictures; bold: `separated` from the full recipe."""
-    names = [MEASURES[measure].name for measure in COLUMNS]
+    names = [_(MEASURES[measure].name) for measure in COLUMNS]
     lines = [
-        "| Recipe | " + " | ".join(name[0].upper() + name[1:] for name in names) + " | Seconds a run |",
+        f"| {_('Recipe')} | " + " | ".join(name[0].upper() + name[1:] for name in names) + f" | {_('Seconds a run')} |",
         "|---|" + "--:|" * (len(COLUMNS) + 1),
     ]
     for recipe in results.plan["recipes"]:
         cells = [_cell(results, recipe, measure) for measure in COLUMNS]
-        lines.append(f"| {RECIPES[recipe]} | {' | '.join(cells)} | {results.seconds(recipe).mean():.0f} |")
+        lines.append(f"| {_(RECIPES[recipe])} | {' | '.join(cells)} | {results.seconds(recipe).mean():.0f} |")
     real = [f"{results.real[measure]:.3g}" if measure in results.real else "" for measure in COLUMNS]
-    return "\n".join([*lines, f"| real pictures | {' | '.join(real)} | |"])
+    return "\n".join([*lines, f"| {_('real pictures')} | {' | '.join(real)} | |"])
 
 
 def _cell(results: Results, recipe: str, measure: str) -> str:

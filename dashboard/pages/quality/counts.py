@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import _
 from pgan_core.metrics import Evaluation
 from pgan_core.metrics.stored import beside, read_stored
 
@@ -27,8 +28,8 @@ def _read(path: Path, changed: tuple[int, ...]) -> Evaluation | None:
 def count_control(counts: Sequence[int | str], default: int | str, kept: Evaluation | None, key: str) -> int | str:
     """The number of pictures in a set; where results are stored, STORED comes first and is the default."""
     names = {ENOUGH: "enough"}
-    stored = {STORED: f"{kept.count:,}, stored".replace(",", "\u202f", 1)} if kept else {}
+    stored = {STORED: _("{count:,}, stored").format(count=kept.count).replace(",", "\u202f", 1)} if kept else {}
     return st.segmented_control(
-        "Pictures in a set", [*stored, *counts], default=STORED if kept else default, key=key, bind="query-params",
+        _("Pictures in a set"), [*stored, *counts], default=STORED if kept else default, key=key, bind="query-params",
         format_func=lambda count: (names | stored).get(count, str(count)), required=True,
     )  # fmt: skip

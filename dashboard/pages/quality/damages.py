@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.quality import figures, sources
 from dashboard.pages.quality.spoil import add_noise, blur, collapse, shift_colours
 from dashboard.shared.charts import chart
@@ -35,25 +36,33 @@ class Damage:
 
 DAMAGES = (
     Damage(
-        "Blur", blur, [0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0], 1.0, "σ in pixels",
-        "The finest level of the distance sees blur at once; the coarsest hardly does. MS-SSIM and the inception score "
-        "do not notice it.",
+        N_("Blur"), blur, [0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0], 1.0, N_("σ in pixels"),
+        N_(
+            "The finest level of the distance sees blur at once; the coarsest hardly does. MS-SSIM and the "
+            "inception score do not notice it."
+        ),
     ),
     Damage(
-        "Shift colours", shift_colours, [10, 20, 30, 40, 60], 40, "levels of 255",
-        "Every picture has the same wrong cast, which anyone can see. **The distance is blind to it**: each set is "
-        "normalised by its own channel means. MS-SSIM notices only the lost contrast. A classifier that knows "
-        "colours notices the cast.",
+        N_("Shift colours"), shift_colours, [10, 20, 30, 40, 60], 40, N_("levels of 255"),
+        N_(
+            "Every picture has the same wrong cast, which anyone can see. **The distance is blind to it**: each "
+            "set is normalised by its own channel means. MS-SSIM notices only the lost contrast. A classifier "
+            "that knows colours notices the cast."
+        ),
     ),
     Damage(
-        "Noise", add_noise, [3, 6, 12, 24, 48], 12, "deviation in levels of 255",
-        "Noise fills the finest level, which was nearly empty: the distance jumps there and hardly moves at coarser "
-        "levels. MS-SSIM falls a little, as if the set had become more varied.",
+        N_("Noise"), add_noise, [3, 6, 12, 24, 48], 12, N_("deviation in levels of 255"),
+        N_(
+            "Noise fills the finest level, which was nearly empty: the distance jumps there and hardly moves at "
+            "coarser levels. MS-SSIM falls a little, as if the set had become more varied."
+        ),
     ),
     Damage(
-        "Collapse", collapse, [2, 4, 8, 16, 32, 64], 8, "pictures kept",
-        "Every picture is perfect, but only a few of them differ: this is what a collapsed generator looks like. The "
-        "coarse levels of the distance, MS-SSIM and the inception score all notice.",
+        N_("Collapse"), collapse, [2, 4, 8, 16, 32, 64], 8, N_("pictures kept"),
+        N_(
+            "Every picture is perfect, but only a few of them differ: this is what a collapsed generator looks "
+            "like. The coarse levels of the distance, MS-SSIM and the inception score all notice."
+        ),
     ),
 )  # fmt: skip
 
@@ -64,11 +73,17 @@ def draw(model: session.Model, seed: int) -> None:
     names = [damage.name for damage in DAMAGES]
     with left:
         name = st.segmented_control(
-            "Spoil the pictures", names, default=names[1], key="quality_damage", bind="query-params", required=True
+            _("Spoil the pictures"),
+            names,
+            default=names[1],
+            format_func=_,
+            key="quality_damage",
+            bind="query-params",
+            required=True,
         )
     chosen = DAMAGES[names.index(name)]
     strength = right.select_slider(
-        f"Strength ({chosen.unit})",
+        _("Strength ({unit})").format(unit=_(chosen.unit)),
         chosen.strengths,
         chosen.default,
         key=f"quality_strength_{chosen.name}",
@@ -76,18 +91,21 @@ def draw(model: session.Model, seed: int) -> None:
     )
     pictures = sources.pictures(sources.TOWN, SIZE, COUNT, sources.AGAIN)
     spoiled = chosen.apply(pictures, strength)
-    for column, shown, title in zip(st.columns(2, gap="large"), (pictures, spoiled), ("Real", name), strict=True):
+    for column, shown, title in zip(st.columns(2, gap="large"), (pictures, spoiled), (N_("Real"), name), strict=True):
         with column:
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{_(title)}**")
             image_wall(shown[:SHOWN].transpose(0, 2, 3, 1), f"quality-{title.split()[0].lower()}", SHOWN, size=64)
     st.markdown(chosen.lesson)
     columns, values = measured(chosen, strength)
     rows = ["untouched", *names]
     chart(figures.answers(rows, columns, values, rows.index(name)), key="quality_answers")
     st.caption(
-        f"{COUNT} Toy Town scenes at {SIZE}×{SIZE}, compared with {COUNT} others; MS-SSIM of random pairs of the set "
-        "itself; inception score by a stand-in classifier (which of ten scenes is nearest, as 8×8 thumbnails). Damages "
-        "that are not chosen have their usual strength. Colour: how far the number moved from the untouched set."
+        _(
+            "{count} Toy Town scenes at {size}×{size}, compared with {count} others; MS-SSIM of random pairs of "
+            "the set itself; inception score by a stand-in classifier (which of ten scenes is nearest, as 8×8 "
+            "thumbnails). Damages that are not chosen have their usual strength. Colour: how far the number "
+            "moved from the untouched set."
+        ).format(count=COUNT, size=SIZE)
     )
 
 
@@ -97,7 +115,7 @@ def measured(chosen: Damage, strength: float) -> tuple[list[str], np.ndarray]:
     answers = []
     for job in jobs:
         key = ("quality-damage", tuple(METRICS), job and job[0].name, job and job[1])
-        label = f"Measuring: {job[0].name.lower()}" if job else "Measuring the untouched set"
+        label = _("Measuring: {name}").format(name=_(job[0].name).lower()) if job else _("Measuring the untouched set")
         answers.append(with_progress(key, lambda progress, job=job: measure(job, progress), label))
     return list(answers[0]), np.array([list(answer.values()) for answer in answers])
 
@@ -112,4 +130,4 @@ def measure(job: tuple[Damage, float] | None, progress: Progress) -> dict[str, f
         short, value = METRICS[key].short, found.generated
         levels = value if isinstance(value, dict) else {"": value}
         named |= {f"{short}<br>{figures.level_name(level)}": number for level, number in levels.items()}
-    return named | {"Inception<br>score": inception_score(thumbnail_classifier(real)(pictures), 1)[0]}
+    return named | {N_("Inception<br>score"): inception_score(thumbnail_classifier(real)(pictures), 1)[0]}

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.quality import figures, sources
 from dashboard.pages.quality.counts import ENOUGH, STORED, count_control, stored
 from dashboard.pages.quality.slices import one_slice, pyramid_pictures
@@ -24,24 +25,24 @@ EQUATION = (
     r"\begin{aligned} \mathrm{SWD} &= 10^3 \cdot \mathbb{E}_d\, W(Ad, Bd) \\"
     r" W(a, b) &= \tfrac{1}{M} \textstyle\sum_i |\mathrm{sort}(a)_i - \mathrm{sort}(b)_i| \end{aligned}"
 )
-WORDS = (
-    "128 patches of 7×7 pixels are cut out of every picture at every level of a Laplacian pyramid. Projected onto a "
-    "random direction d, each patch is one number. Both lists are sorted and paired; their mean gap is the distance "
-    "along that line. 512 lines are averaged. Coarse levels see layout, fine ones texture."
+WORDS = N_(
+    "128 patches of 7×7 pixels are cut out of every picture at every level of a Laplacian pyramid. Projected "
+    "onto a random direction d, each patch is one number. Both lists are sorted and paired; their mean gap "
+    "is the distance along that line. 512 lines are averaged. Coarse levels see layout, fine ones texture."
 )
-WHERE = "Karras et al. 2018, section 5. Each set is normalised by its own mean and deviation."
+WHERE = N_("Karras et al. 2018, section 5. Each set is normalised by its own mean and deviation.")
 
 
 def draw(model: session.Model, seed: int) -> None:
     """Choose two sources; bars with the floor, pyramids, patches and one slice."""
     kept = stored(model.path) if model.label is None else None  # it is of pictures of every class
     if kept and not kept.is_current:
-        st.warning("The stored results are of older weights than this model's, so the sets are compared now.")
+        st.warning(_("The stored results are of older weights than this model's, so the sets are compared now."))
         kept = None
     real, fake, count = controls(model, kept)
     size = min(sources.native_size(real), sources.native_size(fake), sources.LARGEST)
     if size < 16:
-        st.info(f"The distance needs pictures of 16 pixels or more; these have {size}.")
+        st.info(_("The distance needs pictures of 16 pixels or more; these have {size}.").format(size=size))
         return
     is_stored = kept is not None and count == STORED and (real, fake) == (sources.TOWN, model.name)
     result = kept if kept and is_stored else compared(real, fake, size, count, seed)
@@ -49,12 +50,12 @@ def draw(model: session.Model, seed: int) -> None:
     with left:
         for key, found in result.measured.items():
             if isinstance(found.generated, dict) and isinstance(found.real, dict):
-                metric, name = METRICS[key], f"{fake} against {real}"
-                bars = figures.level_bars(found.generated, found.real, name, metric.title, metric.reference)
+                metric, name = METRICS[key], _("{fake} against {real}").format(fake=_(fake), real=_(real))
+                bars = figures.level_bars(found.generated, found.real, name, _(metric.title), metric.reference)
                 chart(bars, key=f"quality_bars_{key}")
     with side:
         verdict(result, size, is_stored)
-    formula_box(EQUATION, WORDS, WHERE)
+    formula_box(EQUATION, _(WORDS), _(WHERE))
     few = min(result.count, LOOKED_AT)
     pyramids(real, fake, size, few, seed)
     slice_section(real, fake, size, few, seed)
@@ -80,10 +81,15 @@ def controls(model: session.Model, kept: Evaluation | None) -> tuple[str, str, i
     """The two sources and the number of pictures."""
     names = sources.offered()
     first, second, number, bring = st.columns([1.5, 1.5, 4.3, 1.5], vertical_alignment="bottom")
-    real = first.selectbox("Real pictures", names, 0, key="quality_real", bind="query-params")
+    real = first.selectbox(_("Real pictures"), names, 0, format_func=_, key="quality_real", bind="query-params")
     # one key a model: another model in the sidebar is compared at once, whatever was chosen for the last one
     fake = second.selectbox(
-        "Compared with", names, names.index(model.name), key=f"quality_fake_{model.name}", bind="query-params"
+        _("Compared with"),
+        names,
+        names.index(model.name),
+        format_func=_,
+        key=f"quality_fake_{model.name}",
+        bind="query-params",
     )
     with number:
         count = count_control([ENOUGH, *COUNTS], ENOUGH, kept, key="quality_count")
@@ -103,7 +109,7 @@ def compare(real: str, fake: str, size: int, count: int, seed: int) -> Evaluatio
         return Evaluation(count, found)
 
     key = ("quality", tuple(METRICS), sources.identity(real), sources.identity(fake), size, count, seed)
-    return with_progress(key, work, f"Comparing {count} pictures at {size}×{size}")
+    return with_progress(key, work, _("Comparing {count} pictures at {size}×{size}").format(count=count, size=size))
 
 
 def part(progress: Callable[[float], None], begin: float, end: float) -> Callable[[float], None]:
@@ -115,17 +121,20 @@ def verdict(result: Evaluation, size: int, is_stored: bool) -> None:
     """One number a metric beside the bars, and how to read them."""
     for key, found in result.measured.items():
         metric, value = METRICS[key], found.headline[0]
-        label = f"Average {metric.short.lower()}" if isinstance(found.generated, dict) else metric.title
+        average = _("Average {measure}").format(measure=_(metric.short.lower()))
+        label = average if isinstance(found.generated, dict) else _(metric.title)
         st.metric(
-            label, metric.text(value), beside(key, found), delta_color="off", delta_arrow="off", help=metric.help
+            label, metric.text(value), beside(key, found), delta_color="off", delta_arrow="off", help=_(metric.help)
         )  # fmt: skip
     st.caption(
-        f"{result.count:,} pictures a set at {size}×{size}, {'measured beforehand' if is_stored else 'measured now'}. "
-        "Even two sets of real pictures lie apart: that distance is the floor, and only what is above it counts. "
-        "More pictures lower the floor; the paper uses 16,384."
+        _(
+            "{count:,} pictures a set at {size}×{size}, {when}. Even two sets of real pictures lie apart: that "
+            "distance is the floor, and only what is above it counts. More pictures lower the floor; the paper "
+            "uses 16,384."
+        ).format(count=result.count, size=size, when=_("measured beforehand") if is_stored else _("measured now"))
     )
     if not told_apart(result):
-        st.caption("**This is too close to the floor to tell the sets apart.** Take more pictures.")
+        st.caption(_("**This is too close to the floor to tell the sets apart.** Take more pictures."))
 
 
 def beside(key: str, found: Measured) -> str | None:
@@ -133,7 +142,11 @@ def beside(key: str, found: Measured) -> str | None:
     metric, (value, real) = METRICS[key], found.headline
     if real is None:
         return None
-    return f"{value / max(real, 1e-9):.1f} × the floor" if metric.has_floor else f"real: {metric.text(real)}"
+    return (
+        _("{ratio:.1f} × the floor").format(ratio=value / max(real, 1e-9))
+        if metric.has_floor
+        else _("real: {text}").format(text=metric.text(real))
+    )
 
 
 @session.cached(max_entries=32)
@@ -146,34 +159,36 @@ def slices(key: tuple, size: int, seed: int, line: int, _real: np.ndarray, _fake
 def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
     """The Laplacian pyramids of one real and one compared picture, side by side."""
     title, number = st.columns([2.2, 1], vertical_alignment="bottom")
-    title.subheader("The Laplacian pyramid")
-    chosen = number.slider("Picture", 1, min(count, 32), 1, key="quality_picture", bind="query-params") - 1
+    title.subheader(_("The Laplacian pyramid"))
+    chosen = number.slider(_("Picture"), 1, min(count, 32), 1, key="quality_picture", bind="query-params") - 1
     columns = st.columns(2, gap="large")
     for column, source, role in zip(columns, (real, fake), (sources.REAL, sources.COMPARED), strict=True):
         picture = sources.pictures(source, size, chosen + 1, role, seed)[chosen]
         levels = {"picture": picture.transpose(1, 2, 0)} | pyramid_pictures(picture)
         with column:
-            st.markdown(f"**{source}**")
+            st.markdown(f"**{_(source)}**")
             captions = [figures.level_name(name) for name in levels]
             image_wall(
                 np.stack([enlarge(level, size) for level in levels.values()]), f"quality-pyramid-{role}", len(levels),
                 captions, size=128,
             )  # fmt: skip
     st.caption(
-        "Every level but the coarsest holds the detail that the next one lacks. Grey is zero; contrast is "
-        "enlarged four times."
+        _(
+            "Every level but the coarsest holds the detail that the next one lacks. Grey is zero; contrast is "
+            "enlarged four times."
+        )
     )
 
 
 @st.fragment
 def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> None:
     """Patches as they are compared, and one random direction drawn."""
-    st.subheader("One slice")
+    st.subheader(_("One slice"))
     levels = [size >> i for i in range(int(np.log2(size // 16)) + 1)]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         level = st.segmented_control(
-            "Level",
+            _("Level"),
             levels,
             default=levels[0],
             format_func=figures.level_name,
@@ -182,7 +197,7 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
             bind="query-params",
         )
     line = session.recall("quality_line", 0)
-    if right.button("Another direction", icon=":material/casino:", key="quality_turn"):
+    if right.button(_("Another direction"), icon=":material/casino:", key="quality_turn"):
         line += 1
     session.remember("quality_line", line, default=0)
     roles = ((real, sources.REAL), (fake, sources.COMPARED))
@@ -190,10 +205,14 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
     key = (sources.identity(real), sources.identity(fake), count)
     found = slices(key, level, seed, line, *sets)
     chart(figures.slice_figure(found.sorted, found.positions, (real, fake)), key="quality_slice")
-    st.markdown(f"The shaded gap is the distance on this line: **{1e3 * found.distance:.0f}** (× 1000).")
+    st.markdown(
+        _("The shaded gap is the distance on this line: **{distance:.0f}** (× 1000).").format(
+            distance=1e3 * found.distance
+        )
+    )
     shown = [found.direction[None], *found.patches]
     columns = st.columns([1.4, 5, 5], gap="medium")
-    titles = ("Direction", f"Patches: {real}", f"Patches: {fake}")
+    titles = (_("Direction"), _("Patches: {real}").format(real=_(real)), _("Patches: {fake}").format(fake=_(fake)))
     for i, (column, patches, title) in enumerate(zip(columns, shown, titles, strict=True)):
         with column:
             st.markdown(f"**{title}**")
@@ -202,7 +221,10 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
                 drawn(patches, 4.0 if i == 0 else 0.25), f"quality-patches-{i}", 6 if i else 1, captions, size=64
             )
     st.caption(
-        "Patches are normalised by their own set. The number is a patch's place on the line, a tick in the left figure."
+        _(
+            "Patches are normalised by their own set. The number is a patch's place on the line, a tick in the "
+            "left figure."
+        )
     )
 
 

@@ -6,6 +6,17 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboard.language import N_, _
+
+WORDS = (
+    N_("average"),
+    N_("floor"),
+    N_("real"),
+    N_("Distance"),
+    N_("distance"),
+    N_("MS-SSIM"),
+    N_("stage"),
+)  # of metrics
 REAL, FAKE, FLOOR, GAP = "#2f7dd1", "#e07b1a", "#8b95a1", "rgba(224, 123, 26, 0.35)"
 LEVELS = ("#2f7dd1", "#e07b1a", "#2a9d6f", "#b4529b", "#8a7a3c", "#6a6fd4", "#c94a4a")
 TEXT_SIZE = 15
@@ -14,7 +25,7 @@ MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 def level_name(level: int | str) -> str:
     """How a pyramid level is called on an axis."""
-    return f"{level}×{level}" if isinstance(level, int) else level
+    return f"{level}×{level}" if isinstance(level, int) else _(level)
 
 
 def level_bars(values: Mapping, real: Mapping, name: str, title: str, reference: str = "floor") -> go.Figure:
@@ -23,7 +34,7 @@ def level_bars(values: Mapping, real: Mapping, name: str, title: str, reference:
     values, real: level -> number; name: of the bars; title: of the metric, on the axis; reference: what `real` is.
     """
     marks = [real[level] for level in values]
-    labels = [f"{level_name(level)}<br><i>{reference} {real[level]:.1f}</i>" for level in values]
+    labels = [f"{level_name(level)}<br><i>{_(reference)} {real[level]:.1f}</i>" for level in values]
     figure = go.Figure()
     figure.add_bar(x=labels, y=list(values.values()), name=name, marker_color=FAKE, width=0.5, texttemplate="%{y:.1f}")
     figure.update_traces(textposition="outside", cliponaxis=False, textfont_size=TEXT_SIZE, hovertemplate="%{y:.2f}")
@@ -35,7 +46,7 @@ def level_bars(values: Mapping, real: Mapping, name: str, title: str, reference:
         y=[None],
         mode="lines",
         line=line,
-        name="floor: real against real" if reference == "floor" else reference,
+        name=_("floor: real against real") if reference == "floor" else _(reference),
     )
     top = 1.15 * max(*values.values(), *marks, 1e-9)
     figure.update_yaxes(title=title, range=[0, top], title_font_size=TEXT_SIZE)
@@ -51,7 +62,7 @@ def slice_figure(sorted_pair: Sequence[np.ndarray], positions: Sequence[np.ndarr
     """
     figure = make_subplots(
         1, 2, column_widths=[0.45, 0.55], horizontal_spacing=0.1,
-        subplot_titles=("Projections", "Sorted"),
+        subplot_titles=(_("Projections"), _("Sorted")),
     )  # fmt: skip
     a, b = (_thinned(values) for values in sorted_pair)
     rank = np.linspace(0, 100, len(a))
@@ -69,17 +80,17 @@ def slice_figure(sorted_pair: Sequence[np.ndarray], positions: Sequence[np.ndarr
         where = np.clip(places, low, high)
         figure.add_scatter(
             x=where, y=np.full(len(where), height * peak), mode="markers", marker=marks, name=name,
-            showlegend=False, hovertemplate="a patch at %{x:.2f}<extra></extra>", row=1, col=1,
+            showlegend=False, hovertemplate=_("a patch at %{x:.2f}<extra></extra>"), row=1, col=1,
         )  # fmt: skip
     figure.add_scatter(x=rank, y=a, name=names[0], line={"color": REAL, "width": 3}, showlegend=False, row=1, col=2)
     figure.add_scatter(
         x=rank, y=b, name=names[1], line={"color": FAKE, "width": 3}, fill="tonexty", fillcolor=GAP,
         showlegend=False, row=1, col=2,
     )  # fmt: skip
-    figure.update_xaxes(title="place on the line", range=[low, high], row=1, col=1)
+    figure.update_xaxes(title=_("place on the line"), range=[low, high], row=1, col=1)
     figure.update_yaxes(showticklabels=False, row=1, col=1)
-    figure.update_xaxes(title="rank", ticksuffix="%", row=1, col=2)
-    figure.update_yaxes(title="place on the line", range=[low, high], row=1, col=2)
+    figure.update_xaxes(title=_("rank"), ticksuffix="%", row=1, col=2)
+    figure.update_yaxes(title=_("place on the line"), range=[low, high], row=1, col=2)
     figure.update_annotations(font_size=TEXT_SIZE)
     legend = {"orientation": "h", "x": 0, "y": -0.2, "font": {"size": TEXT_SIZE}}
     return figure.update_layout(height=330, margin=MARGIN, legend=legend)
@@ -109,7 +120,9 @@ def stage_lines(
             hovertemplate=f"%{{x}}, {level_name(level)}: %{{y:.1f}}<extra></extra>",
         )  # fmt: skip
     figure.add_scatter(
-        x=list(stages), y=[found["average"] for found in real], name=f"{reference} of the average", mode="lines",
+        x=list(stages), y=[found["average"] for found in real], name=_(
+            "{reference} of the average"
+        ).format(reference=_(reference)), mode="lines",
         line={"color": FLOOR, "width": 3, "dash": "dot"},
         hovertemplate=f"%{{x}}, {reference}: %{{y:.1f}}<extra></extra>",
     )  # fmt: skip

@@ -7,6 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboard.language import _
+
 COLOURS = ("#2f7dd1", "#e07b1a")  # the full recipe, and the one without a part
 REFERENCE = "#8b95a1"
 DOTTED = {"color": REFERENCE, "width": 2.5, "dash": "dot"}
@@ -38,7 +40,7 @@ def curves(panels: Sequence[Panel]) -> go.Figure:
         figure.update_xaxes(title=panel.x_title, rangemode="tozero", row=1, col=column)
         figure.update_yaxes(rangemode="tozero" if panel.from_zero else "normal", row=1, col=column)
     if any(panel.reference is not None for panel in panels):
-        figure.add_scatter(x=[None], y=[None], mode="lines", line=DOTTED, name="real pictures", row=1, col=1)
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=DOTTED, name=_("real pictures"), row=1, col=1)
     figure.update_annotations(font_size=TEXT_SIZE)
     legend = {"orientation": "h", "x": 0, "y": -0.28, "font": {"size": TEXT_SIZE}}
     return figure.update_layout(height=300, margin=MARGIN, legend=legend)
@@ -61,10 +63,17 @@ def _add_runs(figure: go.Figure, name: str, runs: Runs, colour: str, column: int
     whole = [run for run in runs if len(run[0]) == max(len(x) for x, _ in runs)]  # without those that broke down
     x, y = np.mean([x for x, _ in whole], axis=0), np.mean([y for _, y in whole], axis=0)
     figure.add_scatter(
-        x=x, y=y, mode="lines", name=f"{name} (mean of {len(whole)})", line={"color": colour, "width": 4},
-        legendgroup=name, showlegend=column == 1, row=1, col=column,
+        x=x,
+        y=y,
+        mode="lines",
+        name=_("{name} (mean of {runs})").format(name=name, runs=len(whole)),
+        line={"color": colour, "width": 4},
+        legendgroup=name,
+        showlegend=column == 1,
+        row=1,
+        col=column,
         hovertemplate="%{x:.3g}: %{y:.3g}<extra>" + name + "</extra>",
-    )  # fmt: skip
+    )
 
 
 def layer_bars(networks: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> go.Figure:

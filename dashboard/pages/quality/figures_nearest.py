@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.language import _
 from dashboard.pages.quality.figures import FAKE, FLOOR, MARGIN, REAL, TEXT_SIZE
 
 BINS = 48
@@ -23,14 +24,16 @@ def nearest_curves(nearest: Mapping[str, Sequence[float]]) -> go.Figure:
         share = 100 * np.histogram(values, edges)[0] / len(values)
         figure.add_scatter(
             x=(edges[1:] + edges[:-1]) / 2, y=share, name=name, line={"color": colour, "width": 3, "shape": "hvh"},
-            hovertemplate=f"{name}: %{{y:.1f}}% at %{{x:.1f}}<extra></extra>",
+            hovertemplate=_("{name}: %{{y:.1f}}% at %{{x:.1f}}<extra></extra>").format(name=_(name)),
         )  # fmt: skip
         median = float(np.median(values))
         line = {"color": colour, "width": 3, "dash": "dot"}
         figure.add_shape(type="line", x0=median, x1=median, y0=0, y1=1, yref="paper", line=line)
     figure.update_xaxes(
-        title="distance to the nearest training scene (dotted: median)", range=[0, edges[-1]], title_font_size=TEXT_SIZE
+        title=_("distance to the nearest training scene (dotted: median)"),
+        range=[0, edges[-1]],
+        title_font_size=TEXT_SIZE,
     )
-    figure.update_yaxes(title="share of pictures", ticksuffix="%", rangemode="tozero", title_font_size=TEXT_SIZE)
+    figure.update_yaxes(title=_("share of pictures"), ticksuffix="%", rangemode="tozero", title_font_size=TEXT_SIZE)
     legend = {"orientation": "h", "x": 0, "y": 1.16, "font": {"size": TEXT_SIZE}}
     return figure.update_layout(height=280, margin=MARGIN, legend=legend)

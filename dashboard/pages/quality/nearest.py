@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _, language
 from dashboard.pages.quality import figures_nearest as figures
 from dashboard.shared.charts import chart
 from dashboard.shared.images import data_uri, whole
@@ -18,16 +19,30 @@ COMMAND = "python -m pgan_core nearest {} --real TRAINING_SET --held-out OTHER_P
 EQUATION = r"d(x, y) = \sqrt{\tfrac{1}{n} \textstyle\sum_i (x_i - y_i)^2}"
 WORDS = {
     "pixels": (
-        "The root mean square difference of all pixels, in levels of 255. It finds copies and blurred copies; a sharp "
-        "copy moved by one pixel already counts as far, as the grey curve shows. Night scenes have less contrast than "
-        "day scenes, hence the two humps."
+        N_(
+            "The root mean square difference of all pixels, in levels of 255. It finds copies and blurred "
+            "copies; a sharp copy moved by one pixel already counts as far, as the grey curve shows. Night "
+            "scenes have less contrast than day scenes, hence the two humps."
+        )
     ),
     "layout": (
-        "The same difference after smoothing the pictures, reducing them to 16×16 and subtracting each channel's mean: "
-        "blind to brightness and hardly affected by a shift of one pixel. What counts is where houses and trees stand."
+        N_(
+            "The same difference after smoothing the pictures, reducing them to 16×16 and subtracting each "
+            "channel's mean: blind to brightness and hardly affected by a shift of one pixel. What counts is "
+            "where houses and trees stand."
+        )
     ),
 }
-WHERE = "⇋: the scene's mirror image is nearer; training shows both. Karras et al. 2018, appendix."
+NAMES = (  # of measures and of curves
+    N_("Pixels"),
+    N_("Structure"),
+    N_("Layout"),
+    N_("generated"),
+    N_("held out"),
+    N_("training"),
+    N_("moved by one pixel"),
+)
+WHERE = N_("⇋: the scene's mirror image is nearer; training shows both. Karras et al. 2018, appendix.")
 
 
 def draw(model: session.Model, seed: int) -> None:
@@ -36,14 +51,14 @@ def draw(model: session.Model, seed: int) -> None:
     changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
     found = stored(str(model.path), changed)
     if found is None:
-        st.info("The nearest training pictures of this model have not been searched for yet. From a shell:")
+        st.info(_("The nearest training pictures of this model have not been searched for yet. From a shell:"))
         st.code(COMMAND.format(model.path.name), language="bash")
         return
-    result, _ = found
+    result = found[0]
     names = list(result["measures"])
     measure = st.segmented_control(
-        "Compare by", names, default=names[0], key="quality_nearest", bind="query-params", required=True,
-        format_func=str.capitalize,
+        _("Compare by"), names, default=names[0], key="quality_nearest", bind="query-params", required=True,
+        format_func=lambda name: _(name.capitalize()),
     )  # fmt: skip
     near = result["measures"][measure]
     curves, side = st.columns([3, 1.15], gap="medium")
@@ -51,9 +66,9 @@ def draw(model: session.Model, seed: int) -> None:
         chart(figures.nearest_curves(near["nearest"]), key="quality_nearest_curves")
     with side:
         verdict(near["nearest"], result["real_count"])
-    st.subheader("Generated pictures, each with its nearest training scenes")
-    st.html(wall(str(model.path), changed, measure, found))
-    formula_box(EQUATION, WORDS.get(measure, ""), WHERE)
+    st.subheader(_("Generated pictures, each with its nearest training scenes"))
+    st.html(wall(str(model.path), changed, measure, language(), found))
+    formula_box(EQUATION, _(WORDS.get(measure, "")), _(WHERE))
 
 
 @session.cached(max_entries=8)
@@ -65,32 +80,47 @@ def stored(path: str, changed: int) -> tuple[dict, np.ndarray] | None:
 def verdict(nearest: dict[str, list[float]], total: int) -> None:
     """The medians side by side, and how to read them."""
     generated, held_out = nearest["generated"], nearest.get("held out")
-    note = f"held-out scenes: {np.median(held_out):.1f}" if held_out else None
+    note = _("held-out scenes: {median:.1f}").format(median=np.median(held_out)) if held_out else None
     st.metric(
-        "Median distance to the nearest", f"{np.median(generated):.1f}", note, delta_color="off", delta_arrow="off"
+        _("Median distance to the nearest"),
+        f"{np.median(generated):.1f}",
+        note,
+        delta_color="off",
+        delta_arrow="off",
     )
-    text = f"{len(generated):,} generated pictures, {total:,} training scenes."
+    text = _("{generated:,} generated pictures, {total:,} training scenes.").format(
+        generated=len(generated), total=total
+    )
     if held_out:
         share = nearest_files.share_below(generated, held_out)
-        text += (
-            f" If the network had memorised scenes, orange would lie far to the left of blue. **{100 * share:.1f}%** "
-            "of the generated pictures are nearer than the nearest 1% of held-out scenes, which no network has seen."
-        )
+        text += " " + _(
+            "If the network had memorised scenes, orange would lie far to the left of blue. **{share:.1f}%** of the "
+            "generated pictures are nearer than the nearest 1% of held-out scenes, which no network has seen."
+        ).format(share=100 * share)
     st.caption(text)
 
 
 @session.cached(max_entries=8)
-def wall(path: str, changed: int, measure: str, _found: tuple[dict, np.ndarray]) -> str:
-    """HTML: every generated picture, framed, with its neighbours by the measure and their distances."""
+def wall(path: str, changed: int, measure: str, code: str, _found: tuple[dict, np.ndarray]) -> str:
+    """HTML: every generated picture, framed, with its neighbours by the measure and their distances.
+
+    code: the language of its words, which is part of the key.
+    """
     result, rows = _found
     found = result["measures"][measure]["neighbours"]
     begin, end = nearest_files.columns(result, measure)
     groups = []
     for i, (pictures, neighbours) in enumerate(zip(rows, found, strict=True)):
-        cells = [cell(pictures[0], f"seed {result['seed'] + i}", figures.FAKE)]
+        cells = [cell(pictures[0], _("seed {seed}").format(seed=result["seed"] + i), figures.FAKE)]
         for picture, near in zip(pictures[begin:end], neighbours, strict=True):
             mirrored = " ⇋" if near["mirrored"] else ""
-            cells.append(cell(picture, f"{near['distance']:.1f}{mirrored}", title=f"training scene {near['scene']}"))
+            cells.append(
+                cell(
+                    picture,
+                    f"{near['distance']:.1f}{mirrored}",
+                    title=_("training scene {scene}").format(scene=near["scene"]),
+                )
+            )
         grid = f"display:grid;grid-template-columns:repeat({end - begin + 1},1fr);gap:.35rem"
         groups.append(f'<div style="{grid}">{"".join(cells)}</div>')
     columns = "display:grid;grid-template-columns:1fr 1fr;gap:.5rem 1.6rem"

@@ -5,6 +5,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.quality import figures_variation as figures
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
@@ -17,18 +18,18 @@ EQUATION = (
     r"\begin{gathered} b_c = \frac{a_c}{\sqrt{\tfrac{1}{N}\sum_{j=1}^{N} a_j^2 + \epsilon}} \\[.8em]"
     r" b_c = \frac{a_c}{\bigl(k + \alpha \sum_{|j-c| \le 2} a_j^2\bigr)^{\beta}} \end{gathered}"
 )
-WORDS = (
-    "Pixel norm (above) gives the feature vector at every place the same length: multiply the activations by 1000 and "
-    "nothing changes. Local response normalisation (below) looks at five neighbouring features only; with its "
-    "constants, small activations are merely multiplied by a common factor. Only pixel norm keeps two competing "
-    "networks from driving each other's signals up."
+WORDS = N_(
+    "Pixel norm (above) gives the feature vector at every place the same length: multiply the activations by "
+    "1000 and nothing changes. Local response normalisation (below) looks at five neighbouring features "
+    "only; with its constants, small activations are merely multiplied by a common factor. Only pixel norm "
+    "keeps two competing networks from driving each other's signals up."
 )
-WHERE = "Karras et al. 2018, section 4.2; Krizhevsky et al. 2012, section 3.3 (n = 5, k = 2, α = 1e-4, β = 0.75)"
+WHERE = N_("Karras et al. 2018, section 4.2; Krizhevsky et al. 2012, section 3.3 (n = 5, k = 2, α = 1e-4, β = 0.75)")
 
 
 def draw(model: session.Model, seed: int) -> None:
     """The feature vector of one layer at one place, scaled by a factor, before and after both norms."""
-    shown, _ = model.generator.moment()
+    shown, _alpha = model.generator.moment()
     sizes = {name: int(name.partition("x")[0]) for name in model.generator.layer_names if not name.endswith("/rgb")}
     names = [name for name, size in sizes.items() if size <= shown]
     layer, place, scale = controls(names)
@@ -39,31 +40,38 @@ def draw(model: session.Model, seed: int) -> None:
     left, right = st.columns([1, 3], gap="medium")
     with left:
         image_wall(marked(picture, row, column, rows)[None], "quality-place", 1, size=256)
-        st.caption(f"{layer}, row {row + 1} and column {column + 1} of {rows}×{columns}: {vector.shape[1]} features")
+        st.caption(
+            _("{layer}, row {row} and column {column} of {rows}×{columns}: {features} features").format(
+                layer=layer, row=row + 1, column=column + 1, rows=rows, columns=columns, features=vector.shape[1]
+            )
+        )
     named = {
-        "a: after the non-linearity": vector,
-        "Pixel norm": pixel_norm(vector),
-        "Local response norm": local_response_norm(vector[..., None])[..., 0],
+        _("a: after the non-linearity"): vector,
+        _("Pixel norm"): pixel_norm(vector),
+        _("Local response norm"): local_response_norm(vector[..., None])[..., 0],
     }
     with right:
-        titles = {f"{name} (root mean square {rms(v):.3g})": v[0].numpy() for name, v in named.items()}
+        titles = {
+            _("{name} (root mean square {rms:.3g})").format(name=name, rms=rms(v)): v[0].numpy()
+            for name, v in named.items()
+        }
         chart(figures.feature_vectors(titles), key="quality_vectors")
-    formula_box(EQUATION, WORDS, WHERE)
+    formula_box(EQUATION, _(WORDS), _(WHERE))
 
 
 def controls(names: list[str]) -> tuple[str, tuple[float, float], float]:
     """The layer, the place as shares of the picture's height and width, and a factor on the activations."""
     which, down, across, by = st.columns([1.2, 1, 1, 1.6], gap="medium", vertical_alignment="bottom")
     layer = which.selectbox(
-        "Layer",
+        _("Layer"),
         names,
         names.index("8x8/conv1") if "8x8/conv1" in names else 0,
         key="quality_layer",
         bind="query-params",
     )
-    row = down.slider("Down", 0, 100, 70, 5, format="%d%%", key="quality_row", bind="query-params")
-    column = across.slider("Across", 0, 100, 50, 5, format="%d%%", key="quality_column", bind="query-params")
-    scale = by.select_slider("Activations times", SCALES, 1, key="quality_scale", bind="query-params")
+    row = down.slider(_("Down"), 0, 100, 70, 5, format="%d%%", key="quality_row", bind="query-params")
+    column = across.slider(_("Across"), 0, 100, 50, 5, format="%d%%", key="quality_column", bind="query-params")
+    scale = by.select_slider(_("Activations times"), SCALES, 1, key="quality_scale", bind="query-params")
     return layer, (row / 100, column / 100), float(scale)
 
 

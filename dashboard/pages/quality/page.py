@@ -3,23 +3,24 @@
 import streamlit as st
 
 from dashboard import session
+from dashboard.language import N_, _
 from dashboard.pages.quality import ablations, damages, distance, nearest, norms, stages, stddev
 from dashboard.shared.page import header
 
 PARTS = {
-    "Distance": distance,
-    "Over training": stages,
-    "What measures see": damages,
-    "Nearest training scenes": nearest,
-    "Minibatch stddev": stddev,
-    "Pixel norm": norms,
-    "Ablations": ablations,
+    N_("Distance"): distance,
+    N_("Over training"): stages,
+    N_("What measures see"): damages,
+    N_("Nearest training scenes"): nearest,
+    N_("Minibatch stddev"): stddev,
+    N_("Pixel norm"): norms,
+    N_("Ablations"): ablations,
 }
 
 model = session.model()
-header("How good are the pictures, and how varied?", "PGGAN, sections 3 to 5")
+header(_("How good are the pictures, and how varied?"), _("PGGAN, sections 3 to 5"))
 part = st.segmented_control(
-    "Part", list(PARTS), default="Distance", key="quality_part", bind="query-params", required=True,
+    _("Part"), list(PARTS), default="Distance", format_func=_, key="quality_part", bind="query-params", required=True,
     label_visibility="collapsed",
 )  # fmt: skip
 try:

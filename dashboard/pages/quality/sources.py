@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import session
+from dashboard.language import N_, _, said
 from dissection.world.town import SIZES, town
 from pgan_core.latents import MAX_SEED
 from pgan_core.metrics.picture_sets import generated_pictures
@@ -15,7 +16,7 @@ from pgan_core.metrics.swd import COARSEST
 from pgan_core.picture_data import PICTURE_SUFFIXES, read_picture, to_size
 from pgan_core.progress import Progress
 
-TOWN, UPLOAD = "Toy Town scenes", "Uploaded pictures"
+TOWN, UPLOAD = N_("Toy Town scenes"), N_("Uploaded pictures")
 REAL, AGAIN, COMPARED = range(3)  # the roles of sets; AGAIN: other real pictures, for the floor
 LARGEST = max(SIZES)  # pixels; larger pictures are reduced before they are compared
 TOWN_SEED = 2_000_000_000  # towns that no training set was drawn from
@@ -94,9 +95,9 @@ def _model(name: str) -> session.Model:
 
 def upload_control() -> None:
     """A control for files of one's own, which become one more source in this browser."""
-    with st.popover("Bring pictures", icon=":material/upload:"):
+    with st.popover(_("Bring pictures"), icon=":material/upload:"):
         files = st.file_uploader(
-            "Square pictures of one size", [suffix.removeprefix(".") for suffix in sorted(PICTURE_SUFFIXES)],
+            _("Square pictures of one size"), [suffix.removeprefix(".") for suffix in sorted(PICTURE_SUFFIXES)],
             accept_multiple_files=True, key="quality_files",
         )  # fmt: skip
         if not files:
@@ -106,10 +107,14 @@ def upload_control() -> None:
             try:
                 st.session_state["quality_uploads"] = (digest, read_uploads(files))
             except ValueError as error:
-                st.error(str(error))
+                st.error(said(error))
                 return
             st.rerun()
-        st.success(f"{len(st.session_state['quality_uploads'][1])} pictures. Choose “{UPLOAD}” as a source.")
+        st.success(
+            _("{count} pictures. Choose “{upload}” as a source.").format(
+                count=len(st.session_state["quality_uploads"][1]), upload=_(UPLOAD)
+            )
+        )
 
 
 def read_uploads(files: Sequence[UploadedFile]) -> np.ndarray:

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import library, session
+from dashboard.language import N_, _, said
 from dashboard.pages.quality import figures, sources
 from dashboard.pages.quality.counts import count_control, stored
 from dashboard.shared.charts import chart
 from dashboard.shared.progress import with_progress
+from dashboard.shared.tables import table
 from pgan_core import CheckpointError, load_checkpoint
 from pgan_core.metrics import METRICS, Evaluation, Sets
 from pgan_core.metrics import measure as measure_sets
@@ -16,14 +19,18 @@ from pgan_core.metrics.picture_sets import generated_pictures
 from pgan_core.progress import Progress
 
 COUNTS = [64, 256, 1024]
-MEASURING = "Measuring the stages"
+MEASURING = N_("Measuring the stages")
 
 
 def draw(model: session.Model, seed: int) -> None:
     """Every snapshot of the model's run against Toy Town at that snapshot's size."""
     paths = library.stages(model.path)
     if len(paths) < 2:
-        st.info(f"{model.name} is the only snapshot of its run here, so there is nothing to compare it with.")
+        st.info(
+            _("{name} is the only snapshot of its run here, so there is nothing to compare it with.").format(
+                name=model.name
+            )
+        )
         return
     kept = {path.stem: found for path in paths if (found := stored(path)) and found.is_current}
     # one stage's results are no curve: then all stages are measured now
@@ -34,12 +41,12 @@ def draw(model: session.Model, seed: int) -> None:
         files = tuple((str(path), path.stat().st_mtime_ns) for path in paths)
         key = ("quality-stages", tuple(METRICS), files, count, seed, model.label)
         try:
-            rows = with_progress(key, lambda progress: measure(paths, count, seed, model, progress), MEASURING)
+            rows = with_progress(key, lambda progress: measure(paths, count, seed, model, progress), _(MEASURING))
         except CheckpointError as error:
-            st.error(f"The stages cannot be compared: {error}")
+            st.error(_("The stages cannot be compared: {error}").format(error=said(error)))
             return
     if not rows:
-        st.info("No snapshot of this run makes pictures of 16 pixels or more.")
+        st.info(_("No snapshot of this run makes pictures of 16 pixels or more."))
         return
     last = list(rows.values())[-1]
     for key, newest in last.measured.items():
@@ -47,14 +54,18 @@ def draw(model: session.Model, seed: int) -> None:
             found = {name: row.measured[key] for name, row in rows.items()}
             values, real = ([getattr(one, kind) for one in found.values()] for kind in ("generated", "real"))
             chart(
-                figures.stage_lines(list(found), values, real, METRICS[key].title, METRICS[key].reference),
+                figures.stage_lines(list(found), values, real, _(METRICS[key].title), METRICS[key].reference),
                 key=f"quality_stages_{key}",
             )
     st.caption(
-        f"{last.count:,} pictures of every snapshot against as many real ones, reduced to its size. A level begins "
-        "when the network has grown to it. The coarsest, 16×16, sees layout and colours; the finer ones see texture."
+        _(
+            "{count:,} pictures of every snapshot against as many real ones, reduced to its size. A level begins "
+            "when the network has grown to it. The coarsest, 16×16, sees layout and colours; the finer ones see "
+            "texture."
+        ).format(count=last.count)
     )
-    st.dataframe([{"stage": name} | table_row(row, last) for name, row in rows.items()], hide_index=True)
+    shown = pd.DataFrame([{"stage": name} | table_row(row, last) for name, row in rows.items()])
+    table(shown, key="quality_stages_table")
 
 
 def table_row(row: Evaluation, last: Evaluation) -> dict[str, float | None]:
@@ -65,9 +76,9 @@ def table_row(row: Evaluation, last: Evaluation) -> dict[str, float | None]:
         value, real = found.headline
         if isinstance(newest.generated, dict) and isinstance(found.generated, dict):
             levels = {figures.level_name(level): found.generated.get(level) for level in newest.generated}
-            named = levels | {f"{metric.reference} (average)": real}
+            named = levels | {_("{reference} (average)").format(reference=_(metric.reference)): real}
         else:
-            named = {metric.short: value, f"{metric.short} of real": real}
+            named = {_(metric.short): value, _("{measure} of real").format(measure=_(metric.short)): real}
         columns |= {name: number if number is None else round(number, metric.digits) for name, number in named.items()}
     return columns
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dashboard.language import N_
 from pgan_core.paths import ASSETS
 
 QUICK = ("--recipe", "cpu", "--minibatch", "32")
@@ -19,24 +20,30 @@ class Preset:
 
 PRESETS = {
     "toy16": Preset(
-        "Toy Town, 16×16, two minutes",
-        "From noise to skies, grass and houses while you watch: 48 feature maps at every size, logistic loss.",
+        N_("Toy Town, 16×16, two minutes"),
+        N_(
+            "From noise to skies, grass and houses while you watch: 48 feature maps at every size, logistic loss."
+        ),
         (
             *QUICK, "--data", str(ASSETS / "toytown16.npz"), "--resolution", "16", "--minutes", "2",
             "--feature-maps", "48,48,48", "--learning-rate", "4:0.004", "--cooldown", "4:0-1,16:0.9-0.1",
         ),
     ),
     "toy32": Preset(
-        "Toy Town, 32×32, ten minutes",
-        "The same one size larger. Scenes are drawn while it trains, so the first picture takes some seconds.",
+        N_("Toy Town, 32×32, ten minutes"),
+        N_(
+            "The same one size larger. Scenes are drawn while it trains, so the first picture takes some seconds."
+        ),
         (
             *QUICK, "--data", "town:repeats=25", "--resolution", "32", "--minutes", "10",
             "--feature-maps", "48,48,48,32", "--learning-rate", "4:0.003", "--cooldown", "4:0-1,32:0.9-0.1",
         ),
     ),
     "paper": Preset(
-        "The paper’s recipe, 32×32, an hour",
-        "WGAN-GP with a gradient penalty at every step, minibatches of 128, a rate of 0.001 that never falls.",
+        N_("The paper’s recipe, 32×32, an hour"),
+        N_(
+            "WGAN-GP with a gradient penalty at every step, minibatches of 128, a rate of 0.001 that never falls."
+        ),
         (
             "--recipe", "paper", "--data", "town:repeats=25", "--resolution", "32", "--minutes", "60",
             "--feature-maps", "64,64,64,48", "--latent-dim", "128", "--minibatch", "4:128,32:64",

@@ -3,13 +3,74 @@
 import re
 from dataclasses import dataclass
 
+from dashboard.language import N_
 from dashboard.shared.browser import component
 from pgan_core.training.losses import LOSSES
 
+WORDS = (
+    N_("Starting …"),
+    N_("Training"),
+    N_("Paused"),
+    N_("Finished"),
+    N_("Stopped"),
+    N_("Ended"),
+    N_("Interrupted"),
+    N_("{state} at {size}"),
+    N_("{state} (held) at {size}"),
+    N_("{state} at {size}, fading in, α {alpha}"),
+    N_("{state} (held) at {size}, fading in, α {alpha}"),
+    N_("The schedule, and where the run stands"),
+    N_("{count} images"),
+    N_("{count} images · {speed} a second"),
+    N_("{count} images · {speed} a second · {time} left"),
+    N_("Averaged generator"),
+    N_("Generator as trained"),
+    N_("Reals, as the discriminator sees them"),
+    N_("Scores of"),
+    N_("reals"),
+    N_("and"),
+    N_("fakes"),
+    N_("Rewind"),
+    N_("Back to now"),
+    N_("Losses:"),
+    N_("Gradient norms:"),
+    N_("discriminator"),
+    N_("generator"),
+    N_("Signals: mean magnitude in every layer, over time. Does anything escalate?"),
+    N_("Pause"),
+    N_("Finish"),
+    N_("Skip fade"),
+    N_("Next fade"),
+    N_("Grow on"),
+    N_("Hold fade"),
+    N_("Hold size"),
+    N_("Stop"),
+    N_("Go on"),
+    N_("One step"),
+    N_("fade"),
+    N_("after {kimg} thousand images"),
+    N_("after {kimg} thousand images, {size}"),
+    N_("r, f: scores of a real and of a generated picture"),
+    N_("{network}, {layer}, step {step}: mean magnitude {mean}, largest {largest}"),
+    N_("{count} days"),
+    N_("1. Draw"),
+    N_("2. Judge"),
+    N_("3. The discriminator learns"),
+    N_("4. The generator learns"),
+    N_("no number"),
+    N_("layer"),
+    N_("gradient norm"),
+    N_("weights moved"),
+)
 _view = component(
-    "lab_training", "pages/training/training.html", "pages/training/training.css", "pages/training/charts.js",
-    "pages/training/acts.js", "pages/training/training.js",
-)  # fmt: skip
+    "lab_training",
+    "pages/training/training.html",
+    "pages/training/training.css",
+    "pages/training/charts.js",
+    "pages/training/acts.js",
+    "pages/training/training.js",
+    words=WORDS,
+)
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ function words({concept, verb, layer, units, cells}) {
 }
 
 // "3, 17, 20-25" to numbers below `width`; what is none is left out.
-export function parseUnits(text, width) {
+function parseUnits(text, width) {
   const found = new Set();
   for (const [, first, last] of text.matchAll(/(\d+)(?:\s*-\s*(\d+))?/g)) {
     for (let unit = Number(first); unit <= Number(last ?? first) && unit < width; unit++) found.add(unit);

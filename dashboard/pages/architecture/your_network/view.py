@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from dashboard.language import N_, _, said
 from dashboard.pages.architecture import figures_your_network as figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.parser import MAX_TEXT, Network, read
@@ -17,7 +18,8 @@ from pgan_core.layer_table import short_count, table_cells, table_csv, table_lat
 PRESET, LINK, TEXTS = "architecture_preset", "architecture_text", "architecture_texts"
 WIDTHS = {"wide": 33.0, "narrow": 12.0}  # units of a row: the browser shows the one that there is room for
 PAPER_WIDTH = 30.0
-HELP = """
+HELP = N_(
+    """
 One block per line; `#` begins a comment. Parts in brackets are optional.
 
 | Line | Meaning |
@@ -33,9 +35,15 @@ One block per line; `#` begins a comment. Parts in brackets are optional.
 | `conv 64 3x3 as e1` … `concat e1`, `add e1` | names an output, and joins it further down |
 | `reshape 4x4x512`, `flatten`, `dropout 0.5`, `stddev` | `stddev` is the minibatch standard deviation |
 """
+)
 
 HERE = "pages/architecture/your_network"
-_component = component("lab_your_network", f"{HERE}/editor.html", f"{HERE}/editor.css", f"{HERE}/editor.js")
+_component = component("lab_your_network", f"{HERE}/editor.html", f"{HERE}/editor.css", f"{HERE}/editor.js",
+    words=[
+        N_("One block per line"), N_("Operation"), N_("Act."), N_("Output shape"), N_("Params"), N_("Mult-adds"),
+        N_("Your network, one block per line"), N_("Line {number}: {text}."),
+    ],
+)  # fmt: skip
 
 
 @st.fragment
@@ -44,15 +52,25 @@ def your_network() -> None:
     texts = _texts()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         preset = st.selectbox(
-            "Start from", list(PRESETS), key=PRESET, bind="query-params", label_visibility="collapsed", width=330
+            _("Start from"),
+            list(PRESETS),
+            format_func=_,
+            key=PRESET,
+            bind="query-params",
+            label_visibility="collapsed",
+            width=330,
         )
         text = texts.get(preset, PRESETS[preset])
         st.button(
-            "Reset", key="architecture_text_reset", on_click=_reset, args=(preset,), disabled=text == PRESETS[preset],
-            help="Restore the preset's text",
-        )  # fmt: skip
-        with st.popover("How to write it", width="content"):
-            st.markdown(HELP)
+            _("Reset"),
+            key="architecture_text_reset",
+            on_click=_reset,
+            args=(preset,),
+            disabled=text == PRESETS[preset],
+            help=_("Restore the preset's text"),
+        )
+        with st.popover(_("How to write it"), width="content"):
+            st.markdown(_(HELP))
     network = read(text)
     editor(text, network, preset)
     if network.layers:
@@ -70,7 +88,9 @@ def _texts() -> dict[str, str]:
             try:
                 st.session_state[TEXTS][preset] = unpack(packed, 4 * MAX_TEXT)[: MAX_TEXT + 1]
             except LinkError as error:
-                st.warning(f"The link's network cannot be read: {error}. The preset is shown.")
+                st.warning(
+                    _("The link's network cannot be read: {error}. The preset is shown.").format(error=said(error))
+                )
     return st.session_state[TEXTS]
 
 
@@ -87,7 +107,7 @@ def share(text: str, preset: str) -> None:
     elif st.query_params.get(LINK) != packed:
         st.query_params[LINK] = packed
     if packed is None:
-        st.caption("This text is too long for a link: the address shows the preset instead. Everything else works.")
+        st.caption(_("This text is too long for a link: the address shows the preset instead. Everything else works."))
 
 
 def editor(text: str, network: Network, preset: str) -> None:
@@ -121,7 +141,7 @@ def contents(network: Network, lines: int) -> dict:
         **{name: figures.svg(drawing) for name, drawing in drawings.items()},
         "legend": figures.legend(drawings["wide"]),
         "rows": table,
-        "wrong": [[message.line, message.text] for message in network.messages],
+        "wrong": [[message.line, said(message.text)] for message in network.messages],
         "total": [short_count(network.parameters), short_count(network.multiply_adds)],
     }
 
