@@ -21,6 +21,8 @@ RUN /opt/lab/bin/pip install --no-cache-dir --no-compile --no-deps . \
     && cd / && /opt/lab/bin/python -c "import pandas; from dashboard import frame, startup; startup.import_heavy(); startup.import_pages()"
 
 FROM python:3.12-slim
+# Chinese in figures that the server draws
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends fonts-wqy-microhei && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/lab /opt/lab
 # Chinese in figures that are saved
 RUN apt-get update && apt-get install -y --no-install-recommends fonts-wqy-microhei && rm -rf /var/lib/apt/lists/* \

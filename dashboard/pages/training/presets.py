@@ -26,7 +26,8 @@ PRESETS = {
         ),
         (
             *QUICK[:2], "--data", str(ASSETS / "toytown16.npz"), "--resolution", "16", "--minutes", "2",
-            "--minibatch", "8", "--feature-maps", "32,32,32", "--learning-rate", "4:0.004", "--cooldown", "4:0-1,16:0.9-0.1",
+            "--minibatch", "8", "--feature-maps", "32,32,32", "--learning-rate", "4:0.004",
+            "--cooldown", "4:0-1,16:0.9-0.1",
         ),
     ),
     "toy32": Preset(
