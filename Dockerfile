@@ -15,6 +15,8 @@ RUN /opt/lab/bin/pip install --no-cache-dir --no-deps . \
     && rm -rf /opt/lab/lib/python3*/site-packages/torch/include /opt/lab/lib/python3*/site-packages/torch/test
 
 FROM python:3.12-slim
+# Chinese in figures that the server draws
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends fonts-wqy-microhei && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/lab /opt/lab
 RUN useradd --uid 1000 --create-home lab
 USER lab

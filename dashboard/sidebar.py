@@ -25,10 +25,10 @@ def draw(page: str) -> None:
         devices = session.devices()
         if len(devices) > 1:
             st.selectbox(_("Device"), devices, len(devices) - 1, key="device", bind="query-params")
-        language.choose()
         share_button()
         if name is not None:
             _show_card(name, class_place)
+        language.choose()
 
 
 def _choose() -> str | None:

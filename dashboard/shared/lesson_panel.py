@@ -89,7 +89,7 @@ def go(name: str, number: int = 1) -> None:
     """A button's callback: begin a step of a lesson. The page follows when the script runs again."""
     lesson = offered()[name]
     place = Place(lesson, min(max(number, 1), len(lesson.steps)))
-    if number == 1:
+    if number == 1 and lesson.model in session.offered():
         st.session_state["next_model"] = lesson.model
     _begin(place)
 
@@ -128,6 +128,14 @@ def turn(page: str) -> None:
     if place is None or not st.session_state.pop("lesson_turn", False) or place.step.page == page:
         return
     st.switch_page(f"pages/{place.step.page}/page.py", query_params={PLACE: place.text})
+
+
+def invitation(name: str) -> None:
+    """A quiet button that begins a lesson; nothing while one runs, or where its model is not offered."""
+    lesson = offered()[name]
+    if not is_running() and lesson.model in session.offered():
+        words = _("New here? Lesson {number}: {title}").format(number=lesson.number, title=lesson.title)
+        st.button(words, icon=":material/school:", key="lesson_invitation", type="tertiary", on_click=go, args=(name,))
 
 
 # ---- the panel ---------------------------------------------------------------------------------------------------

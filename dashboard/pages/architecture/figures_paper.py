@@ -1,23 +1,43 @@
 """The drawing of a network for a paper: matplotlib, as SVG or PDF with text that stays text."""
 
+import functools
 import io
 from typing import Any
 
 import matplotlib
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 from matplotlib.typing import RcKeyType
 
+from dashboard.language import language, said
 from dashboard.pages.architecture.figures import BAND, KINDS, Drawing, kinds_in
 
+CHINESE = ("Noto Sans CJK SC", "WenQuanYi Micro Hei", "PingFang SC", "Microsoft YaHei")  # whichever is installed
 STYLE: dict[RcKeyType, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "svg.fonttype": "none",
     "svg.hashsalt": "pggan-lab",  # the same drawing is the same file
 }
 MAX_UNIT = 0.28  # inches: a network of few blocks makes a narrower figure
+
+
+@functools.cache
+def fonts() -> list[str]:
+    """The figures' own font, and the first Chinese one that this machine has."""
+    installed = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *[name for name in CHINESE if name in installed][:1]]
+
+
+def style() -> dict[RcKeyType, Any]:
+    """matplotlib's settings for these figures."""
+    return STYLE | {"font.sans-serif": fonts()}
+
+
+def words(text: str) -> str:
+    """A label in the reader's language, as far as the fonts have its signs."""
+    return said(text) if language() != "zh" or len(fonts()) > 1 else text
 
 
 def draw(drawing: Drawing, title: str = "", width: float = 7.2) -> Figure:
@@ -32,7 +52,7 @@ def draw(drawing: Drawing, title: str = "", width: float = 7.2) -> Figure:
     columns = 4 if width > 5 else 2
     legend_rows = -(-len(kinds) // columns)
     height = unit * (top - bottom) + 0.17 * legend_rows + 0.1
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(style()):
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes(
             (0, (0.17 * legend_rows + 0.1) / height, unit * (right - left) / width, unit * (top - bottom) / height)
@@ -45,19 +65,28 @@ def draw(drawing: Drawing, title: str = "", width: float = 7.2) -> Figure:
         for x, y, text in drawing.notes:
             axes.text(x, y, text, ha="left", va="bottom", fontsize=size)
         if title:
-            axes.text(left + 0.7, top - 0.2, title, fontsize=9, fontweight="bold", va="top")
-        handles = [Patch(facecolor=KINDS[k][1], edgecolor=KINDS[k][2], linewidth=0.6, label=KINDS[k][0]) for k in kinds]
+            axes.text(left + 0.7, top - 0.2, words(title), fontsize=9, fontweight="bold", va="top")
+        handles = [
+            Patch(facecolor=KINDS[k][1], edgecolor=KINDS[k][2], linewidth=0.6, label=words(KINDS[k][0])) for k in kinds
+        ]
         figure.legend(
-            handles=handles, loc="lower center", ncols=columns, fontsize=6.5, frameon=False, borderaxespad=0.2,
-            handlelength=1.2, handleheight=0.9,
-        )  # fmt: skip
+            handles=handles,
+            loc="lower center",
+            ncols=columns,
+            fontsize=6.5,
+            frameon=False,
+            borderaxespad=0.2,
+            handlelength=1.2,
+            handleheight=0.9,
+        )
     return figure
 
 
 def _blocks(axes, drawing: Drawing, size: float, unit: float) -> None:
     """Blocks and arrows; size: of text in points, unit: of the drawing in inches."""
     for p in drawing.placed:
-        _, fill, edge = KINDS[p.block.kind]
+        _line, fill, edge = KINDS[p.block.kind]
+        label = words(p.block.label)
         corner = (p.x, p.y - p.height / 2)
         axes.add_patch(Rectangle(corner, p.width, p.height, facecolor=fill, edgecolor=edge, linewidth=0.6))
         for kind, foot in p.bands():
@@ -66,9 +95,9 @@ def _blocks(axes, drawing: Drawing, size: float, unit: float) -> None:
             )
             axes.add_patch(band)
         y, room = p.text()
-        fitting = 72 * unit * room / (0.62 * len(p.block.label) + 0.5)
+        fitting = 72 * unit * room / (0.62 * len(label) + 0.5)
         axes.text(
-            p.middle, y, p.block.label, rotation=90 if p.height > p.width else 0, ha="center", va="center",
+            p.middle, y, label, rotation=90 if p.height > p.width else 0, ha="center", va="center",
             fontsize=min(size, fitting),
         )  # fmt: skip
     for arrow in drawing.arrows:
@@ -82,6 +111,6 @@ def save(figure: Figure, kind: str) -> bytes:
     """The figure as the bytes of an "svg", "pdf" or "png" (300 dpi) file; the same figure gives the same bytes."""
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(style()):
         figure.savefig(buffer, format=kind, dpi=300, metadata=metadata)
     return buffer.getvalue()

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.language import N_, _
+from dashboard.language import N_, _, language
 from dashboard.pages.architecture import figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.view import your_network
@@ -54,8 +54,8 @@ def weights(model: session.Model, part: str, name: str) -> WeightStatistics:
 
 
 @session.cached(max_entries=32)
-def paper_figure(model: session.Model, part: str, resolution: int, fading: bool, kind: str) -> bytes:
-    """The figure as a file."""
+def paper_figure(model: session.Model, part: str, resolution: int, fading: bool, kind: str, code: str) -> bytes:
+    """The figure as a file; code: the language of its words, which is part of the key."""
     drawing = figures.network_drawing(model.networks[part], resolution, fading)
     return save(draw(drawing, part.capitalize()), kind)
 
@@ -145,7 +145,8 @@ def files(model: session.Model, part: str, resolution: int, fading: bool, rows: 
         "csv": lambda: table_csv(rows).encode(),
         "md": lambda: table_markdown(rows).encode(),
     }
-    pictures = {k: lambda kind=k: paper_figure(model, part, resolution, fading, kind) for k in ("svg", "pdf")}
+    code = language()
+    pictures = {k: lambda kind=k: paper_figure(model, part, resolution, fading, kind, code) for k in ("svg", "pdf")}
     return {f"{part}.{kind}": make for kind, make in (pictures | texts).items()}
 
 

@@ -17,7 +17,7 @@ from dashboard.pages.growth.runs import (
 )
 from dashboard.pages.growth.track import Track
 from dashboard.pages.growth.view import early_view, growth_view, schedules_view
-from dashboard.shared import other_models
+from dashboard.shared import lesson_panel, other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
@@ -72,6 +72,7 @@ def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
         count = st.segmented_control(
             _("Pictures"), counts, default=default, key="growth_pictures", required=True, **BARE
         )
+        lesson_panel.invitation("growing")
     return way, round(count**0.5)
 
 
