@@ -38,6 +38,11 @@ def _(text: str) -> str:
     return catalogue(language()).gettext(text) if text else ""
 
 
+def p_(context: str, text: str) -> str:
+    """As `_`, for an English word with two meanings: `p_("pyramid", "Level")`."""
+    return catalogue(language()).pgettext(context, text)
+
+
 def N_(text: str) -> str:
     """Marks a text that is translated where it is shown."""
     return text

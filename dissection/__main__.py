@@ -9,6 +9,7 @@ from pgan_core.shell import Command, run_command
 COMMANDS = {
     "run": Command("dissection.cli", "find out what a checkpoint's units stand for"),
     "show": Command("dissection.cli", "print a dissection, or one unit of it"),
+    "units": Command("dissection.unit_profiles", "measure what the page of one unit shows beside its scores"),
     "report": Command("dissection.cli", "write a dissection as HTML with pictures, JSON and CSV"),
     "export": Command(
         "dissection.website",

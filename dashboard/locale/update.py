@@ -31,6 +31,7 @@ SHELL = {
     "paths",
     "models",
 }  # raised where no page is
+KEYWORDS = {**dict.fromkeys(("_", "N_", "Later")), "p_": ((1, "c"), 2)}
 CALLS = ("Preset", "Nonlinearity", "Strategy", "metric", "ReaderOption")  # whose words pages show
 DULL = {
     "plain",
@@ -60,8 +61,8 @@ def texts() -> Catalog:
     found = Catalog(fuzzy=False)
     for path in (p for name in PACKAGES for p in sorted((ROOT / name).rglob("*.py"))):
         with path.open("rb") as file:
-            for _, text, _, _ in extract.extract("python", file, keywords=dict.fromkeys(("_", "N_", "Later"))):
-                found.add(text, locations=[(path.relative_to(ROOT).as_posix(), None)])
+            for _, text, _, context in extract.extract("python", file, keywords=KEYWORDS):
+                found.add(text, context=context, locations=[(path.relative_to(ROOT).as_posix(), None)])
         for text in of_core(path):
             found.add(text, locations=[(path.relative_to(ROOT).as_posix(), None)])
     return found

@@ -150,7 +150,7 @@ def segmenter_for(spec: str, _generator: Generator, identity: str):
 def segmenter_of(item: Found, model: session.Model):
     """The segmenter that a dissection was made with, or None where it is not available."""
     spec = str(item.dissection.info.get("segmenter", "")).partition(" ")[0]
-    if not item.own or spec.partition(":")[0] not in ("toytown", "clusters"):
+    if not item.own or spec.partition(":")[0] not in ("toytown", "clusters", "faces"):
         return None
     try:
         return segmenter_for(spec, model.generator, model.file_identity)

@@ -12,8 +12,8 @@ from pgan_core.adapters import UnitGenerator
 from pgan_core.paths import ASSETS
 
 SPECS = (
-    "toytown (default), clusters or clusters:NUMBER, hf:FOLDER for a model of transformers (hf:NAME with --download), "
-    "or module:factory for a Python callable of your own"
+    "toytown (default), clusters or clusters:NUMBER, faces (extra `faces`) or faces:FILE, hf:FOLDER for a model of "
+    "transformers (hf:NAME with --download), or module:factory for a Python callable of your own"
 )
 FACTS = ASSETS / "segmenter_toytown.json"
 
@@ -33,6 +33,10 @@ def load_segmenter(
         return _toytown(device)
     if kind == "clusters":
         return _clusters(rest, generator)
+    if kind == "faces":
+        from dissection.segmenters.faces import load_faces
+
+        return load_faces(rest or None, device=device)
     if kind == "hf" and rest:
         from dissection.segmenters.huggingface import load_huggingface  # transformers is an optional extra
 

@@ -43,7 +43,8 @@ def test_translations_keep_the_places(path):
 def test_what_is_compiled_is_what_is_written(path):
     with path.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)._catalog
-    written = {message.id: message.string for message in update.read(path) if message.id}
+    there = [message for message in update.read(path) if message.id]
+    written = {f"{m.context}\x04{m.id}" if m.context else m.id: m.string for m in there}
     assert {text: there for text, there in compiled.items() if text} == written
 
 
@@ -102,7 +103,7 @@ SHOWN = {  # arguments that show text, of whatever call
     "annotation_text", "caption", "captions", "help", "hovertemplate", "hovertext", "label", "legend", "placeholder",
     "subplot_titles", "text", "title", "title_text",
 }  # fmt: skip
-TRANSLATES = {"_", "N_", "Later", "said"}
+TRANSLATES = {"_", "N_", "p_", "Later", "said"}
 NOT_WORDS = re.compile(r"<[^>]*>|:material/[\w{}]+:|:(?:small|gray)|%?\{[^}]*\}|\\\w+|[\w-]+=\"[^\"]*\"?|[\w-]+:[^;]+;")
 NAMES = {
     "png",
@@ -204,6 +205,15 @@ def test_no_function_takes_the_underscore_for_itself():
                 taken = any(isinstance(node.ctx, ast.Store) and not in_comprehension(function, node) for node in names)
                 calls = [n for n in ast.walk(function) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "_"]
                 assert not (taken and calls), f"{path.relative_to(DASHBOARD)}: {function.name}"
+
+
+def test_no_comprehension_takes_the_underscore_for_itself():
+    kinds = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    for path in sorted(DASHBOARD.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, kinds):
+                names = [name for name in ast.walk(node) if isinstance(name, ast.Name) and name.id == "_"]
+                assert len({type(name.ctx) for name in names}) < 2, f"{path.relative_to(DASHBOARD)}:{node.lineno}"
 
 
 def in_comprehension(function: ast.FunctionDef, name: ast.Name) -> bool:

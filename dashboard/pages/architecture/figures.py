@@ -50,6 +50,7 @@ BRANCH_RISE = 1.0
 LARGE_TEXT = 30  # up to this many blocks there is room for text that the back of a room can read
 
 LABELS = (  # in blocks and in tables, beside those above
+    N_("Your network"),
     N_("Latent vector"), N_("Input image"), N_("Upsample"), N_("Downsample"), N_("Fully-connected"), N_("Conv {size}"),
     N_("Up {factor}×"), N_("Up {factor}× bilinear"), N_("Deconv {size}"), N_("Average {factor}×"), N_("Max {factor}×"),
     N_("Average, global"), N_("Max, global"), N_("Flatten"), N_("Reshape {size}"), N_("Gated conv {size}"),

@@ -8,7 +8,9 @@ import streamlit as st
 from dashboard import session
 from dashboard.language import N_, _
 from dashboard.pages.dissection import figures
+from dashboard.pages.dissection.notes import notes_view
 from dashboard.pages.dissection.unit_pictures import OVERLAYS, legend, strip, strip_html
+from dashboard.pages.dissection.unit_profile import profile_view
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dashboard.shared.dissections import Found
@@ -61,6 +63,8 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
             "levels are chosen from, the score at the chosen level on the other half."
         ).format(level_pixels=layer.level_pixels)
     )
+    profile_view(model, item, name, unit, level)
+    notes_view(model, item, name, unit)
 
 
 def show_maps(name: str, unit: int) -> None:

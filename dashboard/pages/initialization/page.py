@@ -213,7 +213,7 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
     layers = list(next(iter(picked.values()))[2])
     image_wall(
         np.stack([picture for picture, _, _ in picked.values()]), key="initialization-pictures", columns=len(picked),
-        captions=[f"{_(name)} · σ {spread:.2g}" for name, (_, spread, _) in picked.items()],
+        captions=[f"{_(name)} · σ {spread:.2g}" for name, (_picture, spread, _layers) in picked.items()],
     )  # fmt: skip
     chart(
         ridgelines(

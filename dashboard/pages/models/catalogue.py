@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from dashboard.language import N_, _
+from dashboard.language import N_, _, said
 from pgan_core import CheckpointError
 
 MAX_BYTES = 600 * 2**20  # twice an official 1024x1024 triple
@@ -90,6 +90,7 @@ CATALOGUE: tuple[Release, ...] = (
 )  # fmt: skip
 
 
+LICENCES = (N_("{licence} (NVIDIA's weights, converted)"), N_("{licence}, by its page"))
 COLUMNS = (N_("Published by"), N_("Networks and resolutions"), N_("Licence"), N_("Format"))
 
 
@@ -99,7 +100,7 @@ def table(releases: tuple[Release, ...] = CATALOGUE) -> str:
     for (page, licence, kind), group in groupby(releases, lambda r: (r.page, r.licence, r.format)):
         owner = "/".join(urllib.parse.urlsplit(page).path.strip("/").split("/")[:2])
         names = [f"[{r.name} {r.pixels}]({r.url})" if r.url else f"{r.name} {r.pixels}" for r in group]
-        rows.append(f"| [{owner}]({page}) | {', '.join(names)} | {licence} | `{kind}` |")
+        rows.append(f"| [{owner}]({page}) | {', '.join(names)} | {said(licence)} | `{kind}` |")
     return "\n".join(rows)
 
 

@@ -34,7 +34,7 @@ def card(model: session.Model) -> str:
     info = model.info
     rows = {
         _("Format"): info["format"],
-        _("Container"): f"{info['container']}, {size(info['bytes'])}",
+        _("Container"): f"{said(info['container'])}, {size(info['bytes'])}",
         _("Resolution"): f"{info['resolution']} × {info['resolution']}",
         _("Stored moment"): moment(info),
         _("Feature maps"): ", ".join(map(str, info["channels"])),

@@ -27,7 +27,7 @@ def _read(path: Path, changed: tuple[int, ...]) -> Evaluation | None:
 
 def count_control(counts: Sequence[int | str], default: int | str, kept: Evaluation | None, key: str) -> int | str:
     """The number of pictures in a set; where results are stored, STORED comes first and is the default."""
-    names = {ENOUGH: "enough"}
+    names = {ENOUGH: _("enough")}
     stored = {STORED: _("{count:,}, stored").format(count=kept.count).replace(",", "\u202f", 1)} if kept else {}
     return st.segmented_control(
         _("Pictures in a set"), [*stored, *counts], default=STORED if kept else default, key=key, bind="query-params",

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import N_, _
+from dashboard.language import N_, _, p_
 from dashboard.pages.quality import figures, sources
 from dashboard.pages.quality.counts import ENOUGH, STORED, count_control, stored
 from dashboard.pages.quality.slices import one_slice, pyramid_pictures
@@ -188,7 +188,7 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         level = st.segmented_control(
-            _("Level"),
+            p_("pyramid", "Level"),
             levels,
             default=levels[0],
             format_func=figures.level_name,
@@ -204,7 +204,7 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
     sets = [sources.pictures(source, size, count, role, seed) for source, role in roles]
     key = (sources.identity(real), sources.identity(fake), count)
     found = slices(key, level, seed, line, *sets)
-    chart(figures.slice_figure(found.sorted, found.positions, (real, fake)), key="quality_slice")
+    chart(figures.slice_figure(found.sorted, found.positions, (_(real), _(fake))), key="quality_slice")
     st.markdown(
         _("The shaded gap is the distance on this line: **{distance:.0f}** (× 1000).").format(
             distance=1e3 * found.distance

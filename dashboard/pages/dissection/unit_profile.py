@@ -1,0 +1,186 @@
+"""Below a unit's scores: is it the same when it is weak, what does it cause, what is near it, what drives it?"""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+import torch
+
+from dashboard import session
+from dashboard.language import _
+from dashboard.pages.dissection import figures
+from dashboard.pages.dissection.unit_pictures import open_unit
+from dashboard.shared import dissections
+from dashboard.shared.charts import chart
+from dashboard.shared.dissections import Found
+from dashboard.shared.images import data_uri
+from dashboard.shared.page import open_page
+from dashboard.shared.progress import with_progress
+from dissection.effects.unit_effects import UnitEffects, measure_unit
+from dissection.output.overlays import lit_region, resize_nearest, resize_pictures
+from dissection.result import DissectionError
+from dissection.unit_profiles import FILE, UnitProfiles, measure_profiles
+from pgan_core.latent_points import latent_text
+from pgan_core.latents import inputs_from_seeds
+from pgan_core.pictures import contact_sheet
+
+SIDE, GAP = 64, 2  # pixels of a picture in a band
+STEP = 4.0  # how far a walk along a unit's direction goes to either side
+SHOWN = 6  # nearest units
+
+
+def profile_view(model: session.Model, item: Found, name: str, unit: int, level: float) -> None:
+    """The sections, where profiles are stored or computed already; else a button that computes them for all units."""
+    profiles = profiles_of(model, item)
+    if profiles is None or name not in profiles.layers:
+        return
+    st.subheader(_("From its strongest to its weakest"))
+    bands(model, item, profiles, name, unit, level)
+    left, right = st.columns(2)
+    with left:
+        peaks = profiles.peaks[:, profiles.index(name, unit)]
+        chart(figures.peak_histogram(peaks, level), key="dissection_peaks")
+    with right:
+        nearest(item, profiles, name, unit)
+        direction(model, profiles, name, unit)
+    causes(model, item, name, unit)
+
+
+def profiles_of(model: session.Model, item: Found) -> UnitProfiles | None:
+    """What is stored beside the dissection, or was computed on this server; None, and a button, where there is none."""
+    if not item.own:
+        return None
+    path = Path(item.key.partition("|")[0]).parent / FILE
+    stored = _load(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
+    if stored is not None and stored.weights == item.dissection.info.get("weights_sha256"):
+        return stored
+    key = ("profiles", item.key)
+    asked = st.session_state.setdefault("dissection_profiled", set())
+    if item.key not in asked:
+        words = _("More about every unit: weak and strong pictures, nearest units, latent directions")
+        if not st.button(words, icon=":material/manage_search:", key="dissection_profile"):
+            return None
+        asked.add(item.key)
+    info = item.dissection.info
+    layers, samples = list(item.dissection.layers), min(1000, int(info["samples"]))
+    return with_progress(
+        key,
+        lambda progress: measure_profiles(
+            model.generator, layers, samples, seed=info["seed"], label=info.get("label"), progress=progress
+        ),
+        _("Looking at every unit once more"),
+        entries=4,
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _load(folder: str, changed: int) -> UnitProfiles | None:
+    try:
+        return UnitProfiles.load(folder)
+    except DissectionError:
+        return None
+
+
+def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, unit: int, level: float) -> None:
+    """Rows of five pictures: the top ones, then ten bands of equally many pictures down to the weakest."""
+    found = [
+        (low, high, [i for i in images if i < int(item.dissection.info["samples"])])
+        for low, high, images in profiles.bands(name, unit)
+    ]
+    material = dissections.material(item, model, name, [i for *_rest, images in found for i in images])
+    size = tuple(item.dissection.info["label_size"])
+    cells = []
+    for k, (low, high, images) in enumerate(found):
+        rows = material.rows(images)
+        lit = resize_nearest(material.values(unit, rows, size) > level, SIDE)
+        sheet = contact_sheet(lit_region(resize_pictures(material.pictures[rows], SIDE), lit), 5, GAP, 128)
+        title = _("top") if k == 0 else _("{low:.0f} to {high:.0f}%").format(low=100 - 10 * k, high=110 - 10 * k)
+        source = data_uri(sheet, "WEBP", quality=80)
+        cells.append(
+            f'<figure style="margin:0"><img src="{source}" alt="" style="width:100%;max-width:{sheet.shape[1]}px">'
+            f'<figcaption style="font-size:.8rem">{title} · {low:.3g} … {high:.3g}</figcaption></figure>'
+        )
+    style = "display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:.5rem 1rem"
+    st.html(f'<div data-testid="dissection-bands" style="{style}">{"".join(cells)}</div>')
+    words = "Pictures by the unit's highest value in them: the top five, then five of each tenth, down to the weakest. "
+    st.caption(_(words + "What lies above the level is lit."))
+
+
+def nearest(item: Found, profiles: UnitProfiles, name: str, unit: int) -> None:
+    """Buttons to the units that are active at the same places."""
+    st.markdown(_("**Nearest units**, by correlation over pictures and places, in all layers"))
+    with st.container(horizontal=True, gap="small"):
+        for other in profiles.nearest(name, unit)[:SHOWN]:
+            scores = item.dissection.layers[other.layer].scores
+            concept = dissections.words([item.dissection.concepts[scores.best_concept[other.unit]]])[0]
+            st.button(
+                f"{other.layer} · {other.unit} · {concept} ({other.correlation:.2f})",
+                key=f"dissection_near_{other.layer}_{other.unit}",
+                type="tertiary",
+                on_click=open_unit,
+                args=(other.layer, other.unit),
+            )
+
+
+def direction(model: session.Model, profiles: UnitProfiles, name: str, unit: int) -> None:
+    """The latent direction that raises the unit, and one click to a walk along it."""
+    vector, explained = profiles.direction(name, unit)
+    st.markdown(
+        _("**What drives it:** one direction of the latent space explains {share:.0%} of its mean.").format(
+            share=explained
+        )
+    )
+    if st.button(_("Walk along it"), icon=":material/explore:", key="dissection_walk"):
+        z = inputs_from_seeds(model.generator, [session.seed()])[0][0].cpu()
+        along = torch.from_numpy(vector)
+        flat = z - (z @ along) * along  # the seed's picture where the unit's direction is at 0
+        ends = [latent_text(flat - STEP * along), latent_text(flat + STEP * along)]
+        open_page("latents", {"latents_view": "Walk", "latents_points": ",".join(ends)})
+
+
+def causes(model: session.Model, item: Found, name: str, unit: int) -> None:
+    """What it causes, measured when it is asked for and kept."""
+    segmenter = dissections.segmenter_of(item, model)
+    st.subheader(_("What it causes"))
+    if segmenter is None:
+        st.caption(_("Effects are measured by the dissection's segmenter, which is not available here."))
+        return
+    key = ("unit effects", item.key, name, unit)
+    asked = st.session_state.setdefault("dissection_effects", set())
+    if key not in asked and not st.button(
+        _("Switch it off and on"),
+        icon=":material/science:",
+        key="dissection_measure",
+        help=_("24 pictures, beside 8 random units of its layer"),
+    ):
+        return
+    asked.add(key)
+    try:
+        effects: UnitEffects = with_progress(
+            key,
+            lambda progress: measure_unit(
+                model.generator, item.dissection, segmenter, name, unit, label=model.label, progress=progress
+            ),
+            _("Switching it off and on"),
+        )
+    except ValueError as error:
+        st.caption(str(error))
+        return
+    names = dissections.words(item.dissection.concepts)
+    largest = np.maximum(np.abs(effects.off), np.abs(effects.on))
+    order = [int(c) for c in np.argsort(-largest, kind="stable") if c and largest[c] > 0][:8]
+    for column, title, own, random in zip(
+        st.columns(2),
+        (_("switched off"), _("on at {level:.3g}").format(level=effects.level)),
+        (effects.off, effects.on),
+        (effects.random_off, effects.random_on),
+        strict=True,
+    ):
+        with column:
+            figure = figures.unit_effects(own[order], random[:, order], [names[c] for c in order], title)
+            chart(figure, key=f"dissection_effects_{'off' if own is effects.off else 'on'}")
+    st.caption(
+        _("Change of the share of pixels that each concept covers. Grey: the range of {count} random units.").format(
+            count=len(effects.random_off)
+        )
+    )
