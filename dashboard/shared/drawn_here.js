@@ -4,7 +4,7 @@
 class DrawnHere {
   // failed(problem) runs once when this browser cannot draw. silent: another component says how far it is.
   constructor(root, failed, silent = false) {
-    Object.assign(this, {root, failed, silent, going: new Map()}); // name -> {done, of}
+    Object.assign(this, {root, failed, silent, id: crypto.getRandomValues(new Uint32Array(1))[0], going: new Map()}); // name -> {done, of}
   }
 
   // The address of a picture; null where a newer one was asked for under the same name.
@@ -28,7 +28,7 @@ class DrawnHere {
       return true;
     };
     try {
-      return await work(await import(new URL(source.module, document.baseURI).href), `${this.root.className} ${name}`, told);
+      return await work(await import(new URL(source.module, document.baseURI).href), `${this.id} ${name}`, told);
     } catch (error) {
       this.failed(error.message);
       return null;

@@ -8,7 +8,7 @@ export default function ({data, parentElement, setTriggerValue}) {
   const image = root.querySelector("img");
   root.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem), true);
   root.source = data.source;
-  root.here.address(data.source, data.label).then((address) => {
+  root.here.address(data.source, "grid").then((address) => {
     if (address && root.source === data.source && image.src !== address) image.src = address;
   });
   const {width} = data; // shown pixel by pixel, or halved where there is no room

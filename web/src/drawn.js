@@ -79,15 +79,19 @@ export async function draw(sheet, lane, told) {
   const names = parts.map((edits) => JSON.stringify([sheet.latents, sheet.labels, sheet.resolution, sheet.alpha, edits]));
   const found = names.map((name) => kept.get(name) ?? []), whole = found.map((one) => one.length === count);
   const order = parts.flatMap((_, part) => (whole[part] ? [] : Array.from({length: count}, (_, n) => ({n, part}))));
-  const isDone = await pictures(sheet, lane, order, parts.map(once), (n, part, picture) => { found[part][n] = picture; }, told);
-  if (!isDone) return null;
-  context.imageSmoothingQuality = "high";
-  found.flat().forEach((picture, place) => {
-    context.imageSmoothingEnabled = picture.width > edge;
-    context.drawImage(picture, (place % columns) * cell, Math.floor(place / columns) * cell, edge, edge);
-  });
+  const put = (n, part, picture) => { found[part][n] = resized(picture, edge); };
+  if (!(await pictures(sheet, lane, order, parts.map(once), put, told))) return null;
+  found.flat().forEach((picture, place) => context.drawImage(picture, (place % columns) * cell, Math.floor(place / columns) * cell));
   if (count * edge ** 2 <= KEPT_PIXELS) names.forEach((name, part) => { kept.delete(name); kept.set(name, found[part]); });
   while (kept.size > KEPT) kept.delete(kept.keys().next().value);
+  return canvas;
+}
+
+function resized(picture, edge) {
+  if (picture.width === edge) return picture;
+  const canvas = canvasOf(edge), context = canvas.getContext("2d");
+  Object.assign(context, {imageSmoothingEnabled: picture.width > edge, imageSmoothingQuality: "high"});
+  context.drawImage(picture, 0, 0, edge, edge);
   return canvas;
 }
 
@@ -96,7 +100,7 @@ export function film(sheet, lane, told, filled) {
   const made = new Film(sheet.count, sheet.edge), order = coarseToFine(sheet.count).map((n) => ({n, part: 0}));
   return new Promise((resolve, reject) => {
     const put = (n, _part, picture) => {
-      made.add(n, picture);
+      made.add(n, resized(picture, sheet.edge));
       if (made.known.size === Math.min(2, sheet.count)) resolve(made);
       filled();
     };

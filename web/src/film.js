@@ -12,7 +12,6 @@ export class Film {
   add(frame, picture) {
     const context = this.sheet.getContext("2d"), {edge} = this;
     this.known.set(frame, picture);
-    context.imageSmoothingEnabled = picture.width > edge;
     const there = [...this.known.keys()].sort((a, b) => a - b), place = there.indexOf(frame);
     const put = (at, one, weight) => {
       context.globalAlpha = weight;

@@ -20,7 +20,10 @@ export default function ({data, parentElement, setTriggerValue}) {
   Object.assign(add, {className: "lab-add", textContent: "+", title: "Add a point", type: "button", onclick: () => send("add", null)});
   root.replaceChildren(...cells, ...(data.points.length < data.most ? [add] : []));
   root.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem), true);
-  root.here.address(data.sheet, "points").then((address) => { if (address) root.style.setProperty("--sheet", `url(${address})`); });
+  root.sheet = data.sheet;
+  root.here.address(data.sheet, "points").then((address) => {
+    if (address && root.sheet === data.sheet) root.style.setProperty("--sheet", `url(${address})`);
+  });
 }
 
 function pointCell(data, point, i, send) {

@@ -22,11 +22,12 @@ PRESETS = {
     "toy16": Preset(
         N_("Toy Town, 16×16, two minutes"),
         N_(
-            "From noise to skies, grass and houses while you watch: 48 feature maps at every size, logistic loss."
+            "From noise to skies, grass and houses while you watch: 32 feature maps at every size, logistic loss."
         ),
         (
-            *QUICK, "--data", str(ASSETS / "toytown16.npz"), "--resolution", "16", "--minutes", "2",
-            "--feature-maps", "48,48,48", "--learning-rate", "4:0.004", "--cooldown", "4:0-1,16:0.9-0.1",
+            *QUICK[:2], "--data", str(ASSETS / "toytown16.npz"), "--resolution", "16", "--minutes", "2",
+            "--minibatch", "8", "--feature-maps", "32,32,32", "--learning-rate", "4:0.004",
+            "--cooldown", "4:0-1,16:0.9-0.1",
         ),
     ),
     "toy32": Preset(

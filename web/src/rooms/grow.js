@@ -18,7 +18,8 @@ export class Grow {
     const note = say("Training starts at 4×4; then each doubling fades in. Move the scrubber, or click a picture to follow it in figure 2.");
     this.place = h("div", {class: "lab-component"});
     this.busy = h("p", {class: "lab-note", role: "status"}, note);
-    place.append(this.busy, this.place);
+    this.done = h("output", {class: "lab-done"});
+    place.append(this.busy, this.done, this.place);
     this.view = mount(growth, html, this.place, {moment: (t) => lab.save({t: t.toFixed(2)})});
   }
 
@@ -26,12 +27,14 @@ export class Grow {
     const {engine, facts, seed} = this.lab, columns = columnsFor(facts.resolution, this.place.clientWidth);
     const seeds = followingSeeds(seed, columns ** 2), run = (this.run = {});
     const {resolutions} = facts, stages = [...new Set([resolutions.filter((r) => r <= 32).at(-1) ?? resolutions[0], facts.resolution])];
-    for (const size of stages) {
+    for (const [stage, size] of stages.entries()) {
       const reached = resolutions.filter((r) => r <= size), names = reached.map((r) => `${r}x${r}/rgb`);
       const parts = [];
       for (let i = 0; i < seeds.length; i += columns) { // a row at a time, so that other rooms need not wait for all
         parts.push(await engine.pictures(seeds.slice(i, i + columns), {resolution: size, want: names}, "grow"));
         if (this.run !== run || !parts.at(-1)) return; // another seed came, or the room was left
+        const share = (stage + parts.length / columns) / stages.length;
+        this.done.textContent = share < 1 ? say("Drawing: {percent}%", {percent: Math.round(100 * share)}) : "";
       }
       const pictures = Object.fromEntries(reached.map((r, i) => [r, joined(parts.map((part) => part[names[i]]))]));
       this.view.show({...track(pictures, facts, columns), identity: `${seed}/${size}`, columns, start: number(this.lab.query.t, 0, 0, 1e3)});
