@@ -2,9 +2,12 @@
 // was asked to do.
 //
 // data: {place, point: selector, number, acts: [[kind, selector, value]], watch, seen: [selectors]}
-// sent: look {seen: [those found], number}, once after each change of the page's address or of what is found
+// sent: look {seen: [those found], number}, once after each run of the page or of a part of it, and after each change of
+// the address or of what is found
 
+const APP = '[data-testid="stApp"]';
 const EVERY = 300; // ms
+const OWN = 1500; // ms within which a run is taken for the one that a look asked for
 const MOVING = 900; // ms that a scrubber or a brush is seen to move
 
 export default function ({data, parentElement, setTriggerValue}) {
@@ -20,16 +23,27 @@ class Guide {
     if (this.data?.place !== data.place) this.scrolled = this.said = undefined;
     this.data = data;
     this.timer ??= setInterval(() => this.tick(), EVERY);
+    if (!this.observer) {
+      this.observer = new MutationObserver(() => this.noticed());
+      this.observer.observe(document.querySelector(APP), {attributes: true, attributeFilter: ["data-test-script-state"]});
+    }
     this.tick();
   }
 
   stop() {
     clearInterval(this.timer);
+    this.observer?.disconnect();
     this.outline(null);
   }
 
   still() {
-    return document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning";
+    return document.querySelector(APP)?.dataset.testScriptState === "notRunning";
+  }
+
+  noticed() {
+    if (this.still()) return;
+    if (performance.now() - this.asked < OWN) this.asked = undefined;
+    else this.ran = true;
   }
 
   tick() {
@@ -46,8 +60,8 @@ class Guide {
       this.act(acts);
     }
     const found = seen.filter((selector) => visible(selector)), said = JSON.stringify([location.search, found]);
-    if (watch && this.said !== said) {
-      this.said = said;
+    if (watch && (this.ran || this.said !== said)) {
+      [this.ran, this.said, this.asked] = [false, said, performance.now()];
       this.look({seen: found});
     }
   }
