@@ -2,11 +2,12 @@
 // was asked to do.
 //
 // data: {place, point: selector, number, acts: [[kind, selector, value]], watch, seen: [selectors]}
-// sent: look {seen: [those found], number}, once after each run of the page or of a part of it, and after each change of
-// the address or of what is found
+// sent: look {seen: [those found], number}, a few times after each run of the page or of a part of it, and after each
+// change of the address or of what is found
 
 const APP = '[data-testid="stApp"]';
 const EVERY = 300; // ms
+const LOOKS = 3, APART = 1600; // after a change, since a look may come before what it looks for; ms between them
 const OWN = 1500; // ms within which a run is taken for the one that a look asked for
 const MOVING = 900; // ms that a scrubber or a brush is seen to move
 
@@ -20,7 +21,7 @@ export default function ({data, parentElement, setTriggerValue}) {
 
 class Guide {
   load(data) {
-    if (this.data?.place !== data.place) this.scrolled = this.said = undefined;
+    if (this.data?.place !== data.place) this.scrolled = this.said = this.asked = undefined;
     this.data = data;
     this.timer ??= setInterval(() => this.tick(), EVERY);
     if (!this.observer) {
@@ -42,8 +43,7 @@ class Guide {
 
   noticed() {
     if (this.still()) return;
-    if (performance.now() - this.asked < OWN) this.asked = undefined;
-    else this.ran = true;
+    if (performance.now() - this.asked >= OWN || this.asked === undefined) this.looks = LOOKS;
   }
 
   tick() {
@@ -60,8 +60,9 @@ class Guide {
       this.act(acts);
     }
     const found = seen.filter((selector) => visible(selector)), said = JSON.stringify([location.search, found]);
-    if (watch && (this.ran || this.said !== said)) {
-      [this.ran, this.said, this.asked] = [false, said, performance.now()];
+    if (this.said !== said) this.looks = LOOKS;
+    if (watch && this.looks > 0 && (this.said !== said || performance.now() - this.asked > APART)) {
+      [this.looks, this.said, this.asked] = [this.looks - 1, said, performance.now()];
       this.look({seen: found});
     }
   }

@@ -1,4 +1,5 @@
-// One picture that is a grid of cells; a click says which cell was hit, the pointer shows the cell's name.
+// One picture that is a grid of cells; a click says which cell was hit, the pointer shows the cell's name. By keyboard the
+// arrows go from cell to cell, and Enter or Space chooses.
 //
 // data: {source (an address, or a sheet that this browser draws), width (of it in pixels), columns, rows, names: [a name a cell], chosen: [indices of the marked cells], captions: [words in the
 //        cells, or none], label}
@@ -26,6 +27,23 @@ export default function ({data, parentElement, setTriggerValue}) {
     const index = cell(event);
     if (index !== null) setTriggerValue("cell", index);
   };
+  const last = data.names.length - 1, at = () => Math.min(root.at ?? data.chosen[0] ?? 0, last);
+  const say = () => {
+    const said = {role: "slider", "aria-label": data.label, "aria-valuemin": 0, "aria-valuemax": last, "aria-valuenow": at(), "aria-valuetext": data.names[at()] ?? ""};
+    for (const [name, value] of Object.entries(said)) root.setAttribute(name, value);
+    root.querySelector("u")?.remove();
+    if (root === document.activeElement) root.querySelector("div").append(over("u", at()));
+  };
+  root.tabIndex = 0;
+  root.onfocus = root.onblur = say;
+  root.onkeydown = (event) => {
+    const steps = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: data.columns, ArrowUp: -data.columns}[event.key];
+    if (steps) root.at = Math.min(Math.max(at() + steps, 0), last);
+    else if (event.key === "Enter" || event.key === " ") setTriggerValue("cell", at());
+    else return;
+    event.preventDefault();
+    say();
+  };
   const over = (kind, index) => {
     const element = document.createElement(kind);
     element.style.left = `${(100 * (index % data.columns)) / data.columns}%`;
@@ -40,4 +58,5 @@ export default function ({data, parentElement, setTriggerValue}) {
     return element;
   });
   root.querySelector("div").replaceChildren(...captions, ...data.chosen.map((index) => over("i", index)));
+  say();
 }

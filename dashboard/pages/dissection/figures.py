@@ -184,10 +184,11 @@ def peak_histogram(peaks: np.ndarray, level: float) -> go.Figure:
             hovertemplate="%{x:.3g}: %{y}<extra></extra>",
         )
     )
-    figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=f"level {level:.3g}")
+    said = _("level {level:.3g}").format(level=level)
+    figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=said)
     figure.update_annotations(yshift=14)
-    figure.update_xaxes(title="highest value in a picture")
-    figure.update_yaxes(title=f"pictures (of {len(peaks):,})", rangemode="tozero")
+    figure.update_xaxes(title=_("highest value in a picture"))
+    figure.update_yaxes(title=_("pictures (of {count:,})").format(count=len(peaks)), rangemode="tozero")
     figure.update_layout(bargap=0)
     return finish(figure, 270)
 
@@ -196,11 +197,11 @@ def unit_effects(own: np.ndarray, random: np.ndarray, names: Sequence[str], titl
     """Change of each concept's share (C, percentage points), over the range of random units (K x C)."""
     figure = go.Figure()
     low, high = random.min(axis=0), random.max(axis=0)
-    figure.add_bar(x=list(names), y=high - low, base=low, marker_color=GREY, opacity=0.45, name="random units")
+    figure.add_bar(x=[_(name) for name in names], y=high - low, base=low, marker_color=GREY, opacity=0.45, name=_("random units"))
     figure.add_scatter(
-        x=list(names), y=own, mode="markers", marker={"color": CHOSEN, "size": 11, "symbol": "diamond"}, name=title
+        x=[_(name) for name in names], y=own, mode="markers", marker={"color": CHOSEN, "size": 11, "symbol": "diamond"}, name=title
     )
     figure.update_traces(hovertemplate="%{x}: %{y:.3g}<extra></extra>")
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0})
-    figure.update_yaxes(title="percentage points", zeroline=True)
+    figure.update_yaxes(title=_("percentage points"), zeroline=True)
     return finish(figure, 270)

@@ -60,6 +60,7 @@ class Plane {
     context.globalAlpha = 1;
     this.words.textContent = `x ${this.x.toFixed(2)}, y ${this.y.toFixed(2)}`;
     this.pad.setAttribute("aria-valuetext", this.words.textContent);
+    this.pad.setAttribute("aria-valuenow", this.x.toFixed(2));
   }
 
   key(event) {
