@@ -22,7 +22,10 @@ scenes() { # written under another name until they are whole
   [ -f "$work/$scenes64" ] || python -m dissection.world.town --count 16384 --size 64 --seed 70001 --out "$work/$scenes64"
 }
 
-dissection() { python -m dissection run "$model" --all-layers --samples 10000 --out assets/dissection; }
+dissection() {
+  python -m dissection run "$model" --all-layers --samples 10000 --out assets/dissection
+  python -m dissection units "$model" assets/dissection
+}
 
 stages() { # when does the first tree unit appear?
   local file name

@@ -159,9 +159,10 @@ def measure_profiles(
         peaks.append(torch.cat([x.amax((2, 3)) for x in maps], 1))
         means.append(torch.cat([x.mean((2, 3)) for x in maps], 1))
         latents.append(z[:, : generator.config.latent_dim].cpu())
-        flat = torch.cat([on_grid(x) for x in maps], 1).double()  # places x U
-        products = flat.T @ flat if products is None else products + flat.T @ flat
-        sums = flat.sum(0) if sums is None else sums + flat.sum(0)
+        flat = torch.cat([on_grid(x) for x in maps], 1)  # places x U
+        product, total = (flat.T @ flat).double(), flat.sum(0, dtype=torch.float64)
+        products = product if products is None else products + product
+        sums = total if sums is None else sums + total
         places += len(flat)
         if progress:
             progress(min(1.0, (start + batch) / samples))

@@ -219,3 +219,29 @@ def test_scatter_separates_interpretable_units():
     figure = figures.unit_scatter(iou, iqr, NAMES[1:], (0.05, 0.01), keep)
     assert len(figure.data[0].x) == 2
     assert figure.data[1].text[0] == "unit 2: tree"
+
+
+def button(app, key: str):
+    return next(b for b in app.button if b.key == key)
+
+
+def test_a_units_page_is_complete(open_page):
+    """Bands, peaks, nearest units and a direction, on demand; what it causes; a note that becomes a list."""
+    app = fine(open_page(dissection_view="One unit", dissection_layer="8x8/conv1", dissection_unit="1"))
+    fine(button(app, "dissection_profile").click().run())
+    said = text(app)
+    assert said.count("<figcaption") == 11 and "What drives it" in said
+    assert len([b for b in app.button if str(b.key).startswith("dissection_near_")]) == 6
+    fine(button(app, "dissection_measure").click().run())
+    assert "the range of 8 random units" in text(app)
+    app.text_area[-1].set_value("edges of roofs")
+    app.text_input[-2].set_value("edge, roof")
+    fine(next(b for b in app.button if b.label == "Keep here").click().run())
+    assert next(p for p in app.get("button_group") if p.key == "dissection_tag").options == ["edge", "roof"]
+
+
+def test_a_units_direction_opens_as_a_walk(open_page):
+    app = fine(open_page(dissection_view="One unit", dissection_layer="8x8/conv1", dissection_unit="1"))
+    fine(button(app, "dissection_profile").click().run())
+    fine(button(app, "dissection_walk").click().run())
+    assert app.session_state["latents_points"].count("z:") == 2
