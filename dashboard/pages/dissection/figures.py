@@ -52,8 +52,7 @@ def units_by_place(
     )
     figure.update_layout(barmode="stack", legend_traceorder="normal")
     broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # short enough to stand upright
-    figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken)
-    figure.update_xaxes(autotickangles=[0, 90])  # they lie on their sides on a phone
+    figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken, tickangle=0)
     figure.update_yaxes(title=_("interpretable units"), range=[0, max(1, totals.max()) * 1.12])
     return finish(figure, 360)
 
