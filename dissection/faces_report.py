@@ -186,7 +186,9 @@ def page(dissection: Dissection, found: dict[str, tuple[str, int, float]], remov
 
 def main(arguments: list[str] | None = None) -> None:
     """Measures and writes the page and its pictures."""
-    parser = argparse.ArgumentParser(prog="python -m dissection.faces_report", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m dissection.faces_report", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("checkpoint", help="weights.tar of gan-face-generate")
     parser.add_argument("dissection", type=Path, help="folder of its dissection")
     parser.add_argument("--segmenter", default="faces")

@@ -150,12 +150,13 @@ def measure_profiles(
     weights = fingerprint(generator)
     generator = prepared(generator)
     batch = max(1, BATCH_PIXELS // generator.resolution**2)
-    peaks, means, latents = [], [], []
+    peaks, means, latents, units = [], [], [], []
     products, sums, places = None, None, 0
     for start in range(0, samples, batch):
         z = latents_and_labels(generator, range(seed + start, seed + min(start + batch, samples)), label)
         run = generator.run(z, keep=layers, stop=layers[-1])
         maps = [run.activations[layer].float().cpu() for layer in layers]
+        units = [x.shape[1] for x in maps]
         peaks.append(torch.cat([x.amax((2, 3)) for x in maps], 1))
         means.append(torch.cat([x.mean((2, 3)) for x in maps], 1))
         latents.append(z[:, : generator.config.latent_dim].cpu())
@@ -169,7 +170,7 @@ def measure_profiles(
     assert products is not None and sums is not None  # there is at least one picture
     neighbours, correlations = nearest_units(products / places, sums / places)
     directions, explained = latent_directions(torch.cat(latents), torch.cat(means))
-    starts = np.cumsum([0, *(x.shape[1] for x in maps)])
+    starts = np.cumsum([0, *units])
     return UnitProfiles(
         tuple(layers), tuple(starts.tolist()), seed, label, weights, torch.cat(peaks).numpy(), neighbours, correlations,
         directions, explained,

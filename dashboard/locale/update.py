@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from babel.messages import Catalog, extract
 from babel.messages.mofile import write_mo
@@ -60,11 +61,13 @@ def texts() -> Catalog:
     """Every text that the sources mark, with the files it stands in."""
     found = Catalog(fuzzy=False)
     for path in (p for name in PACKAGES for p in sorted((ROOT / name).rglob("*.py"))):
+        # babel's types want a line, which its writer leaves out
+        places: Any = [(path.relative_to(ROOT).as_posix(), None)]
         with path.open("rb") as file:
             for _, text, _, context in extract.extract("python", file, keywords=KEYWORDS):
-                found.add(text, context=context, locations=[(path.relative_to(ROOT).as_posix(), None)])
+                found.add(text, context=context, locations=places)
         for text in of_core(path):
-            found.add(text, locations=[(path.relative_to(ROOT).as_posix(), None)])
+            found.add(text, locations=places)
     return found
 
 

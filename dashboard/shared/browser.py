@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streamlit.components import v2
 
 from dashboard.language import N_, _, language
-
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
 
 PLAYER_WORDS = (N_("Play"), N_("Pause"))  # of shared/player.js
 HOME = Path(__file__).parents[1]
@@ -23,7 +20,7 @@ export default (component) => {
 """
 
 
-def component(name: str, *files: str, html: str | None = None, words: Sequence[str] = ()) -> "ComponentRenderer":
+def component(name: str, *files: str, html: str | None = None, words: Sequence[str] = ()) -> Any:
     """A component made of files (paths below `dashboard/`), those of one kind joined in order; or of a short `html`.
 
     words: what its files say in English, marked by `N_`; they are replaced where they appear, {names} and all.

@@ -237,12 +237,12 @@ def _value(text: str) -> Value:
 # ---- judging -----------------------------------------------------------------------------------------------------
 
 
-def is_done(step: Step, state: Mapping[str, Any], seen: Collection[str]) -> bool:
+def is_done(step: Step, state: Mapping[Any, Any], seen: Collection[str]) -> bool:
     """Whether all of a step's conditions hold; `seen`: the selectors that the browser finds. False without any."""
     return bool(step.done) and all(_holds(clause, state, seen) for clause in step.done)
 
 
-def _holds(clause: Clause, state: Mapping[str, Any], seen: Collection[str]) -> bool:
+def _holds(clause: Clause, state: Mapping[Any, Any], seen: Collection[str]) -> bool:
     if clause.operator == "seen":
         return clause.key in seen
     key, *inner = clause.key.split(".")

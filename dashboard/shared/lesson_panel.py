@@ -4,6 +4,7 @@ A place is "growing.3", the third step of the lesson `growing`. Only `current` i
 """
 
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def go(name: str, number: int = 1) -> None:
     _begin(place)
 
 
-def _begin(place: Place, keep: set[str] = frozenset()) -> None:
+def _begin(place: Place, keep: Collection[str] = ()) -> None:
     st.session_state[PLACE] = place.text
     for name in (DONE, SEEN):
         st.session_state.pop(name, None)

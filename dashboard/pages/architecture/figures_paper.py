@@ -32,7 +32,7 @@ def fonts() -> list[str]:
 
 def style() -> dict[RcKeyType, Any]:
     """matplotlib's settings for these figures."""
-    return STYLE | {"font.sans-serif": fonts()}
+    return {**STYLE, "font.sans-serif": fonts()}
 
 
 def words(text: str) -> str:

@@ -97,8 +97,15 @@ def notes_view(model: session.Model, item: Found, name: str, unit: int) -> None:
             save = st.form_submit_button(_("Save for all"), disabled=file is None)
     if keep or save:
         tidy = ", ".join(filter(None, (tag.strip() for tag in tags.split(","))))
-        note = Note(name, unit, author.strip() or _("someone"), tidy, text.strip(), datetime.now(UTC).isoformat()[:19])
-        st.session_state["dissection_author"] = author.strip()
+        note = Note(
+            name,
+            unit,
+            (author or "").strip() or _("someone"),
+            tidy,
+            (text or "").strip(),
+            datetime.now(UTC).isoformat()[:19],
+        )
+        st.session_state["dissection_author"] = (author or "").strip()
         mine[item.key, name, unit] = note
         if save and file:
             try:
