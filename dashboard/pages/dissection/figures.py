@@ -197,9 +197,15 @@ def unit_effects(own: np.ndarray, random: np.ndarray, names: Sequence[str], titl
     """Change of each concept's share (C, percentage points), over the range of random units (K x C)."""
     figure = go.Figure()
     low, high = random.min(axis=0), random.max(axis=0)
-    figure.add_bar(x=[_(name) for name in names], y=high - low, base=low, marker_color=GREY, opacity=0.45, name=_("random units"))
+    figure.add_bar(
+        x=[_(name) for name in names], y=high - low, base=low, marker_color=GREY, opacity=0.45, name=_("random units")
+    )
     figure.add_scatter(
-        x=[_(name) for name in names], y=own, mode="markers", marker={"color": CHOSEN, "size": 11, "symbol": "diamond"}, name=title
+        x=[_(name) for name in names],
+        y=own,
+        mode="markers",
+        marker={"color": CHOSEN, "size": 11, "symbol": "diamond"},
+        name=title,
     )
     figure.update_traces(hovertemplate="%{x}: %{y:.3g}<extra></extra>")
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0})
