@@ -2,9 +2,13 @@
 // was asked to do.
 //
 // data: {place, point: selector, number, acts: [[kind, selector, value]], watch, seen: [selectors]}
-// sent: look {seen: [those found], number}, once after each change of the page's address or of what is found
+// sent: look {seen: [those found], number}, a few times after each run of the page or of a part of it, and after each
+// change of the address or of what is found
 
+const APP = '[data-testid="stApp"]';
 const EVERY = 300; // ms
+const LOOKS = 3, APART = 1600; // after a change, since a look may come before what it looks for; ms between them
+const OWN = 1500; // ms within which a run is taken for the one that a look asked for
 const MOVING = 900; // ms that a scrubber or a brush is seen to move
 
 export default function ({data, parentElement, setTriggerValue}) {
@@ -17,19 +21,29 @@ export default function ({data, parentElement, setTriggerValue}) {
 
 class Guide {
   load(data) {
-    if (this.data?.place !== data.place) this.scrolled = this.said = undefined;
+    if (this.data?.place !== data.place) this.scrolled = this.said = this.asked = undefined;
     this.data = data;
     this.timer ??= setInterval(() => this.tick(), EVERY);
+    if (!this.observer) {
+      this.observer = new MutationObserver(() => this.noticed());
+      this.observer.observe(document.querySelector(APP), {attributes: true, attributeFilter: ["data-test-script-state"]});
+    }
     this.tick();
   }
 
   stop() {
     clearInterval(this.timer);
+    this.observer?.disconnect();
     this.outline(null);
   }
 
   still() {
-    return document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning";
+    return document.querySelector(APP)?.dataset.testScriptState === "notRunning";
+  }
+
+  noticed() {
+    if (this.still()) return;
+    if (performance.now() - this.asked >= OWN || this.asked === undefined) this.looks = LOOKS;
   }
 
   tick() {
@@ -46,8 +60,9 @@ class Guide {
       this.act(acts);
     }
     const found = seen.filter((selector) => visible(selector)), said = JSON.stringify([location.search, found]);
-    if (watch && this.said !== said) {
-      this.said = said;
+    if (this.said !== said) this.looks = LOOKS;
+    if (watch && this.looks > 0 && (this.said !== said || performance.now() - this.asked > APART)) {
+      [this.looks, this.said, this.asked] = [this.looks - 1, said, performance.now()];
       this.look({seen: found});
     }
   }

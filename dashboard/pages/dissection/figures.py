@@ -52,8 +52,7 @@ def units_by_place(
     )
     figure.update_layout(barmode="stack", legend_traceorder="normal")
     broken = [name.replace("/", "<br>").replace(" (", "<br>(") for name in names]  # short enough to stand upright
-    figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken)
-    figure.update_xaxes(autotickangles=[0, 90])  # they lie on their sides on a phone
+    figure.update_xaxes(title=axis, type="category", tickvals=names, ticktext=broken, tickangle=0)
     figure.update_yaxes(title=_("interpretable units"), range=[0, max(1, totals.max()) * 1.12])
     return finish(figure, 360)
 
@@ -197,16 +196,9 @@ def unit_effects(own: np.ndarray, random: np.ndarray, names: Sequence[str], titl
     """Change of each concept's share (C, percentage points), over the range of random units (K x C)."""
     figure = go.Figure()
     low, high = random.min(axis=0), random.max(axis=0)
-    figure.add_bar(
-        x=[_(name) for name in names], y=high - low, base=low, marker_color=GREY, opacity=0.45, name=_("random units")
-    )
-    figure.add_scatter(
-        x=[_(name) for name in names],
-        y=own,
-        mode="markers",
-        marker={"color": CHOSEN, "size": 11, "symbol": "diamond"},
-        name=title,
-    )
+    shown, mark = [_(name) for name in names], {"color": CHOSEN, "size": 11, "symbol": "diamond"}
+    figure.add_bar(x=shown, y=high - low, base=low, marker_color=GREY, opacity=0.45, name=_("random units"))
+    figure.add_scatter(x=shown, y=own, mode="markers", marker=mark, name=title)
     figure.update_traces(hovertemplate="%{x}: %{y:.3g}<extra></extra>")
     figure.update_layout(legend={"orientation": "h", "y": 1.14, "x": 0})
     figure.update_yaxes(title=_("percentage points"), zeroline=True)
