@@ -102,8 +102,12 @@ def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, 
         )
     style = "display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:.5rem 1rem"
     st.html(f'<div data-testid="dissection-bands" style="{style}">{"".join(cells)}</div>')
-    words = "Pictures by the unit's highest value in them: the top five, then five of each tenth, down to the weakest. "
-    st.caption(_(words + "What lies above the level is lit."))
+    st.caption(
+        _(
+            "Pictures by the unit's highest value in them: the top five, then five of each tenth, down to the weakest. "
+            "What lies above the level is lit."
+        )
+    )
 
 
 def nearest(item: Found, profiles: UnitProfiles, name: str, unit: int) -> None:
