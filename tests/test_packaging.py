@@ -25,7 +25,7 @@ DISTRIBUTIONS = {
     "triton": "torch",  # its builds for CUDA bring it; without it plain torch computes the same
     "imageio_ffmpeg": "imageio-ffmpeg",
 }
-OPTIONAL = {"transformers", "triton"}  # triton comes with torch for CUDA
+OPTIONAL = {"transformers", "triton", "babel"}  # triton comes with torch for CUDA; babel compiles translations
 
 
 def requirements(name: str) -> list[str]:

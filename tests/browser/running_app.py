@@ -79,7 +79,7 @@ def watched_pages(chromium, server: Server) -> Iterator[Callable]:
         page = context.new_page()
         page.set_default_timeout(90_000)
         page.on("request", watch)
-        page.on("pageerror", lambda error: faults.append(f"JavaScript error: {error}"))
+        page.on("pageerror", lambda error: faults.append(f"JavaScript error: {error.stack}"))
         address = "&".join(f"{name}={value}" for name, value in query.items())
         page.goto(f"{server.url}/{path}?{address}")
         return page

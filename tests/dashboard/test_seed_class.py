@@ -14,7 +14,7 @@ from dashboard import session
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.growth import runs as growth_runs
 from dashboard.pages.interventions import pictures as interventions
-from dashboard.pages.latents.runs import Look, points_pictures
+from dashboard.pages.latents.runs import Look, pictures, point_inputs
 from dashboard.pages.models import check as model_check
 from dashboard.pages.quality import sources
 from dashboard.pages.quality.stddev import batch_of
@@ -82,7 +82,7 @@ def test_a_seed_is_the_same_picture_on_every_page(model, monkeypatch):
         step = sheet.shape[1] // (2 * size)
         shown["growth", at] = np.split(sheet, 2, axis=1)[at][: size * step : step, ::step]
     look = Look(size, 1.0, model.label)
-    shown["latents"] = points_pictures(model, ("3", str(SEED)), look)[1]
+    shown["latents"] = pictures(session.prepared(model), *point_inputs(model, ("3", str(SEED)), look), look)[1]
     shown["interventions"] = interventions.pictures(model, [3, SEED], {})[1]
     nothing = {generator.layer_names[-1]: [insert([0], 0.0, strength=0.0)]}
     shown["interventions, edited"] = interventions.pictures(model, [3, SEED], nothing)[1]

@@ -90,7 +90,7 @@ CATALOGUE: tuple[Release, ...] = (
 )  # fmt: skip
 
 
-LICENCES = (N_("{licence} (NVIDIA's weights, converted)"), N_("{licence}, by its page"))
+LICENCES = (N_("{licence} (NVIDIA's weights, converted)"), N_("Apache 2.0, by its page"))
 COLUMNS = (N_("Published by"), N_("Networks and resolutions"), N_("Licence"), N_("Format"))
 
 

@@ -263,30 +263,36 @@ def fetch(release: catalogue.Release) -> None:
 
 # ---- the page ----------------------------------------------------------------------------------------------------
 
-header(_("Which network is in this file, and is it read correctly?"))
-choose_section()
-name = st.session_state.get("model", "")
-refused_beside, sentence = st.session_state.get("models_refused", ("", ""))
-if sentence and refused_beside == name:
-    st.error(plain(sentence))
-try:
-    files = session.offered()
-    read = session.open_model(name, files[name], session.device(), session.options(name)) if name in files else None
-    model = read and session.in_class(read)
-except UNREADABLE as error:
-    st.error(plain(f"{name}: {said(error)}"))
-    if session.options(name) and st.button(_("Read it as stored"), icon=":material/undo:", key="models_as_stored"):
-        session.tell(name, {})
-        st.rerun()
-    model = None
-if model is not None:
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        st.html(model_facts.card(model))
-        model_facts.explain(model)
-    with right:
-        self_check(model)
-    options_section(model)
-    actions(model)
-server_section()
-catalogue_section()
+
+def main() -> None:
+    """Draw the page. Its names are not the script's own: the controls' functions would keep the model alive."""
+    header(_("Which network is in this file, and is it read correctly?"))
+    choose_section()
+    name = st.session_state.get("model", "")
+    refused_beside, sentence = st.session_state.get("models_refused", ("", ""))
+    if sentence and refused_beside == name:
+        st.error(plain(sentence))
+    try:
+        files = session.offered()
+        read = session.open_model(name, files[name], session.device(), session.options(name)) if name in files else None
+        model = read and session.in_class(read)
+    except UNREADABLE as error:
+        st.error(plain(f"{name}: {said(error)}"))
+        if session.options(name) and st.button(_("Read it as stored"), icon=":material/undo:", key="models_as_stored"):
+            session.tell(name, {})
+            st.rerun()
+        model = None
+    if model is not None:
+        left, right = st.columns([2, 3], gap="medium")
+        with left:
+            st.html(model_facts.card(model))
+            model_facts.explain(model)
+        with right:
+            self_check(model)
+        options_section(model)
+        actions(model)
+    server_section()
+    catalogue_section()
+
+
+main()
