@@ -152,8 +152,9 @@ def test_walking(visit, generator):
     middle = ask(
         page,
         """() => {
-          const {images, data} = document.querySelector('.lab-walk').walk, {edge} = data.tracks[0];
-          const pixels = images[0].getContext('2d').getImageData((12 % 8) * edge, edge, edge, edge);
+          const {images, data} = document.querySelector('.lab-walk').walk, {edge, columns} = data.tracks[0];
+          const left = (12 % columns) * edge, top = Math.floor(12 / columns) * edge;
+          const pixels = images[0].getContext('2d').getImageData(left, top, edge, edge);
           return {data: pixels.data, dims: [edge, edge, 4]};}""",
     )
     ends, _ = inputs_from_seeds(generator, [0, 1])
