@@ -85,15 +85,8 @@ def _made(identity: str) -> tuple[bytes, bytes] | None:
     checkpoint = session.opened(identity)
     if checkpoint is None or checkpoint.generator is None:
         return None
-    there, value = _networks().get(identity)
-    if there:
-        return value
-    with _networks().making(identity):
-        there, value = _networks().get(identity)
-        if not there:
-            value = _as_files(checkpoint.generator)
-            _networks().put(identity, value)
-    return value
+    generator = checkpoint.generator
+    return _networks().made(identity, lambda: _as_files(generator))
 
 
 def _as_files(generator) -> tuple[bytes, bytes]:

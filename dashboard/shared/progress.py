@@ -44,10 +44,19 @@ class Results:
             while len(self._values) > self.max_entries:
                 self._values.popitem(last=False)
 
-    def making(self, key: Hashable) -> threading.Lock:
-        """The lock that whoever makes this result holds."""
+    def made(self, key: Hashable, work: Callable[[], Any]) -> Any:
+        """The kept result, or that of `work`; whoever asks for it meanwhile waits."""
+        there, value = self.get(key)
+        if there:
+            return value
         with self._lock:
-            return self._making.setdefault(key, threading.Lock())
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            there, value = self.get(key)  # somebody else may have made it while we waited
+            if not there:
+                value = work()
+                self.put(key, value)
+        return value
 
 
 @st.cache_resource
@@ -90,11 +99,7 @@ def with_progress(
         return value
     bar = Bar(label, patience)
     bar(0.0)
-    with results.making(key):
-        there, value = results.get(key)  # somebody else may have made it while we waited
-        if not there:
-            value = work(bar)
-            results.put(key, value)
+    value = results.made(key, lambda: work(bar))
     bar.clear()
     return value
 
