@@ -61,6 +61,7 @@ def said(sentence: object) -> str:
     return _said(language(), str(sentence))
 
 
+@functools.lru_cache(maxsize=4096)  # tables ask for every cell in every run
 def _said(code: str, sentence: str) -> str:
     known = catalogue(code).gettext(sentence) if sentence else ""
     if known != sentence or code == next(iter(LANGUAGES)):
