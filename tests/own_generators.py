@@ -5,6 +5,14 @@ import torch.nn.functional as F
 from torch import nn
 
 LATENT, CLASSES = 16, 3
+TOML = f"""
+[shapes]
+file = "g.pt"
+generator = "tests.own_generators:conditional"
+latent-dim = {LATENT}
+label-dim = {CLASSES}
+output = "tanh"
+"""
 
 
 class Conditional(nn.Module):

@@ -36,13 +36,8 @@ def server(tmp_path_factory, chromium):
     folder = tmp_path_factory.mktemp("app")
     write_run(folder / "models" / "first", seed=1)
     write_run(folder / "models" / "second", seed=2)
-    running = Server(folder, models=folder / "models")
-    try:
-        running.wait()
+    with Server(folder, models=folder / "models") as running:
         yield running
-    finally:
-        running.process.terminate()
-        running.process.wait(timeout=20)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Server:
-    """The running app: its address and what it wrote to its log."""
+    """The running app: its address and what it wrote to its log; as a context it answers, and ends with it."""
 
     def __init__(self, folder: Path, models: Path):
         self.log_path = folder / "server.log"
@@ -45,6 +45,18 @@ class Server:
             except OSError:
                 time.sleep(0.2)
         raise RuntimeError(f"the app did not answer: {self.log()}")
+
+    def __enter__(self) -> "Server":
+        try:
+            self.wait()
+        except BaseException:
+            self.process.terminate()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=20)
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")

@@ -28,28 +28,23 @@ def switch_off(page: Page) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        server = Server(Path(folder), models=ROOT / "assets")
-        try:
-            server.wait()
-            with watched_pages(browser, server) as visit:
-                for name, path, scheme, act in (
-                    ("growth-light", "growth", "light", None),
-                    ("growth-dark", "growth", "dark", None),
-                    ("latents", "latents", "light", None),
-                    ("dissection", "dissection", "light", None),
-                    ("interventions", "interventions", "light", switch_off),
-                ):
-                    page = visit(path, scheme=scheme)
-                    page.wait_for_timeout(5000)  # the script's first run has begun
+        with Server(Path(folder), models=ROOT / "assets") as server, watched_pages(browser, server) as visit:
+            for name, path, scheme, act in (
+                ("growth-light", "growth", "light", None),
+                ("growth-dark", "growth", "dark", None),
+                ("latents", "latents", "light", None),
+                ("dissection", "dissection", "light", None),
+                ("interventions", "interventions", "light", switch_off),
+            ):
+                page = visit(path, scheme=scheme)
+                page.wait_for_timeout(5000)  # the script's first run has begun
+                rest(page)
+                if act:
+                    act(page)
                     rest(page)
-                    if act:
-                        act(page)
-                        rest(page)
-                    page.screenshot(path=FOLDER / f"{name}.png")
-                    print(FOLDER / f"{name}.png")
-        finally:
-            server.process.terminate()
-            browser.close()
+                page.screenshot(path=FOLDER / f"{name}.png")
+                print(FOLDER / f"{name}.png")
+        browser.close()
 
 
 if __name__ == "__main__":

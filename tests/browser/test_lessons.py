@@ -13,13 +13,8 @@ FOUND = "selector => [...document.querySelectorAll(selector)].some(e => e.classL
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     """The app with the shipped models, which the lessons are about."""
-    running = Server(tmp_path_factory.mktemp("lessons"), models=ASSETS)
-    try:
-        running.wait()
+    with Server(tmp_path_factory.mktemp("lessons"), models=ASSETS) as running:
         yield running
-    finally:
-        running.process.terminate()
-        running.process.wait(timeout=20)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pgan_core.models import load_generator
 from pgan_core.module_weights import load_weights
 from pgan_core.own_generators import declared, made_by
 from tests import own_generators
-from tests.own_generators import CLASSES, LATENT
+from tests.own_generators import CLASSES, LATENT, TOML
 
 CONDITIONAL = "tests.own_generators:conditional"
 
@@ -141,15 +141,6 @@ def test_the_shell_names_what_is_missing(tmp_path, trained, capsys):
 
 
 # ---- a server's own ----------------------------------------------------------------------------------------------
-
-TOML = f"""
-[shapes]
-file = "g.pt"
-generator = "{CONDITIONAL}"
-latent-dim = {LATENT}
-label-dim = {CLASSES}
-output = "tanh"
-"""
 
 
 def test_a_toml_file_declares_generators_by_name(tmp_path, trained, monkeypatch):

@@ -13,16 +13,8 @@ from tests.own_generators import CLASSES, LATENT
 
 @pytest.fixture
 def declared(tmp_path, monkeypatch):
-    torch.save(own_generators.conditional().state_dict(), tmp_path / "shapes.pt")
-    table = f"""
-    [shapes]
-    file = "shapes.pt"
-    generator = "tests.own_generators:conditional"
-    latent-dim = {LATENT}
-    label-dim = {CLASSES}
-    output = "tanh"
-    """
-    (tmp_path / "generators.toml").write_text(table)
+    torch.save(own_generators.conditional().state_dict(), tmp_path / "g.pt")
+    (tmp_path / "generators.toml").write_text(own_generators.TOML)
     monkeypatch.setenv("PGGAN_LAB_GENERATORS", str(tmp_path / "generators.toml"))
     return "shapes"
 
