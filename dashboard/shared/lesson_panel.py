@@ -122,13 +122,20 @@ def leave(is_finished: bool = False) -> None:
 
 
 def turn(page: str) -> None:
-    """Go to the page of a step that has just begun, or to the list after the last one; `page` is the shown one."""
-    if st.session_state.pop("lesson_home", False):
-        st.switch_page(f"pages/{HOME}/page.py", query_params={})
+    """Go to the page of a step that has just begun, or to the list after the last one; `page` is the shown one.
+
+    What a browser sent meanwhile can bring the old page once more: the way is open until the new page is shown.
+    """
+    if st.session_state.get("lesson_home", False):
+        if page != HOME:
+            st.switch_page(f"pages/{HOME}/page.py", query_params={})
+        del st.session_state["lesson_home"]
     place = current()
-    if place is None or not st.session_state.pop("lesson_turn", False) or place.step.page == page:
+    if place is None or not st.session_state.get("lesson_turn", False):
         return
-    st.switch_page(f"pages/{place.step.page}/page.py", query_params={PLACE: place.text})
+    if page != place.step.page:
+        st.switch_page(f"pages/{place.step.page}/page.py", query_params={PLACE: place.text})
+    del st.session_state["lesson_turn"]
 
 
 def invitation(name: str) -> None:

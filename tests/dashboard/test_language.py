@@ -40,6 +40,21 @@ def test_translations_keep_the_places(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parents[1].name)
+def test_bold_words_end_before_a_sign(path):
+    """Markdown does not close bold text after a full-width sign that a letter follows."""
+
+    def is_closed_late(text: str) -> bool:
+        parts = text.split("**")  # every second one is bold
+        pairs = zip(parts[1:-1:2], parts[2::2], strict=False)
+        return any(
+            re.search("[：，。；！？）”]$", bold) and re.match(r"[^\s：，。；！？）”]", after) for bold, after in pairs
+        )
+
+    assert is_closed_late("**请看：**这里") and not is_closed_late("**请看**：这里，**那里**")
+    assert not [message.string for message in update.read(path) if is_closed_late(str(message.string))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parents[1].name)
 def test_what_is_compiled_is_what_is_written(path):
     with path.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)._catalog

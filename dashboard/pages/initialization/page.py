@@ -115,7 +115,8 @@ def classical_section(seed: int) -> None:
     for run in runs.values():
         spread = run.activation_std if what == "activations" else run.gradient_std
         layers = run.activations if what == "activations" else run.gradients
-        columns[run.strategy.name] = {f"layer {i + 1}": counted for i, counted in enumerate(layers)}
+        numbered = enumerate(layers, start=1)
+        columns[run.strategy.name] = {_("layer {number}").format(number=i): counted for i, counted in numbered}
         notes[run.strategy.name] = [f"σ {value:.2g}" for value in spread]
     height = min(760, 22 * network.depth + 120)
     marked = runs[case.strategy].strategy.name if fits else None

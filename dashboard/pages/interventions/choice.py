@@ -122,12 +122,12 @@ def _units(
         return layer, parse_units(text, width_of(model, layer)), ()
     best = proposal(item, model, concept, verb)
     layer = st.selectbox(
-        _("Layer"), [N_("best"), *item.dissection.layers], key="interventions_layer", width=185, **BOUND,
-        format_func=lambda name: _("best: {layer}").format(layer=best.layer) if name == "best" else name,
+        _("Layer (best: {layer})").format(layer=best.layer), [N_("best"), *item.dissection.layers],
+        key="interventions_layer", width=185, format_func=_, **BOUND,
     )  # fmt: skip
     count = st.selectbox(
-        _("Units"), COUNTS, key="interventions_count", width=105, **BOUND,
-        format_func=lambda n: _("best: {units}").format(units=len(best.units)) if n == "best" else _(str(n)),
+        _("Units (best: {units})").format(units=len(best.units)), COUNTS,
+        key="interventions_count", width=125, format_func=lambda n: _(str(n)), **BOUND,
     )  # fmt: skip
     chosen = best.layer if layer == "best" else layer
     if count == "all":

@@ -50,6 +50,7 @@ def test_the_same_work_asked_for_twice_is_one_job_and_its_result_stays(queue):
     assert queue.submit("sum", errands.add, 2, 3, viewer="b") is first
     assert ended(first).value == 5 and first.state == "done" and (first.share, first.note) == (0.5, "adding")
     assert queue.find("sum") is first and queue.submit("sum", errands.add, 2, 3) is first
+    assert first.process.wait(PATIENCE) == 0
 
 
 def test_what_goes_wrong_is_one_sentence(queue):

@@ -1,5 +1,7 @@
-"""Long work under a bar."""
+"""Long work under a bar, and results that are kept."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -21,3 +23,15 @@ def test_a_bar_appears_only_where_work_takes_longer_than_patience(monkeypatch, p
     assert progress.with_progress(key, work, "Working", patience=patience) == "made"
     assert (len(bars), len(cleared)) == (appears, appears)
     assert progress.with_progress(key, None, "Working") == "made"  # from memory
+
+
+def test_what_two_ask_for_at_once_is_made_once():
+    results, begun, made = progress.Results(4), threading.Barrier(2), []
+
+    def ask():
+        begun.wait(60)
+        return results.made("key", lambda: made.append(threading.Event().wait(0.05)) or len(made))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [future.result() for future in [pool.submit(ask), pool.submit(ask)]] == [1, 1]
+    assert results.made("key", None) == 1

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.pages.interventions import figures
+from dashboard.pages.interventions import choice, figures
 from dashboard.pages.interventions.choice import parse_units
 from dashboard.pages.interventions.history import History, edits_in, words
 from dashboard.pages.interventions.paint_view import region_of
 from dashboard.shared.link_text import pack
 from dissection import dissect
+from dissection.effects.proposals import Proposal
 from dissection.interventions import EditError, ablate, copy, insert, scale, to_json
 from dissection.segmenters.toytown import load_toytown
 from pgan_core import load_checkpoint
@@ -234,3 +235,25 @@ def test_files_carry_what_makes_them_again(open_page, dissected):
     assert settings["edits"][0]["units"] == [1] and json.dumps(settings)
     assert files.picture_file(model, kept).startswith(b"\x89PNG")
     assert files.film_file(model, kept).startswith(b"GIF8")
+
+
+def test_best_stays_chosen_while_what_is_best_changes(open_page, monkeypatch):
+    """A browser remembers an option by its words: those that change from run to run come back as words."""
+
+    def proposal(item, model, concept, verb="Remove"):
+        return Proposal(concept, LAYERS[verb == "Add"], (0, 1, 2) if verb == "Add" else (0, 1))
+
+    monkeypatch.setattr(choice, "proposal", proposal)
+    app = fine(open_page(interventions_concept="sky"))
+    offered, labels = [], []
+    for verb in ("Remove", "Add"):
+        fine(app.segmented_control(key="interventions_verb").select(verb).run())
+        boxes = [app.selectbox(key=f"interventions_{name}") for name in ("layer", "count")]
+        assert [box.value for box in boxes] == ["best", "best"]
+        offered.append([box.options for box in boxes])
+        labels.append([box.label for box in boxes])
+    assert offered[0] == offered[1]
+    assert labels == [
+        [f"Layer (best: {LAYERS[0]})", "Units (best: 2)"],
+        [f"Layer (best: {LAYERS[1]})", "Units (best: 3)"],
+    ]
