@@ -1,0 +1,41 @@
+"""The way from one step of a lesson to the next."""
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.shared import lesson_panel
+from dashboard.shared.lesson_files import LANGUAGES
+
+
+def test_the_way_to_a_page_is_open_until_the_page_is_shown(monkeypatch):
+    """What a browser sends while the app goes elsewhere brings the old page once more."""
+    went = []
+
+    def switch(path, query_params):
+        went.append((path, dict(query_params)))
+        st.stop()
+
+    monkeypatch.setattr(st, "switch_page", switch)
+
+    def script():
+        import streamlit
+
+        from dashboard.shared import lesson_panel
+
+        lesson_panel.turn(streamlit.session_state["page"])
+
+    step = lesson_panel.lessons(LANGUAGES[0])["growing"].steps[0]
+    app = AppTest.from_function(script)
+    app.session_state["page"] = "quality"
+    app.session_state["lesson"], app.session_state["lesson_turn"] = "growing.1", True
+    app.run().run()
+    app.session_state["page"] = step.page
+    app.run()
+    assert went == [(f"pages/{step.page}/page.py", {"lesson": "growing.1"})] * 2
+
+    went.clear()
+    app.session_state["lesson"], app.session_state["lesson_home"] = "", True
+    app.run().run()
+    app.session_state["page"] = lesson_panel.HOME
+    app.run().run()
+    assert not app.exception and went == [("pages/lessons/page.py", {})] * 2
