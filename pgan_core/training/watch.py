@@ -65,6 +65,7 @@ class Watcher:
         self.strip = Log(self.folder / "moments.jsonl", step=trainer.step)
         self.latents = _latents(trainer)
         self.scores: tuple[deque, deque] = (deque(), deque())
+        self.reals = torch.empty(0)  # the latest, as the discriminator saw them
         self.losses: dict[str, list[Tensor]] = {}  # since the last record
         self.work = Work(trainer.schedule, (trainer.generator, trainer.discriminator))
         self.before: dict[str, list[Tensor]] | None = None  # weights before the step in slow motion
@@ -94,6 +95,10 @@ class Watcher:
             kept.append(new.detach()[:SCORES].clone())
             while sum(len(part) for part in kept) > SCORES:
                 kept.popleft()
+        reals = acts.batch.reals.detach()[:PICTURES].clone()
+        if len(reals) < PICTURES and self.reals.shape[1:] == reals.shape[1:]:  # a smaller minibatch: the last ones stay
+            reals = torch.cat([reals, self.reals[: PICTURES - len(reals)]])
+        self.reals = reals
         for name in ("discriminator_loss", "generator_loss", "penalty"):
             value = getattr(acts, name)
             if value is not None:
@@ -189,8 +194,8 @@ class Watcher:
             "average": _sheet(_generate(networks.average, self.latents, moment)),
             "raw": _sheet(_generate(networks.generator, self.latents, moment)),
         }
-        if self.acts:
-            pictures["reals"] = _sheet(self.acts.batch.reals[:PICTURES])
+        if len(self.reals) == PICTURES:
+            pictures["reals"] = _sheet(self.reals)
         self._write(
             "frame.json",
             {

@@ -16,7 +16,8 @@ function showActs(place, acts, data, chosen) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const digits = (value) => (value === null ? "no number" : minus(String(Number(value.toPrecision(3)))));
-const picture = (address, words) => `<figure><figcaption>${words}</figcaption><div class="lab-tiles"><img src="${address}" alt=""></div></figure>`;
+const picture = (acts, name, words) => `<figure><figcaption>${words}</figcaption>
+  <div class="lab-tiles" style="--rows:${Math.ceil(acts.latents.length / 4)}"><img src="${acts[name]}" alt=""></div></figure>`;
 const chart = '<figure><figcaption>Scores of <i class="lab-real">reals</i> and <i class="lab-fake">fakes</i></figcaption><canvas style="width:280px;height:150px"></canvas></figure>';
 
 function scoresOf(acts, chosen) {
@@ -25,13 +26,13 @@ function scoresOf(acts, chosen) {
 }
 
 function drawn(acts) {
-  return `<p>${acts.count} latents are drawn at random, and ${acts.count} real pictures. The generator makes a picture of each latent. Sixteen of each are shown.</p>
-    <div class="lab-shown">${latents(acts.latents)}${picture(acts.fakes, "Fakes")}${picture(acts.reals, "Reals")}</div>`;
+  return `<p>${acts.count} latents are drawn at random, and ${acts.count} real pictures. The generator makes a picture of each latent. ${acts.count > 16 ? "Sixteen of each are shown." : ""}</p>
+    <div class="lab-shown">${latents(acts.latents)}${picture(acts, "fakes", "Fakes")}${picture(acts, "reals", "Reals")}</div>`;
 }
 
 function judged(acts, data) {
   return `<p>The discriminator gives every picture a score: reals ${digits(mean(acts.real_scores))} on average, fakes ${digits(mean(acts.fake_scores))}.</p>
-    <div class="lab-shown">${chart}${picture(acts.fakes, "Fakes")}${picture(acts.reals, "Reals")}</div>
+    <div class="lab-shown">${chart}${picture(acts, "fakes", "Fakes")}${picture(acts, "reals", "Reals")}</div>
     <p>Its loss, the mean of ${data.formulas[acts.loss][0]}, is <b>${digits(acts.discriminator_loss)}</b>.
     ${acts.penalty === null ? "The gradient penalty is lazy and leaves this step out." : `The gradient penalty is <b>${digits(acts.penalty)}</b>.`}</p>`;
 }
@@ -46,7 +47,7 @@ function learned(acts) {
   return `<p>The generator's loss was <b>${digits(acts.generator_loss)}</b>. Its gradient comes back through the discriminator, and its weights take one step.
     The same latents now give these pictures; pixels moved by ${digits(acts.changed_pixels)} of 255 on average, and their mean score from ${digits(mean(acts.judged_after.fake))} to ${digits(mean(acts.judged_after.new))}.
     The average follows a little.</p>
-    <div class="lab-shown">${picture(acts.fakes, "Before")}${picture(acts.after, "After")}${moved(acts.moved.generator)}</div>`;
+    <div class="lab-shown">${picture(acts, "fakes", "Before")}${picture(acts, "after", "After")}${moved(acts.moved.generator)}</div>`;
 }
 
 function moved(layers) {
@@ -59,5 +60,5 @@ function latents(rows) {
   const cells = rows.flatMap((row, y) => row.map((value, x) =>
     `<rect x="${x}" y="${y}" width="1" height="1" fill="${value < 0 ? "#3f83cf" : "#d9730d"}" opacity="${Math.min(1, Math.abs(value) / 2.5)}"/>`));
   return `<figure><figcaption>Latents, one a row: <i class="lab-real">below</i> and <i class="lab-fake">above</i> 0</figcaption>
-    <svg viewBox="0 0 ${rows[0].length} ${rows.length}" preserveAspectRatio="none" width="256" height="192">${cells.join("")}</svg></figure>`;
+    <svg viewBox="0 0 ${rows[0].length} ${rows.length}" preserveAspectRatio="none" width="256" height="${12 * rows.length}">${cells.join("")}</svg></figure>`;
 }
