@@ -56,9 +56,12 @@ class Later(str):
         return _(text)
 
 
-def said(sentence: object) -> str:
-    """What the core says in English, an error for one, in the reader's language: "no {what} in it" finds its values."""
-    return _said(language(), str(sentence))
+def said(sentence: object, code: str = "") -> str:
+    """What the core says in English, an error for one, in the reader's language: "no {what} in it" finds its values.
+
+    code: the language, where no script runs for a reader.
+    """
+    return _said(code or language(), str(sentence))
 
 
 @functools.lru_cache(maxsize=4096)  # tables ask for every cell in every run

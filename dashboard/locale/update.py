@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGES = ("dashboard", "dissection", "pgan_core")
 SHELL = {
-    "training",
+    "scenes",
     "world",
     "cli",
     "interventions_cli",
