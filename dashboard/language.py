@@ -61,7 +61,7 @@ def said(sentence: object, code: str = "") -> str:
 
     code: the language, where no script runs for a reader.
     """
-    return _said(code or language(), str(sentence))
+    return _said(code if code in LANGUAGES else language(), str(sentence))
 
 
 @functools.lru_cache(maxsize=4096)  # tables ask for every cell in every run
