@@ -2,7 +2,7 @@
 first picture.
 
 `python -m dashboard.pages.training.ready` reads one line of JSON, {"output": a file for what is printed, "arguments":
-those of `python -m pgan_core`}, and becomes that command. It ends without a line when the server lets go of it or is gone.
+those of `python -m pgan_core`}, and becomes that command. It ends without one when the server lets go of it or is gone.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def main() -> int:
 
 
 def _load() -> None:
-    """Everything that a run imports; the first optimizer brings torch's compiler, which takes as long as torch itself."""
+    """Everything that a run imports; the first optimizer brings torch's compiler, as slow to load as torch itself."""
     import torch
 
     import pgan_core.training.cli
