@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import N_, _
+from dashboard.language import N_, _, language, said
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.concept import concept_view
 from dashboard.pages.dissection.new import new_view, rename_regions
@@ -205,7 +205,9 @@ def downloads(model: session.Model, item: Found) -> None:
         "dissection.json": lambda: to_json(read).encode(),
         "dissection.csv": lambda: to_csv(read).encode(),
         "dissection.npz": read.npz_bytes,
-        "dissection.html": lambda: to_html(read, model.generator if item.own else None).encode(),
+        "dissection.html": lambda: to_html(
+            read, model.generator if item.own else None, say=said, language=language()
+        ).encode(),
     }
     export_bar(files, key="dissection")
     st.caption(

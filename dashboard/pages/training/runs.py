@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashboard.language import N_
 from dashboard.library import run_folder
 from dashboard.limits import limits
 from pgan_core.files import write_atomically
@@ -33,7 +34,7 @@ START_SECONDS = 120.0  # that a run may take to say something before it counts a
 SNAPSHOT_MINUTES = "0.25"
 NAME = re.compile(r"\w[\w. +-]*")
 UNKEPT = 12  # newest runs that stay without being kept
-KILLED = "The process that trained was ended from outside. Nothing before its last snapshot is lost."
+KILLED = N_("The process that trained was ended from outside. Nothing before its last snapshot is lost.")
 
 
 class RunError(ValueError):
@@ -103,7 +104,9 @@ class Run:
             lines = []
         said = [line for line in lines if line.startswith("pgan_core train: ")]
         return (
-            said[-1].partition(": ")[2] if said else "The training ended with an error; output.txt in its folder tells."
+            said[-1].partition(": ")[2]
+            if said
+            else N_("The training ended with an error; output.txt in its folder tells.")
         )
 
     def moments(self) -> list[dict]:
