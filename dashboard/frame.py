@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import language, links, sidebar, startup
 from dashboard.language import N_, _
-from dashboard.load import load
+from dashboard.load import counted
 from dashboard.shared import lesson_panel
 
 # section -> (name of the folder in pages/ and in the address, title, icon)
@@ -63,6 +63,7 @@ def pages() -> dict[str, list[st.Page]]:
     return {section and _(section): rows for section, rows in found.items() if rows}
 
 
+@counted
 def draw() -> None:
     """The frame (navigation, model, seed, device) and the chosen page."""
     st.set_page_config(
@@ -84,8 +85,7 @@ def draw() -> None:
     if place := lesson_panel.current():
         lesson_panel.draw(place, name)
     try:
-        with load().run():
-            page.run()
+        page.run()
     finally:  # a page that stopped early has read the link, too
         if sentence := links.judge():
             above.warning(sentence, icon=":material/link_off:")

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import library, session
 from dashboard.language import N_, _, said
+from dashboard.load import counted
 from dashboard.pages.growth import figures
 from dashboard.pages.growth.later import shown
 from dashboard.pages.growth.runs import (
@@ -77,6 +78,7 @@ def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
 
 
 @st.fragment
+@counted
 def show(track: Track, addresses: list[str], columns: int, identity: str) -> None:
     """Pictures, equation and exports; only this runs again on the server when the scrubber is let go."""
     t = growth_view(
@@ -108,6 +110,7 @@ def film(track: Track) -> list:
 
 
 @st.fragment
+@counted
 def costs_section(model: session.Model, own: Schedule | None) -> None:
     """What a picture and a run cost, for the loaded model or for the official run."""
     st.subheader(_("What growing saves"))

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.language import N_, _, p_
+from dashboard.load import counted
 from dashboard.pages.quality import figures, sources
 from dashboard.pages.quality.counts import ENOUGH, STORED, count_control, stored
 from dashboard.pages.quality.slices import one_slice, pyramid_pictures
@@ -156,6 +157,7 @@ def slices(key: tuple, size: int, seed: int, line: int, _real: np.ndarray, _fake
 
 
 @st.fragment
+@counted
 def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
     """The Laplacian pyramids of one real and one compared picture, side by side."""
     title, number = st.columns([2.2, 1], vertical_alignment="bottom")
@@ -181,6 +183,7 @@ def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
 
 
 @st.fragment
+@counted
 def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> None:
     """Patches as they are compared, and one random direction drawn."""
     st.subheader(_("One slice"))
