@@ -20,7 +20,7 @@ def ridgelines(
     notes: Mapping[str, Sequence[str]] | None = None,
     highlight: str | None = None,
     height: int | None = None,
-) -> go.Figure:
+) -> dict:
     """One column per network: title -> {layer: histogram}, the first layer on top, all columns with the same layers.
 
     Each ridge is scaled to its fullest bin, so that shapes can be compared; `notes` are written at the right of each
@@ -56,7 +56,7 @@ def ridgelines(
     height = height or max(300, 30 * len(layers) + 90)
     margin = {"l": 8, "r": 8, "t": 30, "b": 8}
     layout |= {"annotations": annotations, "height": height, "showlegend": False, "margin": margin}
-    return go.Figure(traces, layout)
+    return {"data": traces, "layout": layout}
 
 
 def _ridge(counted: Histogram, base: float, color: str, label: str) -> dict:
