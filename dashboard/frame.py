@@ -3,6 +3,8 @@
 A page is a folder in `pages/` that `PAGES` names; `dashboard/pages/__init__.py` shows how to write one.
 """
 
+import copy
+import functools
 from pathlib import Path
 
 import pandas  # noqa: F401  (before plotly, which could see it half-imported in another thread)
@@ -48,7 +50,12 @@ def path(name: str) -> str:
 
 
 def pages() -> dict[str, list[st.Page]]:
-    """The navigation: every page of `PAGES` whose folder exists, by section."""
+    """The navigation: every page of `PAGES` whose folder exists, by section; copies, for a run marks its pages."""
+    return {section: [copy.copy(page) for page in rows] for section, rows in _pages(language.language()).items()}
+
+
+@functools.cache  # making them asks the file system about each
+def _pages(code: str) -> dict[str, list[st.Page]]:
     folder = Path(__file__).resolve().parent / "pages"
     found = {
         section: [

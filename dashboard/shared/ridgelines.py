@@ -1,5 +1,7 @@
 """Histograms of many layers as ridgelines, and single ones as bars; several networks side by side on the same bins."""
 
+import copy
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -148,6 +150,16 @@ def histogram_bars(
         legend={"orientation": "h", "y": 1.25, "x": 0.5, "xanchor": "center"}, margin={"l": 8, "r": 8, "t": 34, "b": 8},
     )  # fmt: skip
     return chart
+
+
+def panels(titles: Sequence[str], spacing: float) -> dict:
+    """The layout of panels side by side, with axes x, x2, ... and y, y2, ...; spacing: between them, of the width."""
+    return copy.deepcopy(_panels(tuple(titles), spacing))
+
+
+@functools.lru_cache(maxsize=64)
+def _panels(titles: tuple[str, ...], spacing: float) -> dict:
+    return make_subplots(1, len(titles), subplot_titles=titles, horizontal_spacing=spacing).to_dict()["layout"]
 
 
 def log_axis(*curves: Sequence[float] | np.ndarray) -> dict:

@@ -9,11 +9,10 @@ from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.feature_browser import feature_browser
 from dashboard.pages.activations.figures import magnitudes, statistics_table
 from dashboard.pages.activations.layer_runs import NORM_NAMES, Setting
-from dashboard.shared import other_models
+from dashboard.shared import later, other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
-from dashboard.shared.later import seen
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.ridgelines import histogram_bars, ridgelines
 from dashboard.shared.tables import table as show_table
@@ -148,7 +147,7 @@ def all_layers(networks: dict[str, Statistics], file: str) -> None:
 @counted
 def by_layer(columns: dict[str, Statistics], named: str, file: str) -> None:
     """The two magnitudes by layer and the table; named: what the columns are."""
-    if not seen("activations_later"):
+    if not later.seen("activations_later"):
         return
     chart(magnitudes(columns), key="activations_magnitudes", download=file)
     table = statistics_table(columns).rename(columns={"network": named})

@@ -17,11 +17,10 @@ from dashboard.pages.growth.runs import (
 )
 from dashboard.pages.growth.track import Track
 from dashboard.pages.growth.view import early_view, growth_view, schedules_view
-from dashboard.shared import lesson_panel, other_models
+from dashboard.shared import later, lesson_panel, other_models
 from dashboard.shared.charts import chart, once
 from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
-from dashboard.shared.later import seen
 from dashboard.shared.page import formula_box, header
 from pgan_core import CheckpointError
 from pgan_core.costs import cumulative_cost, pictures_that_fit, saving
@@ -118,7 +117,7 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
     run = st.segmented_control(
         _("Costs of"), runs, default=runs[0], format_func=_, key="growth_costs", bind="query-params", required=True
     )
-    if not seen("growth_later", after=WALL):
+    if not later.seen("growth_later", after=WALL):
         return
     costs = picture_costs(None if run == OFFICIAL else model)
     if not costs:

@@ -12,11 +12,10 @@ from dashboard import session
 from dashboard.language import N_, _
 from dashboard.load import counted
 from dashboard.pages.initialization import figures
-from dashboard.shared import other_models
+from dashboard.shared import later, other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BOUND
 from dashboard.shared.images import image_wall
-from dashboard.shared.later import seen
 from dashboard.shared.page import formula_box, header
 from dashboard.shared.progress import with_progress
 from dashboard.shared.ridgelines import ridgelines
@@ -205,7 +204,7 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
             key="initialization_norm",
             **BOUND,
         )
-    if not seen("initialization_later"):
+    if not later.seen("initialization_later"):
         return
     z, labels = session.inputs(model, seed, 2)
     config = config_at(model.generator.config, size)

@@ -11,9 +11,9 @@ from dashboard.load import counted
 from dashboard.pages.quality import figures, sources
 from dashboard.pages.quality.counts import ENOUGH, STORED, count_control, stored
 from dashboard.pages.quality.slices import one_slice, pyramid_pictures
+from dashboard.shared import later
 from dashboard.shared.charts import chart, once
 from dashboard.shared.images import image_wall
-from dashboard.shared.later import seen
 from dashboard.shared.page import formula_box
 from dashboard.shared.progress import with_progress
 from pgan_core.metrics import METRICS, Evaluation, Measured, Sets, measure
@@ -164,7 +164,7 @@ def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
     title, number = st.columns([2.2, 1], vertical_alignment="bottom")
     title.subheader(_("The Laplacian pyramid"))
     chosen = number.slider(_("Picture"), 1, min(count, 32), 1, key="quality_picture", bind="query-params") - 1
-    if not seen("quality_pyramids_later"):
+    if not later.seen("quality_pyramids_later"):
         return
     columns = st.columns(2, gap="large")
     for column, source, role in zip(columns, (real, fake), (sources.REAL, sources.COMPARED), strict=True):
@@ -206,7 +206,7 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
     if right.button(_("Another direction"), icon=":material/casino:", key="quality_turn"):
         line += 1
     session.remember("quality_line", line, default=0)
-    if not seen("quality_slice_later"):
+    if not later.seen("quality_slice_later"):
         return
     roles = ((real, sources.REAL), (fake, sources.COMPARED))
     sets = [sources.pictures(source, size, count, role, seed) for source, role in roles]
