@@ -2,7 +2,7 @@
 // was asked to do.
 //
 // data: {place, point: selector, number, acts: [[kind, selector, value]], watch, seen: [selectors]}
-// sent: look {seen: [those found], number}, a few times after each run of the page or of a part of it, and after each
+// sent: look {seen: [those found], place, number}, a few times after each run of the page or of a part of it, and after each
 // change of the address or of what is found
 
 const APP = '[data-testid="stApp"]';
@@ -63,7 +63,7 @@ class Guide {
     if (this.said !== said) this.looks = LOOKS;
     if (watch && this.looks > 0 && (this.said !== said || performance.now() - this.asked > APART)) {
       [this.looks, this.said, this.asked] = [this.looks - 1, said, performance.now()];
-      this.look({seen: found});
+      this.look({seen: found, place: this.data.place});
     }
   }
 
