@@ -51,13 +51,13 @@ class Guide {
     const target = point ? visible(point) : null;
     this.outline(target);
     if (!this.still()) return;
-    if (target && this.scrolled !== this.data.place) {
-      this.scrolled = this.data.place;
-      target.scrollIntoView({block: target.offsetHeight > innerHeight / 2 ? "start" : "center", behavior: "smooth"});
-    }
     if (number !== acted() && acts.every(([, selector]) => visible(selector))) {
       document.documentElement.dataset.labActed = number;
       this.act(acts);
+    }
+    if (target && !this.acting && this.scrolled !== this.data.place) {
+      this.scrolled = this.data.place;
+      target.scrollIntoView({block: target.offsetHeight > innerHeight / 2 ? "start" : "center", behavior: "smooth"});
     }
     const found = seen.filter((selector) => visible(selector)), said = JSON.stringify([location.search, found]);
     if (this.said !== said) this.looks = LOOKS;
@@ -74,6 +74,7 @@ class Guide {
   }
 
   async act(acts) {
+    this.acting = true; // a scroll to the target would be cut short by those to the elements below
     for (const [kind, selector, value] of acts) {
       const element = visible(selector);
       element.scrollIntoView({block: "nearest"});
@@ -81,6 +82,7 @@ class Guide {
       if (kind === "move") await slide(element, value);
       if (kind === "draw") await draw(element, value);
     }
+    this.acting = false;
   }
 }
 
