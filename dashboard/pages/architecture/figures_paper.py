@@ -19,7 +19,6 @@ CHINESE = {  # whichever is installed: the font, and how its file's name begins
     "Microsoft YaHei": "msyh",
 }  # fmt: skip
 STYLE: dict[RcKeyType, Any] = {
-    "font.family": "sans-serif",
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "svg.fonttype": "none",
     "svg.hashsalt": "pggan-lab",  # the same drawing is the same file
@@ -40,7 +39,7 @@ def fonts() -> list[str]:
 
 def style() -> dict[RcKeyType, Any]:
     """matplotlib's settings for these figures."""
-    return {**STYLE, "font.sans-serif": fonts()}
+    return {**STYLE, "font.family": fonts()}  # a generic family stands for one font, without the next for what it lacks
 
 
 def words(text: str) -> str:
