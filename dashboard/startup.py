@@ -51,7 +51,7 @@ def prepare() -> None:
     import_heavy()
     import_pages()
     gc.collect()
-    gc.freeze()  # Streamlit collects garbage after every run, and would each time walk all that torch and plotly made
+    gc.freeze()  # a collection would each time walk all that torch and plotly made
 
 
 def import_heavy() -> None:

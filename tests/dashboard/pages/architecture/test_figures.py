@@ -3,6 +3,7 @@
 import contextvars
 import warnings
 
+import plotly.graph_objects as go
 import pytest
 
 from dashboard.language import OUTSIDE
@@ -76,7 +77,7 @@ def test_in_chinese_no_sign_is_missing(network, kind):
 
 
 def test_the_clickable_figure_carries_the_layers_names():
-    chart = figure(network_drawing(GENERATOR, fading=True), selected="8x8/conv0")
+    chart = go.Figure(figure(network_drawing(GENERATOR, fading=True), selected="8x8/conv0"))
     names = {name for trace in chart.data if trace.type == "bar" for name in trace.customdata}
     assert set(GENERATOR.layers) - {"4x4/rgb"} <= names
 
