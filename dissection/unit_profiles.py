@@ -68,6 +68,11 @@ class UnitProfiles:
             raise ValueError(f"these profiles have no layer {layer}; they have {', '.join(self.layers)}")
         return self.starts[self.layers.index(layer)] + unit
 
+    def layer_peaks(self, layer: str) -> np.ndarray:
+        """The peaks of a layer's units, pictures x units."""
+        start = self.index(layer, 0)
+        return self.peaks[:, start : self.starts[self.layers.index(layer) + 1]]
+
     def bands(self, layer: str, unit: int, top: int = IN_BAND) -> list[tuple[float, float, list[int]]]:
         """(lowest peak, highest peak, pictures) of the `top` pictures, then of BANDS bands of equally many pictures.
 

@@ -49,9 +49,7 @@ def profiles_of(model: session.Model, item: Found) -> UnitProfiles | None:
     """What is stored beside the dissection, or was computed on this server; None, and a button, where there is none."""
     if not item.own:
         return None
-    path = Path(item.key.partition("|")[0]).parent / FILE
-    stored = _load(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
-    if stored is not None and stored.weights == item.dissection.info.get("weights_sha256"):
+    if (stored := profiles_beside(item)) is not None:
         return stored
     key = ("profiles", item.key)
     asked = st.session_state.setdefault("dissection_profiled", set())
@@ -72,7 +70,14 @@ def profiles_of(model: session.Model, item: Found) -> UnitProfiles | None:
     )
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+def profiles_beside(item: Found) -> UnitProfiles | None:
+    """The profiles that are stored beside a dissection; None where there are none of its network."""
+    path = Path(item.key.partition("|")[0]).parent / FILE
+    stored = _load(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
+    return stored if stored is not None and stored.weights == item.dissection.info.get("weights_sha256") else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _load(folder: str, changed: int) -> UnitProfiles | None:
     try:
         return UnitProfiles.load(folder)
