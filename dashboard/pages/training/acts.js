@@ -18,7 +18,8 @@ function showActs(place, acts, data, chosen) {
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const digits = (value) => (value === null ? "no number" : minus(String(Number(value.toPrecision(3)))));
 const bold = (value) => `<b>${digits(value)}</b>`;
-const picture = (address, words) => `<figure><figcaption>${words}</figcaption><div class="lab-tiles"><img src="${address}" alt=""></div></figure>`;
+const picture = (acts, name, words) => `<figure><figcaption>${words}</figcaption>
+  <div class="lab-tiles" style="--rows:${Math.ceil(acts.latents.length / 4)}"><img src="${acts[name]}" alt=""></div></figure>`;
 const chart = '<figure><figcaption>Scores of <i class="lab-real">reals</i> and <i class="lab-fake">fakes</i></figcaption><canvas style="width:280px;height:150px"></canvas></figure>';
 
 function scoresOf(acts, chosen) {
@@ -27,8 +28,8 @@ function scoresOf(acts, chosen) {
 }
 
 function drawn(acts, say) {
-  return `<p>${say("{count} latents are drawn at random, and {count} real pictures. The generator makes a picture of each latent. Sixteen of each are shown.", {count: acts.count})}</p>
-    <div class="lab-shown">${latents(acts.latents)}${picture(acts.fakes, "Fakes")}${picture(acts.reals, "Reals")}</div>`;
+  return `<p>${say("{count} latents are drawn at random, and {count} real pictures. The generator makes a picture of each latent.", {count: acts.count})} ${acts.count > 16 ? say("Sixteen of each are shown.") : ""}</p>
+    <div class="lab-shown">${latents(acts.latents)}${picture(acts, "fakes", "Fakes")}${picture(acts, "reals", "Reals")}</div>`;
 }
 
 function judged(acts, say, data) {
@@ -36,7 +37,7 @@ function judged(acts, say, data) {
   const penalty = acts.penalty === null ? say("The gradient penalty is lazy and leaves this step out.")
     : say("The gradient penalty is {penalty}.", {penalty: bold(acts.penalty)});
   return `<p>${say("The discriminator gives every picture a score: reals {real} on average, fakes {fake}.", scores)}</p>
-    <div class="lab-shown">${chart}${picture(acts.fakes, "Fakes")}${picture(acts.reals, "Reals")}</div>
+    <div class="lab-shown">${chart}${picture(acts, "fakes", "Fakes")}${picture(acts, "reals", "Reals")}</div>
     <p>${say("Its loss, the mean of {formula}, is {loss}.", {formula: data.formulas[acts.loss][0], loss: bold(acts.discriminator_loss)})} ${penalty}</p>`;
 }
 
@@ -50,7 +51,7 @@ function learned(acts, say) {
   const judged = acts.judged_after, scores = {before: digits(mean(judged.fake)), after: digits(mean(judged.new))};
   return `<p>${say("The generator’s loss was {loss}. Its gradient comes back through the discriminator, and its weights take one step.", {loss: bold(acts.generator_loss)})}
     ${say("The same latents now give these pictures. Pixels moved by {pixels} of 255 on average, and the mean score from {before} to {after}. The averaged generator follows a little.", {pixels: digits(acts.changed_pixels), ...scores})}</p>
-    <div class="lab-shown">${picture(acts.fakes, "Before")}${picture(acts.after, "After")}${moved(acts.moved.generator)}</div>`;
+    <div class="lab-shown">${picture(acts, "fakes", "Before")}${picture(acts, "after", "After")}${moved(acts.moved.generator)}</div>`;
 }
 
 function moved(layers) {
@@ -63,5 +64,5 @@ function latents(rows) {
   const cells = rows.flatMap((row, y) => row.map((value, x) =>
     `<rect x="${x}" y="${y}" width="1" height="1" fill="${value < 0 ? "#3f83cf" : "#d9730d"}" opacity="${Math.min(1, Math.abs(value) / 2.5)}"/>`));
   return `<figure><figcaption>Latents, one a row: <i class="lab-real">below</i> and <i class="lab-fake">above</i> 0</figcaption>
-    <svg viewBox="0 0 ${rows[0].length} ${rows.length}" preserveAspectRatio="none" width="256" height="192">${cells.join("")}</svg></figure>`;
+    <svg viewBox="0 0 ${rows[0].length} ${rows.length}" preserveAspectRatio="none" width="256" height="${12 * rows.length}">${cells.join("")}</svg></figure>`;
 }

@@ -332,5 +332,6 @@ if asked and run is None:
 if run is None:
     start_section()
     list_section(runs.runs())
+    runs.expect()
 else:
     run_section(run)

@@ -12,8 +12,6 @@ import os
 import re
 import secrets
 import shutil
-import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -24,11 +22,11 @@ from pathlib import Path
 from dashboard.language import N_
 from dashboard.library import run_folder
 from dashboard.limits import limits
+from dashboard.pages.training.ready import spare
 from pgan_core.files import write_atomically
 from pgan_core.training.branches import branch
 from pgan_core.training.control import is_alive
 
-ROOT = Path(__file__).resolve().parents[3]
 AT_WORK = ("starting", "running", "paused")
 START_SECONDS = 120.0  # that a run may take to say something before it counts as ended
 SNAPSHOT_MINUTES = "0.25"
@@ -133,6 +131,12 @@ def find(name: str) -> Run | None:
     return Run(folder) if NAME.fullmatch(name) and (folder / "watch").is_dir() else None
 
 
+def expect() -> None:
+    """Loads what a run needs ahead of time, where there is room for one."""
+    if sum(run.at_work for run in runs()) < limits().trainings:
+        spare().prepare()
+
+
 def start(title: str, arguments: Sequence[str], prepare=None) -> Run:
     """Begins a run of `train` with these arguments. prepare(folder): writes what it needs first, gives more arguments.
 
@@ -220,16 +224,12 @@ def _free_folder(title: str) -> Path:
 
 
 def _launch(run: Run) -> None:
-    command = [
-        sys.executable, "-m", "pgan_core", "train", "--out", str(run.folder), "--watch", "--leash", str(os.getpid()),
+    (run.watch / "control.jsonl").unlink(missing_ok=True)  # what an earlier process was told
+    arguments = [
+        "train", "--out", str(run.folder), "--watch", "--leash", str(os.getpid()),
         "--snapshot-minutes", SNAPSHOT_MINUTES, *run.about.get("arguments", []),
     ]  # fmt: skip
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    with open(run.folder / "output.txt", "ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-        )  # fmt: skip
+    process = spare().begin(arguments, run.folder / "output.txt")
     launched = {"time": time.time(), "pid": process.pid, "code": None}
     path = run.watch / "launched.json"
     path.write_text(json.dumps(launched))

@@ -64,10 +64,8 @@ WORDS = (
     N_("step {step}"),
     N_("dark 0.01, green 1, yellow 100"),
     N_("Step {step} in four acts"),
-    N_(
-        "{count} latents are drawn at random, and {count} real pictures. The generator makes a picture of each latent. "
-        "Sixteen of each are shown."
-    ),
+    N_("{count} latents are drawn at random, and {count} real pictures. The generator makes a picture of each latent."),
+    N_("Sixteen of each are shown."),
     N_("Fakes"),
     N_("Reals"),
     N_("Latents, one a row:"),
