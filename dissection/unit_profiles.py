@@ -40,11 +40,11 @@ RIDGE = 0.1  # of the regression on latents, as a share of the number of picture
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A unit that is active where another is: the correlation of their maps over pictures and places."""
+    """A unit near another one: by the correlation of their maps over pictures and places, or by another cosine."""
 
     layer: str
     unit: int
-    correlation: float
+    similarity: float  # 1: alike
 
 
 @dataclass(frozen=True)
