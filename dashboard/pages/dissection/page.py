@@ -14,7 +14,7 @@ from dashboard.pages.dissection.stages import stages_view
 from dashboard.pages.dissection.unit import unit_view
 from dashboard.pages.dissection.unit_pictures import OVERLAYS, PICTURES, legend, unit_card
 from dashboard.shared import dissections
-from dashboard.shared.charts import chart
+from dashboard.shared.charts import chart, once
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.dissections import Found
 from dashboard.shared.export import export_bar
@@ -120,9 +120,8 @@ def concepts_view(item: Found, layer: str) -> None:
                 total=total, units=units, layers=len(counts)
             )
         )
-        chart(
-            figures.units_by_place(counts, read.concepts, colours, _("layer")), key="dissection_layers", download="png"
-        )
+        places = once(figures.units_by_place, counts, read.concepts, colours, _("layer"))
+        chart(places, key="dissection_layers", download="png")
     else:
         scores = read.layers[layer].scores
         st.markdown(
@@ -132,11 +131,12 @@ def concepts_view(item: Found, layer: str) -> None:
         )
         left, right = st.columns([3, 2])
         with left:
-            chart(figures.units_by_concept(counts[layer], read.concepts, colours), key="dissection_concepts")
+            by_concept = once(figures.units_by_concept, counts[layer], read.concepts, colours)
+            chart(by_concept, key="dissection_concepts")
         with right:
             names = [read.concepts[c] for c in scores.best_concept]
             limits = scores.min_iou, scores.min_iqr
-            points = figures.unit_scatter(scores.best_iou, scores.best_iqr, names, limits, scores.interpretable)
+            points = once(figures.unit_scatter, scores.best_iou, scores.best_iqr, names, limits, scores.interpretable)
             chart(points, key="dissection_scatter")
     shown = counts if layer == "all layers" else {layer: counts[layer]}
     missing = np.sum(list(shown.values()), axis=0) == 0
