@@ -107,11 +107,10 @@ def units(found: Comparison, b: Found) -> None:
         N_("IoU in A"): [match.iou_a for match in pairs],
         N_("IoU in B"): [match.iou_b for match in pairs],
         N_("difference"): [match.iou_b - match.iou_a for match in pairs],
-        N_("95% from"): [match.low for match in pairs],
-        N_("to"): [match.high for match in pairs],
+        "95%": ["" if np.isnan(match.low) else f"{match.low:+.3f} … {match.high:+.3f}" for match in pairs],
     })  # fmt: skip
     numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("IoU in A", "IoU in B")}
-    numbers |= {name: st.column_config.NumberColumn(format="%+.3f") for name in ("difference", "95% from", "to")}
+    numbers |= {name: st.column_config.NumberColumn(format="%+.3f") for name in ("difference",)}
     numbers["correlation"] = st.column_config.NumberColumn(format="%.2f")
 
     def opened() -> None:

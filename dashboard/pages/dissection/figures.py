@@ -181,7 +181,10 @@ def unit_changes(
     error = {"array": (high - change)[order], "arrayminus": (change - low)[order], "symmetric": False, "type": "data"}
     figure = go.Figure(
         go.Bar(
-            x=[f"{name}<br>{count}" for name, count in zip(names, counts, strict=True)],
+            x=[
+                f"{name}<br><span style='font-size:12px'>{count}</span>"
+                for name, count in zip(names, counts, strict=True)
+            ],
             y=change[order],
             error_y=error,
             marker_color=[BAR if change[c] >= 0 else CHOSEN for c in order],
