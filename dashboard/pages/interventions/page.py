@@ -9,7 +9,7 @@ from dashboard.pages.interventions.choice import choose
 from dashboard.pages.interventions.files import files_view
 from dashboard.pages.interventions.history import history
 from dashboard.pages.interventions.painting import painting
-from dashboard.pages.interventions.photograph import is_chosen, photograph
+from dashboard.pages.interventions.photograph import choose_photograph
 from dashboard.shared import drawn_here, lesson_panel
 from dashboard.shared.page import formula_box, header
 
@@ -30,8 +30,7 @@ def main() -> None:
     model = session.model()
     header(_("What do units cause?"), _("GAN Dissection, section 3.2"))
     kept = history(model)
-    of_photograph = is_chosen()
-    projected = photograph(model) if of_photograph else None
+    of_photograph, projected = choose_photograph(model)
     choice = choose(model)
     if choice.item is None:
         st.info(_("This model has no dissection yet. Choose units by number, or dissect it on the Dissection page."))

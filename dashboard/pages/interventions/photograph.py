@@ -59,24 +59,59 @@ def as_floats(pixels: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float() / 127.5 - 1
 
 
-def is_chosen() -> bool:
-    """Draw the choice between a seed's picture and a photograph."""
-    chosen = st.segmented_control(
-        _("Edit"), [SEED, PHOTOGRAPH], default=SEED, format_func=_, required=True, key="interventions_picture", **BARE
-    )
-    return chosen == PHOTOGRAPH
+def choose_photograph(model: session.Model) -> tuple[bool, Photograph | None]:
+    """Choose between a seed's picture and a photograph: whether it is one, and its projection once that is there.
+
+    The three pictures that show how well it is drawn are shown with it.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        chosen = st.segmented_control(
+            _("Edit"), [SEED, PHOTOGRAPH], default=SEED, format_func=_, required=True, key="interventions_picture",
+            **BARE,
+        )  # fmt: skip
+        if chosen == SEED:
+            return False, None
+        with st.popover(_("Upload"), icon=":material/upload:"):
+            problem = upload_view()
+    if problem:
+        st.error(plain(problem))
+    return True, projected(model)
 
 
-def photograph(model: session.Model) -> Photograph | None:
-    """Take a photograph, or that of the link, and show its projection; None until there is one."""
-    upload_view()
+def upload_view() -> str:
+    """The upload of a photograph; one sentence about one that cannot be read."""
+    brought = st.file_uploader(_("PNG or JPEG; its middle square is used"), ["png", "jpg", "jpeg"],
+                               key="interventions_upload")  # fmt: skip
+    if brought is None or st.session_state.get("interventions_read") == brought.file_id:
+        return ""
+    try:
+        if brought.size > MAX_FILE:
+            raise DataError(f"{brought.name} is larger than {MAX_FILE >> 20} MiB.")
+        original = square_picture(brought.name, brought.getvalue(), MAX_SIDE)
+    except DataError as error:
+        return said(error)
+    digest = hashlib.sha256(original.tobytes()).hexdigest()[:32]
+    st.session_state["interventions_read"] = brought.file_id
+    st.session_state[ORIGINAL] = digest, original
+    session.remember(LINK, digest, default="")
+    return ""
+
+
+def projected(model: session.Model) -> Photograph | None:
+    """The uploaded photograph, or that of the link, with its projection, which is made now; None until it is there."""
     digest = session.recall(LINK, "")
     kept_digest, original = st.session_state.get(ORIGINAL, ("", None))
     original = original if kept_digest == digest else None
     key = ("photograph", model.identity, digest)
     if original is None and not is_known(key):
-        if digest:
-            st.info(_("This server no longer keeps the link's photograph. Upload it again to go on."))
+        st.info(
+            _("This server no longer keeps the photograph of this link. Upload it again.")
+            if digest
+            else _(
+                "Upload a photograph. The network looks for the picture that is most like it; that one is edited, and "
+                "the change is put into the photograph. It suits pictures like those that the network was trained on."
+            )
+        )
         return None
     small = None if original is None else to_uint8(at_size(as_floats(original), model.generator.resolution))[0]
     made = apart(key, _("Looking for the picture in the network"), projection, model.generator, small, model.label)
@@ -86,26 +121,6 @@ def photograph(model: session.Model) -> Photograph | None:
     shown = Photograph(digest, pixels, pixels if original is None else original, found)
     shown_beside(shown)
     return shown
-
-
-def upload_view() -> None:
-    """The upload of a photograph; one that cannot be read gets one sentence."""
-    brought = st.file_uploader(
-        _("A photograph (PNG or JPEG); its middle square is used"), ["png", "jpg", "jpeg"], key="interventions_upload"
-    )
-    if brought is None or st.session_state.get("interventions_read") == brought.file_id:
-        return
-    try:
-        if brought.size > MAX_FILE:
-            raise DataError(f"{brought.name} is larger than {MAX_FILE >> 20} MiB.")
-        original = square_picture(brought.name, brought.getvalue(), MAX_SIDE)
-    except DataError as error:
-        st.error(plain(said(error)))
-        return
-    digest = hashlib.sha256(original.tobytes()).hexdigest()[:32]
-    st.session_state["interventions_read"] = brought.file_id
-    st.session_state[ORIGINAL] = digest, original
-    session.remember(LINK, digest, default="")
 
 
 def shown_beside(shown: Photograph) -> None:
