@@ -67,7 +67,7 @@ def test_a_photograph_is_uploaded_projected_and_found_by_its_link(open_app, monk
     assert not app.exception and any("Upload a photograph" in info.value for info in app.info)
     app.file_uploader(key="interventions_upload").set_value(("broken.png", b"no picture", "image/png")).run()
     assert not app.exception and "not a readable picture" in app.error[0].value
-    app.file_uploader(key="interventions_upload").set_value(("house.png", encoded("PNG"), "image/png")).run()
+    app.file_uploader(key="interventions_upload").set_value(("house.png", encoded("PNG"), "image/png")).run(timeout=400)
     assert not app.exception and not app.error
     assert any("interventions-projection" in html.proto.body for html in app.get("html"))
     digest = app.query_params[photograph.LINK][0]
