@@ -29,7 +29,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends fonts-wqy-micro
     && useradd --uid 1000 --create-home lab
 USER lab
 # nothing is written but below /tmp: uploads, and what libraries want to keep
-ENV HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# a public server's visitors may not write notes for all (docs/DEPLOYMENT.md)
+ENV PGGAN_LAB_NOTES=off HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /tmp
 EXPOSE 8501
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD \

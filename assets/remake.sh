@@ -25,6 +25,7 @@ scenes() { # written under another name until they are whole
 dissection() {
   python -m dissection run "$model" --all-layers --samples 10000 --out assets/dissection
   python -m dissection units "$model" assets/dissection
+  python -m dissection effects "$model" assets/dissection --pictures 8
 }
 
 stages() { # when does the first tree unit appear?

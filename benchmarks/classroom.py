@@ -3,8 +3,9 @@
     python -m benchmarks.classroom [--students 1,10,30] [--seconds 60] [--pause 6] [--json FILE]
 
 Every student acts each `pause` seconds: twice in three times another seed, else another page, by a click or in a new
-tab. Everyone draws seeds and pages at random, so hardly anybody is served what was made for somebody else. The app runs
-in a process of its own, the students (`benchmarks.student`) in this one; all traffic stays on this machine.
+tab; every third page is scrolled to its end, and from then on all of it follows the seed. Everyone draws seeds and
+pages at random, so hardly anybody is served what was made for somebody else. The app runs in a process of its own, the
+students (`benchmarks.student`) in this one; all traffic stays on this machine.
 """
 
 import argparse
@@ -30,6 +31,7 @@ PAGES = (
 STUDENTS = (1, 10, 30)
 PAUSE = 6.0  # seconds from one action of a student to the next
 SEEDS = 10_000
+SCROLLED = 3  # pages of which one is looked at to its end
 LOOK = 5.0  # seconds between two looks at the memory
 
 
@@ -59,7 +61,8 @@ async def attend(url: str, number: int, until: float, pause: float, found: Class
             else:
                 taken = await student.open(page, f"seed={dice.randrange(SEEDS)}")
             found.taken[kind].append((student.page or "growth", taken))
-            await student.finish()
+            if kind == "open" and dice.randrange(SCROLLED) == 0:
+                await student.scroll()
         except (OSError, TimeoutError, WebSocketException, KeyError) as error:
             found.faults.append(f"{kind} at {student.page or 'growth'}: {type(error).__name__} {error}"[:300])
             await student.close()

@@ -1,7 +1,7 @@
 """A student without a browser: the same messages over the same websocket, and nothing is drawn.
 
 So thirty of them fit beside the app. Like the browser, a student caches large messages and gets only their hashes when
-they come again, and asks for the lower part of a page once the first picture is there.
+they come again, and gets the lower parts of a page only where it scrolls to them.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 SEED = "Seed"  # label of the sidebar's control
-LATER = "lab_later"  # the component that asks for a page's lower part once the upper one is shown
+LATER = "lab_later"  # the component that asks for a lower part of a page once it is in view
 PATIENCE = 90.0  # seconds for one run
 
 
@@ -34,7 +34,7 @@ class Student:
         """A new tab at a page's address; a tab that was open is closed."""
         await self.close()
         start = time.perf_counter()
-        self.pages, self.seed_id, self.later = {}, "", ("", "")
+        self.pages, self.seed_id, self.later = {}, "", {}
         self.script, self.query, self.page = "", query, page
         self.kept: dict[str, Delta] = {}
         self.heard: set[str] = set()
@@ -59,12 +59,14 @@ class Student:
 
         return await self._timed(fill)
 
-    async def finish(self) -> None:
-        """The part of the page that waits until its first picture is shown."""
-        widget, fragment = self.later
-        if widget:
+    async def scroll(self) -> None:
+        """Down to the end of the page: its lower parts, one after the other."""
+        seen = set()
+        while waiting := [row for row in self.later.items() if row[0] not in seen]:
+            (widget, fragment), *_ = waiting
+            seen.add(widget)
 
-            def fill(state) -> None:
+            def fill(state, widget=widget) -> None:
                 state.id, state.json_value = widget, json.dumps({"ready": True})
 
             await self._run(fill, fragment=fragment)
@@ -91,8 +93,9 @@ class Student:
         if fill is not None:
             fill(state.widget_states.widgets.add())
         await socket.send(message.SerializeToString())
-        self.later = ("", "")
         heard, self.heard = self.heard, set()
+        if not fragment:
+            self.later = {}
         async with asyncio.timeout(PATIENCE):
             while not self._hear(ForwardMsg.FromString(await socket.recv(decode=False))):
                 pass
@@ -127,4 +130,4 @@ class Student:
         elif kind == "exception":
             self.exceptions.append(f"{self.page}: {element.exception.type}: {element.exception.message}"[:300])
         elif kind == "bidi_component" and element.bidi_component.component_name.endswith(LATER):
-            self.later = (element.bidi_component.id, delta.fragment_id)
+            self.later[element.bidi_component.id] = delta.fragment_id

@@ -3,6 +3,8 @@
 A page is a folder in `pages/` that `PAGES` names; `dashboard/pages/__init__.py` shows how to write one.
 """
 
+import copy
+import functools
 from pathlib import Path
 
 import pandas  # noqa: F401  (before plotly, which could see it half-imported in another thread)
@@ -10,7 +12,7 @@ import streamlit as st
 
 from dashboard import language, links, sidebar, startup
 from dashboard.language import N_, _
-from dashboard.load import load
+from dashboard.load import counted
 from dashboard.shared import lesson_panel
 
 # section -> (name of the folder in pages/ and in the address, title, icon)
@@ -48,7 +50,12 @@ def path(name: str) -> str:
 
 
 def pages() -> dict[str, list[st.Page]]:
-    """The navigation: every page of `PAGES` whose folder exists, by section."""
+    """The navigation: every page of `PAGES` whose folder exists, by section; copies, for a run marks its pages."""
+    return {section: [copy.copy(page) for page in rows] for section, rows in _pages(language.language()).items()}
+
+
+@functools.cache  # making them asks the file system about each
+def _pages(code: str) -> dict[str, list[st.Page]]:
     folder = Path(__file__).resolve().parent / "pages"
     found = {
         section: [
@@ -63,6 +70,7 @@ def pages() -> dict[str, list[st.Page]]:
     return {section and _(section): rows for section, rows in found.items() if rows}
 
 
+@counted
 def draw() -> None:
     """The frame (navigation, model, seed, device) and the chosen page."""
     st.set_page_config(
@@ -84,8 +92,7 @@ def draw() -> None:
     if place := lesson_panel.current():
         lesson_panel.draw(place, name)
     try:
-        with load().run():
-            page.run()
+        page.run()
     finally:  # a page that stopped early has read the link, too
         if sentence := links.judge():
             above.warning(sentence, icon=":material/link_off:")

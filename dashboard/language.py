@@ -9,10 +9,13 @@ Never an f-string inside `_`, and no `_` in a cached function: what is cached is
 `python -m dashboard.locale.update` collects the texts and compiles their translations.
 """
 
+import contextvars
 import functools
 import gettext
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -20,16 +23,18 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 LANGUAGES = {"en": "English", "zh": "中文"}  # as links name them; the first is the source
 CATALOGUES = {"zh": "zh_CN"}
+T = TypeVar("T")
 FOLDER, DOMAIN = Path(__file__).with_name("locale"), "pggan_lab"
 PLACE = re.compile(r"(?<!\{)\{(?P<name>[a-z_]\w*)(?:![rsa])?(?::[^{}]*)?\}(?!\})", re.IGNORECASE)
 FITS = re.compile(r"^\W?[A-Za-z]{2}|[A-Za-z]{2}(?:[^A-Za-z]*[A-Za-z]){10}")  # enough words to know a text by
 KEY = "language"  # in the session and in links
+OUTSIDE = contextvars.ContextVar("OUTSIDE", default="en")  # where no script runs: the source, or what `kept` keeps
 
 
 def language() -> str:
-    """The language of whoever the running script is for; the source where nobody is."""
+    """The language of whoever the running script is for; where no script runs, the source or what `kept` keeps."""
     if get_script_run_ctx(suppress_warning=True) is None:
-        return next(iter(LANGUAGES))
+        return OUTSIDE.get()
     return st.session_state.get(KEY, next(iter(LANGUAGES)))
 
 
@@ -56,9 +61,26 @@ class Later(str):
         return _(text)
 
 
-def said(sentence: object) -> str:
-    """What the core says in English, an error for one, in the reader's language: "no {what} in it" finds its values."""
-    return _said(language(), str(sentence))
+def said(sentence: object, code: str = "") -> str:
+    """What the core says in English, an error for one, in the reader's language: "no {what} in it" finds its values.
+
+    code: the language, where no script runs for a reader.
+    """
+    return _said(code if code in LANGUAGES else language(), str(sentence))
+
+
+def kept(make: Callable[[], T]) -> Callable[[], T]:
+    """`make` in the language of now, whenever it is called: a download is made when no script runs."""
+    code = language()
+
+    def in_language() -> T:
+        before = OUTSIDE.set(code)
+        try:
+            return make()
+        finally:
+            OUTSIDE.reset(before)
+
+    return in_language
 
 
 @functools.lru_cache(maxsize=4096)  # tables ask for every cell in every run

@@ -63,6 +63,14 @@ class LayerDissection:
         pixels = np.maximum(self.scores.pixels, 1)
         return overlap_ceiling(self.scores.active / pixels, self.scores.label_pixels / pixels)
 
+    def response(self) -> np.ndarray:
+        """Correlation over pixels of lit and labelled, U x C in [-1, 1]; 0 where either never varies."""
+        scores = self.scores
+        pixels, lit, labelled = scores.pixels.astype(float), scores.active.astype(float), scores.label_pixels
+        spread = lit * (pixels - lit) * labelled * (pixels - labelled)
+        covariance = scores.intersections * pixels - lit * labelled
+        return np.where(spread > 0, covariance / np.sqrt(np.maximum(spread, 1)), 0.0)
+
     def concept_counts(self, num_concepts: int) -> np.ndarray:
         """How many interpretable units have each concept as their best, C."""
         best = self.scores.best_concept[self.scores.interpretable]

@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PACKAGES = ("dashboard", "dissection", "pgan_core")
 SHELL = {
-    "training",
+    "scenes",
     "world",
     "cli",
     "interventions_cli",
@@ -32,7 +32,7 @@ SHELL = {
     "paths",
     "models",
 }  # raised where no page is
-KEYWORDS = {**dict.fromkeys(("_", "N_", "Later")), "p_": ((1, "c"), 2)}
+KEYWORDS = {**dict.fromkeys(("_", "N_", "Later", "say")), "p_": ((1, "c"), 2)}
 CALLS = ("Preset", "Nonlinearity", "Strategy", "metric", "ReaderOption")  # whose words pages show
 DULL = {
     "plain",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from dashboard.language import _
+from dashboard.language import _, kept
 
 MIME = {
     "png": "image/png", "gif": "image/gif", "mp4": "video/mp4", "json": "application/json", "csv": "text/csv",
@@ -13,7 +13,7 @@ MIME = {
 
 
 def export_bar(files: dict[str, Callable[[], bytes]], key: str, labels: Mapping[str, str] | None = None) -> None:
-    """One download button for each file name; its function is called on the click, not before.
+    """One download button for each file name; its function is called on the click, not before, in the page's language.
 
     A button is named after its file's ending, or by `labels`.
 
@@ -23,6 +23,7 @@ def export_bar(files: dict[str, Callable[[], bytes]], key: str, labels: Mapping[
         for name, make in files.items():
             ending = name.rsplit(".", 1)[-1]
             st.download_button(
-                (labels or {}).get(name, ending.upper()), make, name, MIME.get(ending), icon=":material/download:",
-                on_click="ignore", key=f"{key}_{name}", help=_("Download {name}").format(name=name),
+                (labels or {}).get(name, ending.upper()), kept(make), name, MIME.get(ending),
+                icon=":material/download:", on_click="ignore", key=f"{key}_{name}",
+                help=_("Download {name}").format(name=name),
             )  # fmt: skip

@@ -13,7 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.language import _, said
 from dashboard.limits import limits
-from dashboard.load import is_connected
+from dashboard.load import is_connected, load
 from dashboard.shared.jobs import ENDED, Job, Queue, QueueFull
 
 LOOK = 0.25  # seconds between two looks at work in another process
@@ -137,7 +137,8 @@ def apart(key: tuple, label: str, function: Callable, *arguments: Any) -> Any | 
             st.warning(said(full))
             return None
     if job.state not in ENDED and key not in left:
-        _wait(job, label, mark, viewer, left)
+        with load().aside():
+            _wait(job, label, mark, viewer, left)
     if job.state == "done":
         left.discard(key)
         return job.value

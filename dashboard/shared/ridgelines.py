@@ -1,5 +1,7 @@
 """Histograms of many layers as ridgelines, and single ones as bars; several networks side by side on the same bins."""
 
+import copy
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,7 +22,7 @@ def ridgelines(
     notes: Mapping[str, Sequence[str]] | None = None,
     highlight: str | None = None,
     height: int | None = None,
-) -> go.Figure:
+) -> dict:
     """One column per network: title -> {layer: histogram}, the first layer on top, all columns with the same layers.
 
     Each ridge is scaled to its fullest bin, so that shapes can be compared; `notes` are written at the right of each
@@ -56,7 +58,7 @@ def ridgelines(
     height = height or max(300, 30 * len(layers) + 90)
     margin = {"l": 8, "r": 8, "t": 30, "b": 8}
     layout |= {"annotations": annotations, "height": height, "showlegend": False, "margin": margin}
-    return go.Figure(traces, layout)
+    return {"data": traces, "layout": layout}
 
 
 def _ridge(counted: Histogram, base: float, color: str, label: str) -> dict:
@@ -148,6 +150,16 @@ def histogram_bars(
         legend={"orientation": "h", "y": 1.25, "x": 0.5, "xanchor": "center"}, margin={"l": 8, "r": 8, "t": 34, "b": 8},
     )  # fmt: skip
     return chart
+
+
+def panels(titles: Sequence[str], spacing: float) -> dict:
+    """The layout of panels side by side, with axes x, x2, ... and y, y2, ...; spacing: between them, of the width."""
+    return copy.deepcopy(_panels(tuple(titles), spacing))
+
+
+@functools.lru_cache(maxsize=64)
+def _panels(titles: tuple[str, ...], spacing: float) -> dict:
+    return make_subplots(1, len(titles), subplot_titles=titles, horizontal_spacing=spacing).to_dict()["layout"]
 
 
 def log_axis(*curves: Sequence[float] | np.ndarray) -> dict:

@@ -1,12 +1,13 @@
 // The Share button: a link to the page as it is now, and the classes by which a link hides parts of it.
 //
-// data: {hidden: ["sidebar", "controls"], words}
+// data: {language, hidden: ["sidebar", "controls"], words}
 
 const PARTS = ["sidebar", "controls"];
 
 export default function ({data, parentElement}) {
   const root = parentElement.querySelector(".lab-share"), dialog = root.querySelector("dialog"), {words} = data;
   const embedded = !["false", null].includes(new URLSearchParams(location.search).get("embed")) || document.documentElement.classList.contains("lab-embed");
+  document.documentElement.lang = data.language; // for fonts and screen readers; Streamlit says English of every page
   const page = document.documentElement.classList;
   for (const part of PARTS) page.toggle(`lab-hide-${part}`, data.hidden.includes(part) || (embedded && part === "sidebar"));
   page.toggle("lab-embed", embedded);

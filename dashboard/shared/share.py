@@ -7,7 +7,7 @@ and course pages (`dashboard/frames.py` says who may show the app in a page of t
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import _
+from dashboard.language import _, language
 from dashboard.shared.browser import component
 
 HIDE, PARTS = "hide", ("sidebar", "controls")
@@ -26,6 +26,7 @@ def hidden() -> list[str]:
 def share_button() -> None:
     """The button with its dialog; all of it happens in the browser, which knows the page's address best."""
     data = {
+        "language": language(),
         "hidden": hidden(),
         "words": {
             "share": _("Share"), "title": _("A link to what you see"), "sidebar": _("without the sidebar"),

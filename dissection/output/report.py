@@ -8,7 +8,7 @@ import html
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from pgan_core.checkpoints.native import write_atomically
 from pgan_core.pictures import encode
 
 HTML_FILE, JSON_FILE, CSV_FILE = "report.html", "units.json", "units.csv"
+Say = Callable[[str], str]  # a text in the reader's language, with its {places}; `str` for English
 SIDE = 64  # pixels of a picture in the report; the browser enlarges it to 96 without blurring
 STYLE = """
 body {font: 15px/1.45 system-ui, sans-serif; color: #16202c; background: #fff; margin: 2rem auto; max-width: 1180px}
@@ -97,53 +98,71 @@ def write_report(
     return [folder / name for name in contents]
 
 
-def to_html(dissection: Dissection, generator: UnitGenerator | None = None, *, pictures: int = 5) -> str:
-    """The whole report as one self-contained page."""
-    sections = "".join(layer_section(dissection, name, generator, pictures=pictures) for name in dissection.layers)
-    source = html.escape(str(dissection.info.get("source") or "a generator"))
+def to_html(
+    dissection: Dissection,
+    generator: UnitGenerator | None = None,
+    *,
+    pictures: int = 5,
+    say: Say = str,
+    language: str = "en",
+) -> str:
+    """The whole report as one self-contained page; `say` puts its words into another language."""
+    sections = "".join(
+        layer_section(dissection, name, generator, pictures=pictures, say=say) for name in dissection.layers
+    )
+    source = html.escape(str(dissection.info.get("source") or say("a generator")))
+    title = say("Dissection of {source}").format(source=source)
+    head = say("What the units of {source} stand for").format(source=source)
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Dissection of {source}</title>'
-        f"<style>{STYLE}</style><h1>What the units of {source} stand for</h1>{facts(dissection)}{sections}</html>\n"
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{STYLE}</style><h1>{head}</h1>{facts(dissection, say)}{sections}</html>\n"
     )
 
 
-def facts(dissection: Dissection) -> str:
+def facts(dissection: Dissection, say: Say = str) -> str:
     """What was measured and how, in a paragraph."""
     info = dissection.info
     rule = info.get("rule")
     level = (
-        "the level of maximal IQR on the first half of the sample (scores are from the second half)"
+        say("the level of maximal IQR on the first half of the sample (scores are from the second half)")
         if rule == "iqr"
-        else f"the level that {info.get('fraction')} of its values exceed (rule {rule})"
+        else say("the level that {fraction} of its values exceed (rule {rule})").format(
+            fraction=info.get("fraction"), rule=rule
+        )
     )
-    words = (
-        f"{info.get('samples')} pictures from seed {info.get('seed')}, segmenter {info.get('segmenter')}. A unit's "
-        f"threshold is {level}. IoU is given with its 95% bootstrap interval over images. Pictures are bright where "
-        "the unit is above its level. GAN Dissection (Bau et al. 2019), section 3.1."
-    )
+    words = say(
+        "{count} pictures from seed {seed}, segmenter {segmenter}. A unit’s threshold is {level}. IoU is given with "
+        "its 95% bootstrap interval over images. Pictures are bright where the unit is above its level. GAN Dissection "
+        "(Bau et al. 2019), section 3.1."
+    ).format(count=info.get("samples"), seed=info.get("seed"), segmenter=info.get("segmenter"), level=level)
     return f'<p class="facts">{html.escape(words)}</p>'
 
 
-def layer_section(dissection: Dissection, name: str, generator: UnitGenerator | None, *, pictures: int) -> str:
+def layer_section(
+    dissection: Dissection, name: str, generator: UnitGenerator | None, *, pictures: int, say: Say = str
+) -> str:
     """One layer: a bar for each concept and a row for each unit, the best first."""
     layer = dissection.layers[name]
     order = np.argsort(-layer.scores.best_iou, kind="stable")
     material = None
     if generator is not None and pictures:
         material = make_material(generator, dissection, name, layer.scores.top_images[:, :pictures].ravel())
-    rows = "".join(unit_row(dissection, layer, int(unit), material, pictures) for unit in order)
+    rows = "".join(unit_row(dissection, layer, int(each), material, pictures, say) for each in order)
     count, units = int(layer.scores.interpretable.sum()), len(order)
+    unit, concept, level, top = say("unit"), say("concept"), say("level"), say("top pictures")
     head = (
-        "<tr><th class=n>unit<th>concept<th class=n>IoU<th class=n>95%<th class=n>IQR<th class=n>level<th>top pictures"
+        f"<tr><th class=n>{unit}<th>{concept}<th class=n>IoU<th class=n>95%<th class=n>IQR<th class=n>{level}<th>{top}"
     )
+    title = say("All units, the best first")
+    found = say("{count} of {units} units interpretable.").format(count=count, units=units)
     return (
-        f"<h2>{html.escape(name)}</h2><p>{count} of {units} units interpretable.</p>{bars(dissection, layer)}"
-        f"<details{' open' if len(dissection.layers) == 1 else ''}><summary>All units, the best first</summary>"
-        f"<table>{head}{rows}</table></details>"
+        f"<h2>{html.escape(name)}</h2><p>{found}</p>{bars(dissection, layer, say)}"
+        f"<details{' open' if len(dissection.layers) == 1 else ''}>"
+        f"<summary>{title}</summary><table>{head}{rows}</table></details>"
     )
 
 
-def bars(dissection: Dissection, layer: LayerDissection) -> str:
+def bars(dissection: Dissection, layer: LayerDissection, say: Say = str) -> str:
     """Interpretable units by concept, as an SVG."""
     counts = layer.concept_counts(len(dissection.concepts))
     found = [int(c) for c in np.argsort(-counts, kind="stable") if counts[c]]
@@ -151,33 +170,36 @@ def bars(dissection: Dissection, layer: LayerDissection) -> str:
         return ""
     scale = 700 / counts.max()
     lines = "".join(
-        f'<text x="150" y="{22 * i + 16}" text-anchor="end">{html.escape(dissection.concepts[c])}</text>'
+        f'<text x="150" y="{22 * i + 16}" text-anchor="end">{html.escape(say(dissection.concepts[c]))}</text>'
         f'<rect class="bar" x="160" y="{22 * i + 3}" width="{counts[c] * scale:.1f}" height="17"/>'
         f'<text x="{166 + counts[c] * scale:.1f}" y="{22 * i + 16}">{counts[c]}</text>'
         for i, c in enumerate(found)
     )
-    return f'<svg width="920" height="{22 * len(found) + 4}" role="img" aria-label="units by concept">{lines}</svg>'
+    label = say("units by concept")
+    return f'<svg width="920" height="{22 * len(found) + 4}" role="img" aria-label="{label}">{lines}</svg>'
 
 
 def unit_row(
-    dissection: Dissection, layer: LayerDissection, unit: int, material: Material | None, pictures: int
+    dissection: Dissection, layer: LayerDissection, unit: int, material: Material | None, pictures: int, say: Say = str
 ) -> str:
     """One unit's numbers and its strip of lit top pictures."""
     scores = layer.scores
-    concept = html.escape(dissection.concepts[scores.best_concept[unit]])
-    strip = "" if material is None else strip_image(layer, unit, material, pictures)
+    concept = html.escape(say(dissection.concepts[scores.best_concept[unit]]))
+    strip = "" if material is None else strip_image(layer, unit, material, pictures, say)
+    interval = say("{low} to {high}").format(low=f"{layer.iou_low[unit]:.3f}", high=f"{layer.iou_high[unit]:.3f}")
     return (
         f"<tr{'' if scores.interpretable[unit] else ' class=no'}><td class=n>{unit}<td>{concept}"
-        f"<td class=n>{scores.best_iou[unit]:.3f}<td class=n>{layer.iou_low[unit]:.3f} to {layer.iou_high[unit]:.3f}"
+        f"<td class=n>{scores.best_iou[unit]:.3f}<td class=n>{interval}"
         f"<td class=n>{scores.best_iqr[unit]:.3f}<td class=n>{scores.thresholds[unit]:.3g}<td>{strip}"
     )
 
 
-def strip_image(layer: LayerDissection, unit: int, material: Material, pictures: int) -> str:
+def strip_image(layer: LayerDissection, unit: int, material: Material, pictures: int, say: Say = str) -> str:
     """The unit's top pictures side by side, dimmed outside its mask, as an <img> with its data inside."""
     rows = material.rows(layer.scores.top_images[unit, :pictures])
     side = material.pictures.shape[1]
     masks = material.values(unit, rows, (side, side)) > layer.scores.thresholds[unit]
     shown = lit_region(material.pictures[rows], masks)[:, :: max(1, side // SIDE), :: max(1, side // SIDE)]
     data = base64.b64encode(encode(np.concatenate(list(shown), axis=1), "WEBP", quality=82)).decode()
-    return f'<img alt="top pictures of unit {unit}" src="data:image/webp;base64,{data}">'
+    alt = say("top pictures of unit {unit}").format(unit=unit)
+    return f'<img alt="{alt}" src="data:image/webp;base64,{data}">'

@@ -266,14 +266,17 @@ class Trainer:
 
     def _go_back(self, broken: str) -> None:
         """From a minibatch that the run diverged at to the last good moment. Raises TrainingError if that fails."""
-        where = f"The run diverged at {self.images / 1000:.1f} kimg: {broken} is not finite"
+        at = f"{self.images / 1000:.1f} kimg"
         self.returns += 1
         if self._remembered < 0 or self.returns > MOST_RETURNS:
-            raise TrainingError(f"{where}.")
+            raise TrainingError(f"The run diverged at {at}: {broken} is not finite.")
         self.learner.go_back()
         self._note({"diverged": broken, "back_by_steps": self.step - self._remembered})
         if self.processes.writes:
-            print(f"{where}; the weights are those of {self.step - self._remembered} steps before, the rate is halved.")
+            print(
+                f"The run diverged at {at}: {broken} is not finite; the weights are those of "
+                f"{self.step - self._remembered} steps before, the rate is halved."
+            )
 
     # ---- what is written -----------------------------------------------------------------------------------------
 

@@ -1,12 +1,14 @@
 """A run that can be watched, and changed on its way: `train --watch`. The page Training of the app reads and writes it.
 
-After everything that it writes the run trains many times as long as the writing took. Nothing here draws random numbers
-of the run's own, so the weights are those of a run that nobody watches, to the bit.
+After everything that it writes the run trains many times as long as the writing took; pictures are drawn by a thread
+beside it where there is another core. Nothing here draws random numbers of the run's own, so the weights are those of a
+run that nobody watches, to the bit.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import math
 import os
@@ -14,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 
 import numpy as np
@@ -23,6 +26,7 @@ from torch import Tensor
 from pgan_core.growth import Moment
 from pgan_core.pictures import contact_sheet, encode, to_uint8
 
+from .beside import Beside
 from .control import FOLDER, Commands, alive
 from .loop import Trainer
 from .records import Log, Work, activation_magnitudes
@@ -35,6 +39,7 @@ from .time_plan import process_age
 PICTURES, COLUMNS = 16, 4
 FRAME_SECONDS, RECORD_SECONDS = 1 / 8, 0.5  # from one to the next, at the least
 REST = {"frame": 14, "record": 30, "moment": 40}  # times what it took to write one is trained before the next
+REST_BESIDE = 4  # times what the thread took to draw a frame it rests
 RECORDS, MOMENTS = 500, 24  # of a whole run, about
 LARGE_STATE = 40_000_000  # bytes of a moment's snapshot beyond which a third as many are kept
 SCORES = 256  # of the latest reals, and of the latest fakes
@@ -64,7 +69,12 @@ class Watcher:
         self.history = Log(self.folder / "history.jsonl", step=trainer.step)
         self.strip = Log(self.folder / "moments.jsonl", step=trainer.step)
         self.latents = _latents(trainer)
+        networks = trainer.learner.networks
+        self.shown = {"average": copy.deepcopy(networks.average), "raw": copy.deepcopy(networks.generator)}
+        on_cpu = trainer.learner.device.type == "cpu"
+        self.beside = Beside(REST_BESIDE) if on_cpu and _cores() > torch.get_num_threads() else None
         self.scores: tuple[deque, deque] = (deque(), deque())
+        self.reals = torch.empty(0)  # the latest, as the discriminator saw them
         self.losses: dict[str, list[Tensor]] = {}  # since the last record
         self.work = Work(trainer.schedule, (trainer.generator, trainer.discriminator))
         self.before: dict[str, list[Tensor]] | None = None  # weights before the step in slow motion
@@ -94,6 +104,10 @@ class Watcher:
             kept.append(new.detach()[:SCORES].clone())
             while sum(len(part) for part in kept) > SCORES:
                 kept.popleft()
+        reals = acts.batch.reals.detach()[:PICTURES].clone()
+        if len(reals) < PICTURES and self.reals.shape[1:] == reals.shape[1:]:  # a smaller minibatch: the last ones stay
+            reals = torch.cat([reals, self.reals[: PICTURES - len(reals)]])
+        self.reals = reals
         for name in ("discriminator_loss", "generator_loss", "penalty"):
             value = getattr(acts, name)
             if value is not None:
@@ -105,6 +119,8 @@ class Watcher:
         for name, write in (("moment", self.write_moment), ("record", self.write_record), ("frame", self.write_frame)):
             begun = time.monotonic()
             if begun < self.at[name] or (name == "moment" and trainer.images - self._moment_images < apart):
+                continue
+            if name == "frame" and self.beside and not self.beside.is_free:
                 continue
             write()
             now = time.monotonic()
@@ -179,40 +195,46 @@ class Watcher:
 
     def write_frame(self) -> None:
         """The newest moment: pictures, scores, numbers."""
+        if self.beside:
+            self.beside.wait()
         trainer, moment = self.trainer, self.trainer.moment
         now = time.monotonic()
         since, images = self._speed_from
         if now - since > 1.0:
             self.speed, self._speed_from = (trainer.images - images) / (now - since), (now, trainer.images)
         networks = trainer.learner.networks
-        pictures = {
-            "average": _sheet(_generate(networks.average, self.latents, moment)),
-            "raw": _sheet(_generate(networks.generator, self.latents, moment)),
+        for name, network in (("average", networks.average), ("raw", networks.generator)):
+            _copy_weights(network, self.shown[name])
+        content = {
+            "state": self.state,
+            "sentence": self.sentence,
+            **_place(trainer, moment),
+            "gamma": _rounded(trainer.settings.gamma(moment) * trainer.learner.gamma_factor),
+            "learning_rate": _rounded(trainer.learner.learning_rate(moment)),
+            "stage_rate": moment.learning_rate,  # without its cooldown
+            "gradient_weight": trainer.settings.gradient_weight,
+            "speed": _rounded(self.speed),
+            "left": self._seconds_left(),
+            "spans": _spans(trainer),
+            "total": trainer.schedule.total_kimg,
+            "changes": list(trainer.changes),
+            "held": trainer.holding,
+            "loss": trainer.settings.loss,
         }
-        if self.acts:
-            pictures["reals"] = _sheet(self.acts.batch.reals[:PICTURES])
-        self._write(
-            "frame.json",
-            {
-                "state": self.state,
-                "sentence": self.sentence,
-                **_place(trainer, moment),
-                "gamma": _rounded(trainer.settings.gamma(moment) * trainer.learner.gamma_factor),
-                "learning_rate": _rounded(trainer.learner.learning_rate(moment)),
-                "stage_rate": moment.learning_rate,  # without its cooldown
-                "gradient_weight": trainer.settings.gradient_weight,
-                "speed": _rounded(self.speed),
-                "left": self._seconds_left(),
-                "pictures": pictures,
-                "scores": [_numbers(torch.cat(list(kept))) if kept else [] for kept in self.scores],
-                "spans": _spans(trainer),
-                "total": trainer.schedule.total_kimg,
-                "changes": trainer.changes,
-                "held": trainer.holding,
-                "loss": trainer.settings.loss,
-            },
-        )
+        draw = partial(self._draw_frame, content, moment, self.reals, [list(kept) for kept in self.scores])
+        if self.beside and self.state == "running":
+            self.beside.begin(draw)
+        else:
+            draw()
         self._frame_at, self._changes_written = time.monotonic(), len(trainer.changes)
+
+    def _draw_frame(self, content: dict, moment: Moment, reals: Tensor, scores: list[list[Tensor]]) -> None:
+        """What takes time of a frame; it reads nothing that the run goes on to change."""
+        pictures = {name: _sheet(_generate(network, self.latents, moment)) for name, network in self.shown.items()}
+        if len(reals) == PICTURES:
+            pictures["reals"] = _sheet(reals)
+        numbers = [_numbers(torch.cat(kept)) if kept else [] for kept in scores]
+        self._write("frame.json", {**content, "pictures": pictures, "scores": numbers})
 
     def _seconds_left(self) -> float | None:
         """By the plan's clock or, without a plan, by what the rest costs."""
@@ -303,6 +325,17 @@ def _latents(trainer: Trainer) -> Tensor:
     """The same at every moment of a run, and in its branches."""
     draw = stream("samples", trainer.settings.seed)
     return torch.randn(PICTURES, trainer.generator.config.latent_dim, generator=draw).to(trainer.learner.device)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@torch.no_grad()
+def _copy_weights(source: torch.nn.Module, target: torch.nn.Module) -> None:
+    for kept, new in zip(target.parameters(), source.parameters(), strict=True):
+        kept.copy_(new)
 
 
 def _place(trainer: Trainer, moment: Moment) -> dict:

@@ -19,6 +19,12 @@ def model_folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def whole_pages(monkeypatch):
+    """Here no browser looks at a page and says what is in view: all of it is."""
+    monkeypatch.setattr("dashboard.shared.later.seen", lambda *_, **__: True)
+
+
 @pytest.fixture
 def open_app(model_folder, monkeypatch):
     """open_app("growth", seed="3", ...) runs a page of the app with these query parameters; seed None: its own."""

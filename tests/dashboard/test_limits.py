@@ -1,6 +1,8 @@
 """What the server keeps and how busy it is."""
 
-import itertools
+import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -27,17 +29,57 @@ def test_a_limit_that_is_no_number_is_named(monkeypatch, text):
         limits()
 
 
-def test_a_server_is_full_while_runs_wait_for_each_other_and_for_a_while_after(monkeypatch):
-    now = [1000.0]
-    monkeypatch.setattr(load.time, "monotonic", lambda: now[0])
-    threads = itertools.count()
-    monkeypatch.setattr(load.threading, "get_ident", lambda: next(threads))  # each run is another viewer's
-    busy = load.Load(cores=1)
-    with busy.run(), busy.run():
-        assert not busy.is_full
+def visit(busy: load.Load, inside: Callable[[], None]) -> threading.Thread:
+    """A viewer's run in a thread of its own, once it has come."""
+
+    def run() -> None:
         with busy.run():
-            assert busy.is_full
+            inside()
+
+    coming = len(busy._here)
+    thread = threading.Thread(target=run)
+    thread.start()
+    while len(busy._here) == coming:
+        time.sleep(0.001)
+    return thread
+
+
+def test_a_server_is_full_while_runs_wait_for_each_other_and_for_a_while_after(monkeypatch):
+    now, end = [1000.0], threading.Event()
+    monkeypatch.setattr(load, "monotonic", lambda: now[0])
+    busy = load.Load(cores=1)
+    visits = [visit(busy, end.wait) for _ in range(2)]
+    assert not busy.is_full
+    visits.append(visit(busy, end.wait))
+    assert busy.is_full
+    end.set()
+    for one in visits:
+        one.join()
     now[0] += load.CALM - 1
     assert busy.is_full
     now[0] += 2
-    assert not busy.is_full
+    assert not busy.is_full and not busy._here
+
+
+def test_runs_take_turns_in_the_order_of_their_coming():
+    busy, end, seen = load.Load(cores=1), threading.Event(), []
+    first = visit(busy, end.wait)
+    others = [visit(busy, lambda number=number: seen.append(number)) for number in range(3)]
+    assert not seen
+    end.set()
+    for one in (first, *others):
+        one.join()
+    assert seen == [0, 1, 2]
+
+
+def test_a_run_that_waits_for_something_else_lets_others_run():
+    busy, other = load.Load(cores=1), threading.Event()
+
+    def inside() -> None:
+        with busy.aside():
+            assert other.wait(10)
+
+    waiting = visit(busy, inside)
+    visit(busy, other.set).join()
+    waiting.join()
+    assert not busy._here

@@ -27,9 +27,10 @@ export function editsOf(edits, layers) {
   const found = new Map();
   for (const {layer, units, levels, maps, factor, cells, strength = 1} of edits) {
     const {units: width, resolution: size} = layers.find(({name}) => name === layer), area = size * size;
-    if (!found.has(layer)) found.set(layer, {kept: new Float32Array(width * area).fill(1), set: new Float32Array(width * area), dims: [1, width, size, size]});
-    const {kept, set} = found.get(layer);
+    if (!found.has(layer)) found.set(layer, {kept: new Float32Array(width * area).fill(1), set: new Float32Array(width * area), touched: new Set(), dims: [1, width, size, size]});
+    const {kept, set, touched} = found.get(layer);
     (units ?? Array.from({length: width}, (_, unit) => unit)).forEach((unit, i) => {
+      touched.add(unit);
       for (let cell = 0, at = unit * area; cell < area; cell++, at++) {
         const a = strength * (cells?.[cell] ?? 1), value = maps ? maps[i * area + cell] : levels?.[i % levels.length];
         kept[at] *= factor === undefined ? 1 - a : 1 - a + a * factor;
@@ -37,13 +38,19 @@ export function editsOf(edits, layers) {
       }
     });
   }
-  return Object.fromEntries([...found].map(([layer, {kept, set, dims}]) => [layer, asNetworkTakes(kept, set, dims)]));
+  return Object.fromEntries([...found].map(([layer, sums]) => [layer, asNetworkTakes(sums)]));
 }
 
-// x kept + set as the network computes it, x (1 - mask) + value mask.
-function asNetworkTakes(kept, set, dims) {
-  const mask = kept.map((share, i) => (set[i] && Math.abs(1 - share) < 1e-4 ? 1e-4 : 1 - share));
-  return {mask, value: set.map((sum, i) => (mask[i] ? sum / mask[i] : 0)), dims};
+// x kept + set as the network computes it, x (1 - mask) + value mask; units that no edit touched stay as they are.
+function asNetworkTakes({kept, set, touched, dims}) {
+  const mask = new Float32Array(kept.length), value = new Float32Array(kept.length), area = dims[2] * dims[3];
+  for (const unit of touched) {
+    for (let at = unit * area; at < (unit + 1) * area; at++) {
+      mask[at] = set[at] && Math.abs(1 - kept[at]) < 1e-4 ? 1e-4 : 1 - kept[at];
+      value[at] = mask[at] ? set[at] / mask[at] : 0;
+    }
+  }
+  return {mask, value, dims};
 }
 
 // The cells inside the smallest rectangle around them, "left.top.width.height.bits", for links stay short then.

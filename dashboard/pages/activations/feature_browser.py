@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.language import N_, _
+from dashboard.load import counted
 from dashboard.pages.activations import figures_feature_maps as figures
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.layer_runs import Setting
@@ -23,6 +24,7 @@ SCALES = {N_("common"): False, N_("per unit"): True}
 
 
 @st.fragment
+@counted
 def feature_browser(model: session.Model, setting: Setting, statistics: dict[str, PointStatistics]) -> None:
     """Choose a point, a picture and a unit; only this part of the page runs again."""
     point, picture, order, per_unit, shown = _controls(setting, list(statistics))

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from dashboard.language import N_, _, said
 from dashboard.shared.figure_style import COLORS
-from dashboard.shared.ridgelines import log_axis
+from dashboard.shared.ridgelines import log_axis, panels
 from pgan_core.inspection import PointStatistics
 
 CHARTS = {N_("Standard deviation"): "std", N_("Largest magnitude"): "largest"}
@@ -20,27 +18,26 @@ COLUMNS = (  # of `statistics_table`, as people read them
 )  # fmt: skip
 
 
-def magnitudes(networks: Mapping[str, Mapping[str, PointStatistics]], height: int = 300) -> go.Figure:
+def magnitudes(networks: Mapping[str, Mapping[str, PointStatistics]], height: int = 300) -> dict:
     """Spread and largest magnitude by layer on log axes: network title -> {layer: statistics}, one line per network."""
-    chart = make_subplots(1, 2, subplot_titles=[_(title) for title in CHARTS], horizontal_spacing=0.07)
+    traces, layout = [], panels([_(title) for title in CHARTS], 0.07)
     for i, (name, layers) in enumerate(networks.items()):
         for column, field in enumerate(CHARTS.values(), 1):
             values = np.array([getattr(s, field) for s in layers.values()])
-            chart.add_scatter(
-                x=list(layers), y=np.where(values > 0, values, np.nan), name=said(name), legendgroup=name,
-                showlegend=column == 1 and len(networks) > 1, mode="lines+markers",
-                line={"color": COLORS[i], "dash": "solid" if i == 0 else "dash"},
-                marker={"symbol": "circle" if i == 0 else "diamond", "size": 7},
-                hovertemplate="%{x}: %{y:.3g}<extra>" + said(name) + "</extra>", row=1, col=column,
-            )  # fmt: skip
+            traces.append({
+                "type": "scatter", "x": list(layers), "y": np.where(values > 0, values, np.nan), "name": said(name),
+                "legendgroup": name, "showlegend": column == 1 and len(networks) > 1, "mode": "lines+markers",
+                "line": {"color": COLORS[i], "dash": "solid" if i == 0 else "dash"},
+                "marker": {"symbol": "circle" if i == 0 else "diamond", "size": 7},
+                "hovertemplate": "%{x}: %{y:.3g}<extra>" + said(name) + "</extra>",
+                "xaxis": ("x", "x2")[column - 1], "yaxis": ("y", "y2")[column - 1],
+            })  # fmt: skip
     for column, field in enumerate(CHARTS.values(), 1):
         values = [[getattr(s, field) for s in layers.values()] for layers in networks.values()]
-        chart.update_yaxes(col=column, **log_axis(*values))
-    chart.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 30, "b": 8},
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
-    )  # fmt: skip
-    return chart
+        layout["yaxis" if column == 1 else "yaxis2"] |= log_axis(*values)
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    layout |= {"height": height, "margin": {"l": 8, "r": 8, "t": 30, "b": 8}, "legend": legend}
+    return {"data": traces, "layout": layout}
 
 
 def statistics_table(networks: Mapping[str, Mapping[str, PointStatistics]]) -> pd.DataFrame:

@@ -4,11 +4,12 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.language import N_, _
+from dashboard.load import counted
 from dashboard.pages.activations import layer_runs
 from dashboard.pages.activations.feature_browser import feature_browser
 from dashboard.pages.activations.figures import magnitudes, statistics_table
 from dashboard.pages.activations.layer_runs import NORM_NAMES, Setting
-from dashboard.shared import other_models
+from dashboard.shared import later, other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.export import export_bar
@@ -109,7 +110,7 @@ def available_points(statistics: Statistics) -> dict[str, str]:
 
 
 def all_layers(networks: dict[str, Statistics], file: str) -> None:
-    """Ridgelines, the two magnitudes by layer, the table."""
+    """Ridgelines; then the two magnitudes by layer, and the table."""
     points = available_points(next(iter(networks.values())))
     title = "After it"
     if len(networks) > 1:
@@ -139,8 +140,17 @@ def all_layers(networks: dict[str, Statistics], file: str) -> None:
     st.caption(_("All layers share one axis; each ridge is scaled to its fullest bin. σ is the standard deviation."))
     if len(networks) > 1 and st.session_state.get("activations_norm") in ("lrn", "batch"):
         st.caption(_("The replacement takes the place of pixel norm; the network was not trained with it."))
+    by_layer(columns, "network" if len(networks) > 1 else "point", file)
+
+
+@st.fragment
+@counted
+def by_layer(columns: dict[str, Statistics], named: str, file: str) -> None:
+    """The two magnitudes by layer and the table; named: what the columns are."""
+    if not later.seen("activations_later"):
+        return
     chart(magnitudes(columns), key="activations_magnitudes", download=file)
-    table = statistics_table(columns).rename(columns={"network": "network" if len(networks) > 1 else "point"})
+    table = statistics_table(columns).rename(columns={"network": named})
     numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in ("mean", "std", "largest")}
     shares = {n: st.column_config.NumberColumn(format="%.2f") for n in ("dead units %", "outside the axis %")}
     show_table(table, columns=numbers | shares, key="activations_table")

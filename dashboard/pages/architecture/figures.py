@@ -11,8 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import plotly.graph_objects as go
-
 from dashboard.language import N_, _, said
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator
@@ -270,7 +268,7 @@ def kinds_in(drawing: Drawing) -> list[str]:
     return list(lines.values())
 
 
-def figure(drawing: Drawing, selected: str | None = None) -> go.Figure:
+def figure(drawing: Drawing, selected: str | None = None) -> dict:
     """The drawing for the page: bars that can be clicked, `customdata` their layer's name."""
     text = 14 if len(drawing.placed) <= LARGE_TEXT else 12
     traces = [_arrows(drawing)]
@@ -293,7 +291,7 @@ def figure(drawing: Drawing, selected: str | None = None) -> go.Figure:
         "xaxis": {"visible": False, "range": [left - 0.4, right + 0.9], "fixedrange": True},
         "yaxis": {"visible": False, "range": [bottom - 2.4, top + 0.5], "fixedrange": True},
     }  # fmt: skip
-    return go.Figure(traces, layout)
+    return {"data": traces, "layout": layout}
 
 
 def _bars(kind: str, bars: list[Placed], selected: str | None, flat: bool, first: bool, text: int) -> dict:

@@ -11,7 +11,7 @@ from dashboard.pages.architecture import figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.view import your_network
 from dashboard.shared import other_models
-from dashboard.shared.charts import chart
+from dashboard.shared.charts import chart, once
 from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
@@ -134,7 +134,7 @@ def layer_detail(model: session.Model, part: str, row: LayerRow) -> None:
     if found.bias is not None:
         limit = max(float(np.abs(found.bias).max()), 1e-3)
         panels[_("Bias")] = {"bias": histogram(torch.from_numpy(found.bias), Bins(-limit, limit, 41))}
-    chart(histogram_bars(panels, height=230), key="architecture_weights")
+    chart(once(histogram_bars, panels, height=230), key="architecture_weights")
     st.caption(_("Stored and effective weights share one axis, so you can see what the constant does."))
 
 

@@ -170,6 +170,32 @@ def unit_scatter(
     return finish(figure, 300)
 
 
+def unit_map(
+    places: np.ndarray, concept: np.ndarray, concepts: Sequence[str], colours: Sequence[str], names: Sequence[str]
+) -> go.Figure:
+    """Units at their places (U x 2) in the colours of their concepts (U; 0: none); a lasso selects."""
+    figure = go.Figure()
+    counts = np.bincount(concept, minlength=len(concepts))
+    for c in (0, *(c for c in np.argsort(-counts, kind="stable") if c)):
+        rows = np.flatnonzero(concept == c)
+        if len(rows):
+            figure.add_scattergl(
+                x=places[rows, 0],
+                y=places[rows, 1],
+                mode="markers",
+                name=_("not interpretable") if c == 0 else _(concepts[int(c)]),
+                marker={"color": QUIET if c == 0 else colours[c], "size": 6 if c == 0 else 8},
+                customdata=rows,
+                text=[names[row] for row in rows],
+                hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+            )
+    figure.update_xaxes(showticklabels=False, zeroline=False)
+    figure.update_yaxes(showticklabels=False, zeroline=False)
+    finish(figure, 560)
+    legend = {"orientation": "h", "y": 0, "x": 0, "yanchor": "top", "entrywidth": 86, "font_size": 13}
+    return figure.update_layout(dragmode="lasso", legend=legend)
+
+
 def peak_histogram(peaks: np.ndarray, level: float) -> go.Figure:
     """A unit's highest value in each picture, those above the level in colour."""
     counts, edges = np.histogram(peaks, bins=40)

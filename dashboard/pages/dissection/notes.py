@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import astuple, dataclass, fields
@@ -74,16 +75,35 @@ def notes_file(item: Found) -> Path | None:
     return folder / FILE if folder.is_absolute() and folder.is_dir() else None
 
 
-def notes_view(model: session.Model, item: Found, name: str, unit: int) -> None:
-    """What was noted about this unit, a form for one's own, the list of tagged units, and all notes as CSV."""
-    file, mine = notes_file(item), st.session_state.setdefault("dissection_notes", {})
+def known_notes(item: Found) -> tuple[list[Note], list[Note]]:
+    """The visitor's own notes on a dissection, and those that are saved for all."""
+    file, mine = notes_file(item), st.session_state.get("dissection_notes", {})
     try:
         shared = read_notes(file) if file else []
     except sqlite3.Error as error:
         st.warning(_("The notes cannot be read: {error}").format(error=error))
-        file, shared = None, []
-    own = [note for (key, *_where), note in mine.items() if key == item.key]
+        shared = []
+    return [note for (key, *_where), note in mine.items() if key == item.key], shared
+
+
+def together(own: list[Note], shared: list[Note]) -> list[Note]:
+    """Every note once."""
+    return own + [note for note in shared if note not in own]
+
+
+def saving_is_on() -> bool:
+    """Whether visitors may save notes for all: PGGAN_LAB_NOTES, "on" or "off". Raises ValueError for another word."""
+    said = os.environ.get("PGGAN_LAB_NOTES", "on")
+    if said not in ("on", "off"):
+        raise ValueError(f"PGGAN_LAB_NOTES is on or off, not {said!r}.")
+    return said == "on"
+
+
+def notes_view(model: session.Model, item: Found, name: str, unit: int) -> None:
+    """What was noted about this unit, a form for one's own, the list of tagged units, and all notes as CSV."""
+    file, mine = notes_file(item), st.session_state.setdefault("dissection_notes", {})
     st.subheader(_("Notes"))
+    own, shared = known_notes(item)
     for note in shared:
         if (note.layer, note.unit) == (name, unit):
             st.text(f"{note.author}: {note.text}" + (f"  [{note.tags}]" if note.tags else ""))
@@ -94,7 +114,7 @@ def notes_view(model: session.Model, item: Found, name: str, unit: int) -> None:
             tags = st.text_input(_("Tags, with commas"), before.tags if before else "", max_chars=200)
             author = st.text_input(_("Name"), st.session_state.get("dissection_author", ""), max_chars=40, width=140)
             keep = st.form_submit_button(_("Keep here"), help=_("For you, until you close this window"))
-            save = st.form_submit_button(_("Save for all"), disabled=file is None)
+            save = saving_is_on() and st.form_submit_button(_("Save for all"), disabled=file is None)
     if keep or save:
         tidy = ", ".join(filter(None, (tag.strip() for tag in tags.split(","))))
         note = Note(
@@ -114,7 +134,7 @@ def notes_view(model: session.Model, item: Found, name: str, unit: int) -> None:
                 st.error(_("The note cannot be saved: {error}").format(error=said(error)))
                 return
         st.rerun()
-    everything = own + [note for note in shared if note not in own]
+    everything = together(own, shared)
     lists(everything)
     if everything:
         export_bar({"notes.csv": lambda: as_csv(everything)}, key="dissection_notes_file")

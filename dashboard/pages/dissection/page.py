@@ -4,15 +4,16 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import N_, _
+from dashboard.language import N_, _, language, said
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.concept import concept_view
 from dashboard.pages.dissection.new import new_view, rename_regions
+from dashboard.pages.dissection.search import search_view
 from dashboard.pages.dissection.stages import stages_view
 from dashboard.pages.dissection.unit import unit_view
 from dashboard.pages.dissection.unit_pictures import OVERLAYS, PICTURES, legend, unit_card
 from dashboard.shared import dissections
-from dashboard.shared.charts import chart
+from dashboard.shared.charts import chart, once
 from dashboard.shared.controls import BARE, BOUND
 from dashboard.shared.dissections import Found
 from dashboard.shared.export import export_bar
@@ -20,7 +21,10 @@ from dashboard.shared.page import formula_box, header
 from dissection.output.report import to_csv, to_html, to_json
 from dissection.result import Dissection
 
-VIEWS = [N_("Concepts"), N_("Units"), N_("One unit"), N_("One concept"), N_("Training"), N_("New")]
+VIEWS = [
+    *(N_("Concepts"), N_("Units"), N_("Search"), N_("One unit"), N_("One concept")),
+    *(N_("Training"), N_("New")),
+]
 ORDERS = ["IoU", "IQR", N_("concept"), N_("unit")]
 PER_PAGE = 12
 EQUATION = (
@@ -55,6 +59,8 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str]:
             st.selectbox(_("Dissection"), names, key="dissection_name", width=230, **BARE) if len(names) > 1 else None
         )
         item = items[names.index(name)] if name else items[0]
+        if view == "Search":
+            return view, item, ""
         layers = list(item.dissection.layers)
         if view in ("Concepts", "One concept", "Training") and len(layers) > 1:
             layers = [N_("all layers"), *layers]
@@ -113,9 +119,8 @@ def concepts_view(item: Found, layer: str) -> None:
                 total=total, units=units, layers=len(counts)
             )
         )
-        chart(
-            figures.units_by_place(counts, read.concepts, colours, _("layer")), key="dissection_layers", download="png"
-        )
+        places = once(figures.units_by_place, counts, read.concepts, colours, _("layer"))
+        chart(places, key="dissection_layers", download="png")
     else:
         scores = read.layers[layer].scores
         st.markdown(
@@ -125,11 +130,12 @@ def concepts_view(item: Found, layer: str) -> None:
         )
         left, right = st.columns([3, 2])
         with left:
-            chart(figures.units_by_concept(counts[layer], read.concepts, colours), key="dissection_concepts")
+            by_concept = once(figures.units_by_concept, counts[layer], read.concepts, colours)
+            chart(by_concept, key="dissection_concepts")
         with right:
             names = [read.concepts[c] for c in scores.best_concept]
             limits = scores.min_iou, scores.min_iqr
-            points = figures.unit_scatter(scores.best_iou, scores.best_iqr, names, limits, scores.interpretable)
+            points = once(figures.unit_scatter, scores.best_iou, scores.best_iqr, names, limits, scores.interpretable)
             chart(points, key="dissection_scatter")
     shown = counts if layer == "all layers" else {layer: counts[layer]}
     missing = np.sum(list(shown.values()), axis=0) == 0
@@ -199,7 +205,9 @@ def downloads(model: session.Model, item: Found) -> None:
         "dissection.json": lambda: to_json(read).encode(),
         "dissection.csv": lambda: to_csv(read).encode(),
         "dissection.npz": read.npz_bytes,
-        "dissection.html": lambda: to_html(read, model.generator if item.own else None).encode(),
+        "dissection.html": lambda: to_html(
+            read, model.generator if item.own else None, say=said, language=language()
+        ).encode(),
     }
     export_bar(files, key="dissection")
     st.caption(
@@ -223,6 +231,8 @@ def main() -> None:
         concepts_view(item, layer)
     elif view == "Units":
         units_view(model, item, layer)
+    elif view == "Search":
+        search_view(model, item)
     elif view == "One unit":
         unit_view(model, item, layer)
     else:

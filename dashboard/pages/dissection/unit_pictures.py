@@ -68,6 +68,15 @@ def strip_html(picture: np.ndarray, alt: str, testid: str = "unit-strip") -> str
     return f'<img src="{source}" alt="{html.escape(alt)}" data-testid="{testid}" style="{whole(picture.shape[1])}">'
 
 
+def lit_sheet(
+    material: Material, unit: int, images, level: float, size: tuple[int, int], side: int, columns: int
+) -> np.ndarray:
+    """Small pictures with what lies above the level lit, as one sheet; size: the label maps' (H, W)."""
+    rows = material.rows(images)
+    lit = resize_nearest(material.values(unit, rows, size) > level, side)
+    return contact_sheet(lit_region(resize_pictures(material.pictures[rows], side), lit), columns, 2, 128)
+
+
 def unit_title(layer: LayerDissection, unit: int, concepts, place: str = "") -> str:
     """Unit, concept and IoU with its interval, as HTML; `place` is the layer's name where it is not obvious."""
     scores = layer.scores

@@ -7,24 +7,23 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.language import _
+from dashboard.language import _, said
 from dashboard.pages.dissection import figures
-from dashboard.pages.dissection.unit_pictures import open_unit
+from dashboard.pages.dissection.unit_pictures import lit_sheet, open_unit
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dashboard.shared.dissections import Found
 from dashboard.shared.images import data_uri
 from dashboard.shared.page import open_page
 from dashboard.shared.progress import with_progress
-from dissection.effects.unit_effects import UnitEffects, measure_unit
-from dissection.output.overlays import lit_region, resize_nearest, resize_pictures
+from dissection.effects import unit_effects
+from dissection.effects.unit_effects import EffectStore, UnitEffects, measure_unit
 from dissection.result import DissectionError
-from dissection.unit_profiles import FILE, UnitProfiles, measure_profiles
+from dissection.unit_profiles import FILE, IN_BAND, UnitProfiles, measure_profiles
 from pgan_core.latent_points import latent_text
 from pgan_core.latents import inputs_from_seeds
-from pgan_core.pictures import contact_sheet
 
-SIDE, GAP = 64, 2  # pixels of a picture in a band
+SIDE = 64  # pixels of a picture in a band
 STEP = 4.0  # how far a walk along a unit's direction goes to either side
 SHOWN = 6  # nearest units
 
@@ -81,6 +80,22 @@ def _load(folder: str, changed: int) -> UnitProfiles | None:
         return None
 
 
+def effects_of(item: Found) -> EffectStore | None:
+    """The effects of every unit that are stored beside the dissection; None where there are none of this network."""
+    path = Path(item.key.partition("|")[0]).parent / unit_effects.FILE
+    stored = _load_effects(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
+    same = stored is not None and stored.weights == item.dissection.info.get("weights_sha256")
+    return stored if same and stored.concepts == item.dissection.concepts else None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _load_effects(folder: str, changed: int) -> EffectStore | None:
+    try:
+        return EffectStore.load(folder)
+    except DissectionError:
+        return None
+
+
 def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, unit: int, level: float) -> None:
     """Rows of five pictures: the top ones, then ten bands of equally many pictures down to the weakest."""
     found = [
@@ -91,9 +106,7 @@ def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, 
     size = tuple(item.dissection.info["label_size"])
     cells = []
     for k, (low, high, images) in enumerate(found):
-        rows = material.rows(images)
-        lit = resize_nearest(material.values(unit, rows, size) > level, SIDE)
-        sheet = contact_sheet(lit_region(resize_pictures(material.pictures[rows], SIDE), lit), 5, GAP, 128)
+        sheet = lit_sheet(material, unit, images, level, size, SIDE, IN_BAND)
         title = _("top") if k == 0 else _("{low:.0f} to {high:.0f}%").format(low=100 - 10 * k, high=110 - 10 * k)
         source = data_uri(sheet, "WEBP", quality=80)
         cells.append(
@@ -143,9 +156,13 @@ def direction(model: session.Model, profiles: UnitProfiles, name: str, unit: int
 
 
 def causes(model: session.Model, item: Found, name: str, unit: int) -> None:
-    """What it causes, measured when it is asked for and kept."""
-    segmenter = dissections.segmenter_of(item, model)
+    """What it causes: stored for every unit, or measured when it is asked for and kept."""
     st.subheader(_("What it causes"))
+    stored = effects_of(item)
+    if stored is not None and name in stored.off:
+        show_effects(item, stored.unit(name, unit), stored.pictures)
+        return
+    segmenter = dissections.segmenter_of(item, model)
     if segmenter is None:
         st.caption(_("Effects are measured by the dissection's segmenter, which is not available here."))
         return
@@ -168,8 +185,13 @@ def causes(model: session.Model, item: Found, name: str, unit: int) -> None:
             _("Switching it off and on"),
         )
     except ValueError as error:
-        st.caption(str(error))
+        st.caption(said(error))
         return
+    show_effects(item, effects, len(unit_effects.SEEDS))
+
+
+def show_effects(item: Found, effects: UnitEffects, pictures: int) -> None:
+    """The changes of the concepts that change most, switched off and on, beside random units."""
     names = dissections.words(item.dissection.concepts)
     largest = np.maximum(np.abs(effects.off), np.abs(effects.on))
     order = [int(c) for c in np.argsort(-largest, kind="stable") if c and largest[c] > 0][:8]
@@ -184,7 +206,8 @@ def causes(model: session.Model, item: Found, name: str, unit: int) -> None:
             figure = figures.unit_effects(own[order], random[:, order], [names[c] for c in order], title)
             chart(figure, key=f"dissection_effects_{'off' if own is effects.off else 'on'}")
     st.caption(
-        _("Change of the share of pixels that each concept covers. Grey: the range of {count} random units.").format(
-            count=len(effects.random_off)
-        )
+        _(
+            "Change of the share of pixels that each concept covers, over {pictures} pictures. Grey: the range of "
+            "{count} random units."
+        ).format(pictures=pictures, count=len(effects.random_off))
     )

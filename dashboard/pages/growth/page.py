@@ -4,8 +4,8 @@ import streamlit as st
 
 from dashboard import library, session
 from dashboard.language import N_, _, said
+from dashboard.load import counted
 from dashboard.pages.growth import figures
-from dashboard.pages.growth.later import shown
 from dashboard.pages.growth.runs import (
     changing_rates,
     default_count,
@@ -17,8 +17,8 @@ from dashboard.pages.growth.runs import (
 )
 from dashboard.pages.growth.track import Track
 from dashboard.pages.growth.view import early_view, growth_view, schedules_view
-from dashboard.shared import lesson_panel, other_models
-from dashboard.shared.charts import chart
+from dashboard.shared import later, lesson_panel, other_models
+from dashboard.shared.charts import chart, once
 from dashboard.shared.controls import BARE
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import formula_box, header
@@ -77,6 +77,7 @@ def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
 
 
 @st.fragment
+@counted
 def show(track: Track, addresses: list[str], columns: int, identity: str) -> None:
     """Pictures, equation and exports; only this runs again on the server when the scrubber is let go."""
     t = growth_view(
@@ -108,19 +109,20 @@ def film(track: Track) -> list:
 
 
 @st.fragment
+@counted
 def costs_section(model: session.Model, own: Schedule | None) -> None:
     """What a picture and a run cost, for the loaded model or for the official run."""
     st.subheader(_("What growing saves"))
-    if not shown(WALL, key="growth_later"):
-        return
     runs = [N_("this run") if own else N_("this network, official schedule"), OFFICIAL]
     run = st.segmented_control(
         _("Costs of"), runs, default=runs[0], format_func=_, key="growth_costs", bind="query-params", required=True
     )
+    if not later.seen("growth_later", after=WALL):
+        return
     costs = picture_costs(None if run == OFFICIAL else model)
     if not costs:
         return  # two files that share no size
-    chart(figures.picture_costs(costs), key="growth_picture_costs")
+    chart(once(figures.picture_costs, costs), key="growth_picture_costs")
     small, large = min(costs), max(costs)
     both = run == OFFICIAL or "discriminator" in model.networks
     networks = _("both networks together") if both else _("the generator (the file holds no discriminator)")
@@ -150,7 +152,7 @@ def run_section(schedule: Schedule, multiply_adds: dict[int, int]) -> None:
     """What the run costs against one at full size from the start."""
     full_size = 1000 * schedule.total_kimg * multiply_adds[schedule.resolution]
     corners = cumulative_cost(schedule, multiply_adds)
-    chart(figures.run_cost(schedule, corners, full_size), key="growth_run_cost")
+    chart(once(figures.run_cost, schedule, corners, full_size), key="growth_run_cost")
     st.markdown(
         _(
             "Over {total_kimg} thousand pictures, growing progressively costs **{saving:.1f} times less** than "

@@ -8,19 +8,19 @@ from plotly.subplots import make_subplots
 
 from dashboard.language import N_, _
 from dashboard.shared.figure_style import COLORS
-from dashboard.shared.ridgelines import log_axis
+from dashboard.shared.ridgelines import log_axis, panels
 from pgan_core.initialization import Propagation
 from pgan_core.learning_speed import METHODS, Step
 
+AXES = {1: {"xaxis": "x", "yaxis": "y"}, 2: {"xaxis": "x2", "yaxis": "y2"}}  # of two panels
 MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
 
 NAMES = (N_("He-initialized"), N_("Equalized"), N_("Weight-normalized"))  # of strategies and of `METHODS`
 
 
-def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> go.Figure:
+def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> dict:
     """Measured standard deviation by layer as markers, theory as lines; activations left, gradients right, log axes."""
-    titles = [_("Activations, forward"), _("Gradients, backward")]
-    chart = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.08)
+    traces, layout = [], panels([_("Activations, forward"), _("Gradients, backward")], 0.08)
     point = _("layer %{x}: %{y:.3g}, theory %{customdata:.3g}")
     layers = np.arange(1, len(next(iter(runs.values())).activation_std) + 1)
     for i, (key, run) in enumerate(runs.items()):
@@ -33,36 +33,36 @@ def spread_over_depth(runs: Mapping[str, Propagation], height: int = 330) -> go.
             (run.gradient_std, run.theory_gradient_std),
         ]
         for column, (measured, theory) in enumerate(curves, 1):
-            shared = {"x": layers, "legendgroup": run.strategy.name, "row": 1, "col": column}
+            shared = {"type": "scatter", "x": layers, "legendgroup": run.strategy.name, **AXES[column]}
             line = {"color": style["color"], "width": 1.5, "dash": "dot" if key == "equalized" else "solid"}
-            chart.add_scatter(y=theory, mode="lines", line=line, showlegend=False, hoverinfo="skip", **shared)
-            chart.add_scatter(
-                y=measured, customdata=theory, mode="markers", marker=style, name=_(run.strategy.name),
-                showlegend=column == 1,
-                hovertemplate=f"{point}<extra>{_(run.strategy.name)}</extra>",
-                **shared,
-            )  # fmt: skip
-    chart.update_yaxes(
-        title_text=_("standard deviation"), col=1, **log_axis(*(r.activation_std for r in runs.values()))
-    )
-    chart.update_yaxes(col=2, **log_axis(*(r.gradient_std for r in runs.values())))
-    chart.update_xaxes(title_text=_("layer"), dtick=1 if len(layers) <= 15 else 5)
-    return _framed(chart, height)
+            lines = {"y": theory, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
+            marks = {
+                "y": measured, "customdata": theory, "mode": "markers", "marker": style, "name": _(run.strategy.name),
+                "showlegend": column == 1, "hovertemplate": f"{point}<extra>{_(run.strategy.name)}</extra>",
+            }  # fmt: skip
+            traces += [shared | lines, shared | marks]
+    layout["yaxis"] |= {"title": {"text": _("standard deviation")}}
+    layout["yaxis"] |= log_axis(*(r.activation_std for r in runs.values()))
+    layout["yaxis2"] |= log_axis(*(r.gradient_std for r in runs.values()))
+    for axis in ("xaxis", "xaxis2"):
+        layout[axis] |= {"title": {"text": _("layer")}, "dtick": 1 if len(layers) <= 15 else 5}
+    return {"data": traces, "layout": layout | _frame(height)}
 
 
-def layer_spread(curves: Mapping[str, Sequence[float]], layers: Sequence[str], height: int = 300) -> go.Figure:
+def layer_spread(curves: Mapping[str, Sequence[float]], layers: Sequence[str], height: int = 300) -> dict:
     """Standard deviation by named layer, one line per network, on a log axis; zeros are left out."""
-    chart = go.Figure()
-    for i, (name, values) in enumerate(curves.items()):
-        shown = np.where(np.asarray(values) > 0, values, np.nan)
-        chart.add_scatter(
-            x=list(layers), y=shown, name=_(name), mode="lines+markers",
-            marker={"symbol": MARKERS[i % len(MARKERS)], "color": COLORS[i % len(COLORS)]},
-            line={"dash": "dot" if name == "Equalized" else "solid"},
-            hovertemplate="%{x}: %{y:.3g}<extra>" + _(name) + "</extra>",
-        )  # fmt: skip
-    chart.update_yaxes(title_text=_("standard deviation"), **log_axis(*curves.values()))
-    return _framed(chart, height)
+    traces = [
+        {
+            "type": "scatter", "x": list(layers), "y": np.where(np.asarray(values) > 0, values, np.nan),
+            "name": _(name), "mode": "lines+markers",
+            "marker": {"symbol": MARKERS[i % len(MARKERS)], "color": COLORS[i % len(COLORS)]},
+            "line": {"dash": "dot" if name == "Equalized" else "solid"},
+            "hovertemplate": "%{x}: %{y:.3g}<extra>" + _(name) + "</extra>",
+        }
+        for i, (name, values) in enumerate(curves.items())
+    ]  # fmt: skip
+    axis = {"title": {"text": _("standard deviation")}} | log_axis(*curves.values())
+    return {"data": traces, "layout": {"yaxis": axis} | _frame(height)}
 
 
 def learning_speed(steps: Sequence[Step], fan_in: Sequence[int], total: int, height: int = 330) -> go.Figure:
@@ -98,7 +98,7 @@ def learning_speed(steps: Sequence[Step], fan_in: Sequence[int], total: int, hei
     chart.update_yaxes(title_text=_("change of w per step"), row=1, col=1)
     chart.update_yaxes(range=[0, 0.85], row=1, col=4)
     chart.update_xaxes(range=[0, total], title_text=_("step"), nticks=4)
-    return _framed(chart, height)
+    return chart.update_layout(_frame(height))
 
 
 def _smooth(values: Sequence[float], window: int = 15) -> np.ndarray:
@@ -109,10 +109,7 @@ def _smooth(values: Sequence[float], window: int = 15) -> np.ndarray:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-def _framed(chart: go.Figure, height: int) -> go.Figure:
-    chart.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 30, "b": 70},
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
-    )
-    return chart
+def _frame(height: int) -> dict:
+    """Height, margins and legend of a chart's layout."""
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    return {"height": height, "margin": {"l": 8, "r": 8, "t": 30, "b": 70}, "legend": legend}

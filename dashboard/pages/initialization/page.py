@@ -10,8 +10,9 @@ import torch
 
 from dashboard import session
 from dashboard.language import N_, _
+from dashboard.load import counted
 from dashboard.pages.initialization import figures
-from dashboard.shared import other_models
+from dashboard.shared import later, other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BOUND
 from dashboard.shared.images import image_wall
@@ -102,6 +103,7 @@ def std_changed() -> None:
 
 
 @st.fragment
+@counted
 def classical_section(seed: int) -> None:
     """Presets, controls, ridgelines by strategy, and the spread over depth against theory."""
     if st.session_state.pop("initialization_rerun", False):
@@ -179,6 +181,7 @@ def fresh_generators(
 
 
 @st.fragment
+@counted
 def generator_section(model: session.Model, seed: int, custom: float | None) -> None:
     """The same strategies on the loaded configuration, freshly initialized."""
     st.subheader(_("The same experiment on PGGAN's generator"))
@@ -201,6 +204,8 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
             key="initialization_norm",
             **BOUND,
         )
+    if not later.seen("initialization_later"):
+        return
     z, labels = session.inputs(model, seed, 2)
     config = config_at(model.generator.config, size)
     results = with_progress(
@@ -265,6 +270,7 @@ def stop_training() -> None:
 
 
 @st.fragment
+@counted
 def speed_section(seed: int) -> None:
     """Adam on three ways to store the same weights. Each run of this part does 25 steps, shows them, and runs again."""
     whole_page = st.session_state.pop("initialization_whole_page", False)

@@ -17,8 +17,11 @@ export default function ({data, parentElement, setTriggerValue}) {
   const send = (act, index, other = null) => setTriggerValue("event", {act, index, other, count: Date.now()});
   const cells = data.points.map((point, i) => pointCell(data, point, i, send));
   const add = document.createElement("button");
-  Object.assign(add, {className: "lab-add", textContent: "+", title: "Add a point", type: "button", onclick: () => send("add", null)});
-  root.replaceChildren(...cells, ...(data.points.length < data.most ? [add] : []));
+  Object.assign(add, {className: "lab-add", textContent: "+", title: "Add a point", ariaLabel: "Add a point", type: "button", onclick: () => send("add", null)});
+  const more = document.createElement("div");
+  more.setAttribute("role", "listitem");
+  more.append(add);
+  root.replaceChildren(...cells, ...(data.points.length < data.most ? [more] : []));
   root.here ??= new DrawnHere(root, (problem) => setTriggerValue("failed", problem), true);
   root.sheet = data.sheet;
   root.here.address(data.sheet, "points").then((address) => {
@@ -50,7 +53,8 @@ function pointCell(data, point, i, send) {
   };
   const name = document.createElement("small");
   name.textContent = name.title = point.name;
-  const bar = document.createElement("nav");
+  const bar = document.createElement("div");
+  bar.className = "lab-point-acts";
   const off = {left: i === 0, right: i === last, delete: data.points.length <= data.least};
   for (const act of Object.keys(ICONS)) bar.append(actButton(act, point, off[act], () => send(act, i)));
   cell.append(thumb, name, bar);

@@ -217,6 +217,7 @@ def walk_section(model: session.Model, points: KeyPoints, look: Look, controls, 
 
 
 @st.fragment
+@counted
 def inside_section(model: session.Model, recipe: WalkRecipe, look: Look) -> None:
     """Where in the network the walk changes things."""
     st.subheader(_("Where the change happens"))

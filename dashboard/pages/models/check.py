@@ -10,6 +10,7 @@ import torch
 
 from dashboard import library, session
 from dashboard.language import Later, _, said
+from dashboard.load import load
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import plain
 from dashboard.shared.progress import with_progress
@@ -25,28 +26,32 @@ from pgan_core.checkpoints.selfcheck import (
 from pgan_core.layers import downsample
 from pgan_core.pictures import to_uint8
 
+ENTRIES = 8  # walls in memory, all browsers together
 JUDGED = 4  # pictures that the discriminator scores: one group of its minibatch stddev
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Pictures for the wall (uint8), their statistics, and what the discriminator says."""
+    """Pictures for the wall (uint8) and their statistics; the first floats and their classes, to be judged."""
 
     pictures: np.ndarray
     statistics: OutputStatistics
-    scores: str
+    images: torch.Tensor
+    labels: torch.Tensor | None
 
 
-def samples(model: session.Model, seed: int) -> Samples:
-    """A dozen pictures of consecutive seeds; only two where one takes seconds."""
-    key = ("models", model.identity, seed)
-    return with_progress(key, lambda progress: _draw(model, seed, progress), _("Drawing samples"))
+def samples(model: session.Model, seed: int, is_full: bool = False) -> Samples:
+    """A dozen pictures of consecutive seeds; fewer while the server is full, and only two where one takes seconds."""
+    size = model.generator.moment()[0]
+    count = 2 if size > 256 else JUDGED if is_full else 12 if size <= 128 else 8
+    key = ("models", model.identity, seed, count)
+    label = _("Drawing samples")
+    return with_progress(key, lambda progress: _draw(model, seed, count, progress), label, entries=ENTRIES)
 
 
 @torch.inference_mode()
-def _draw(model: session.Model, seed: int, progress: Callable[[float], None]) -> Samples:
+def _draw(model: session.Model, seed: int, count: int, progress: Callable[[float], None]) -> Samples:
     size = model.generator.moment()[0]
-    count = 12 if size <= 128 else 8 if size <= 256 else 2
     z, labels = session.inputs(model, seed, count)
     generator, step, drawn = session.prepared(model), max(1, (256 // size) ** 2), []
     for start in range(0, count, step):
@@ -55,16 +60,22 @@ def _draw(model: session.Model, seed: int, progress: Callable[[float], None]) ->
         progress(0.8 * (start + step) / count)
     images = torch.cat(drawn)
     small = to_uint8(downsample(images, max(1, size // 256)))
-    return Samples(small, output_statistics(images), _scores(model, images, labels))
+    few = None if labels is None else labels[:JUDGED]
+    return Samples(small, output_statistics(images), images[:JUDGED].clone(), few)
 
 
-def _scores(model: session.Model, images: torch.Tensor, labels: torch.Tensor | None) -> str:
+def scores_of(model: session.Model, seed: int, drawn: Samples) -> str:
     """Mean scores of the first pictures and of the same with shuffled pixels; empty without a discriminator."""
     if "discriminator" not in model.networks:
         return ""
+    key = ("models scores", model.identity, seed)
+    return with_progress(key, lambda _progress: _scores(model, drawn.images, drawn.labels), _("Scoring"), patience=0.5)
+
+
+@torch.inference_mode()
+def _scores(model: session.Model, images: torch.Tensor, labels: torch.Tensor | None) -> str:
     judge = model.discriminator
-    images = images[:JUDGED]
-    labels = labels[:JUDGED] if labels is not None and judge.embedding is not None else None
+    labels = labels if judge.embedding is not None else None
     size, alpha = model.generator.moment()
     try:
         scores = [judge(x, labels, resolution=size, alpha=alpha) for x in (images, shuffled(images))]
@@ -85,10 +96,13 @@ def self_check(model: session.Model) -> None:
     if "generator" not in model.networks:
         st.info(_("The file holds a discriminator only. Join it with its generator's file to see pictures."))
     else:
-        drawn = samples(model, session.seed())
+        is_full = load().is_full
+        drawn = samples(model, session.seed(), is_full)
         statistics = drawn.statistics
         image_wall(drawn.pictures, key="models-wall", columns=4, size=128)
-        st.html(_numbers(statistics, drawn.scores))
+        st.html(_numbers(statistics, "" if is_full else scores_of(model, session.seed(), drawn)))
+        if is_full:
+            st.caption(_("Many people are here just now: until it is calmer, fewer pictures and no scores."))
     agrees = parity_check(model)
     odd = " ".join(statistics.complaints) if statistics else ""
     if odd and agrees:

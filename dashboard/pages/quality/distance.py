@@ -7,10 +7,12 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.language import N_, _, p_
+from dashboard.load import counted
 from dashboard.pages.quality import figures, sources
 from dashboard.pages.quality.counts import ENOUGH, STORED, count_control, stored
 from dashboard.pages.quality.slices import one_slice, pyramid_pictures
-from dashboard.shared.charts import chart
+from dashboard.shared import later
+from dashboard.shared.charts import chart, once
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box
 from dashboard.shared.progress import with_progress
@@ -51,7 +53,7 @@ def draw(model: session.Model, seed: int) -> None:
         for key, found in result.measured.items():
             if isinstance(found.generated, dict) and isinstance(found.real, dict):
                 metric, name = METRICS[key], _("{fake} against {real}").format(fake=_(fake), real=_(real))
-                bars = figures.level_bars(found.generated, found.real, name, _(metric.title), metric.reference)
+                bars = once(figures.level_bars, found.generated, found.real, name, _(metric.title), metric.reference)
                 chart(bars, key=f"quality_bars_{key}")
     with side:
         verdict(result, size, is_stored)
@@ -156,11 +158,14 @@ def slices(key: tuple, size: int, seed: int, line: int, _real: np.ndarray, _fake
 
 
 @st.fragment
+@counted
 def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
     """The Laplacian pyramids of one real and one compared picture, side by side."""
     title, number = st.columns([2.2, 1], vertical_alignment="bottom")
     title.subheader(_("The Laplacian pyramid"))
     chosen = number.slider(_("Picture"), 1, min(count, 32), 1, key="quality_picture", bind="query-params") - 1
+    if not later.seen("quality_pyramids_later"):
+        return
     columns = st.columns(2, gap="large")
     for column, source, role in zip(columns, (real, fake), (sources.REAL, sources.COMPARED), strict=True):
         picture = sources.pictures(source, size, chosen + 1, role, seed)[chosen]
@@ -181,6 +186,7 @@ def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
 
 
 @st.fragment
+@counted
 def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> None:
     """Patches as they are compared, and one random direction drawn."""
     st.subheader(_("One slice"))
@@ -200,6 +206,8 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
     if right.button(_("Another direction"), icon=":material/casino:", key="quality_turn"):
         line += 1
     session.remember("quality_line", line, default=0)
+    if not later.seen("quality_slice_later"):
+        return
     roles = ((real, sources.REAL), (fake, sources.COMPARED))
     sets = [sources.pictures(source, size, count, role, seed) for source, role in roles]
     key = (sources.identity(real), sources.identity(fake), count)

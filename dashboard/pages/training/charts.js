@@ -26,6 +26,10 @@ function colorsOf(canvas) {
 const short = (value) => minus(Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(2))));
 const minus = (text) => text.replace("-", "−");
 
+// A text in the reader's language, with its values: what is drawn on a canvas or has marks in it is not replaced later.
+const spoken = (element, text, values = {}) =>
+  (element.closest(".lab-training").view.data.words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+
 // series: two lists of numbers or null, over the records' steps; marks: steps at which something was changed.
 function lineChart(canvas, records, series, marks, logarithmic) {
   const {context, width, height, ink, colors} = surface(canvas), left = 46, right = 8, top = 6, bottom = 18;
@@ -40,7 +44,7 @@ function lineChart(canvas, records, series, marks, logarithmic) {
   const y = (value) => top + (1 - (Math.min(Math.max(map(value), low), high) - low) / (high - low)) * (height - top - bottom);
   axes(context, {left, right, top, bottom, width, height, ink}, low, high, logarithmic);
   context.textAlign = "left";
-  context.fillText(`step ${first}`, left, height - 4);
+  context.fillText(spoken(canvas, "step {step}", {step: first}), left, height - 4);
   context.textAlign = "right";
   context.fillText(`${last}`, width - right, height - 4);
   drawMarks(context, marks.map(x), top, height - bottom, ink);
@@ -157,11 +161,11 @@ function signalChart(canvas, records, rows, marks) {
   const placeOf = (step) => records.findIndex((record) => record.step >= step) / records.length;
   drawMarks(context, marks.map((step) => left + Math.max(0, placeOf(step)) * (width - left)), 0, height - bottom, ink);
   context.textAlign = "left";
-  context.fillText(`step ${first}`, left, height - 4);
+  context.fillText(spoken(canvas, "step {step}", {step: first}), left, height - 4);
   context.textAlign = "right";
   context.fillText(`${last}`, width, height - 4);
   context.textAlign = "center";
-  context.fillText("dark 0.01, green 1, yellow 100", left + (width - left) / 2, height - 4);
+  context.fillText(spoken(canvas, "dark 0.01, green 1, yellow 100"), left + (width - left) / 2, height - 4);
   return (x, y) => {
     const row = rows[Math.floor(y / tall)], column = Math.floor(((x - left) / (width - left)) * columns);
     const values = row && column >= 0 && column < columns && recordAt(column).signals[row[0]][row[1]];

@@ -9,23 +9,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dashboard.language import said
+
 FILES = {"acts": "acts.json", "history": "history.jsonl", "moments": "moments.jsonl"}
 MOMENT = re.compile(r"\d{8}")
 NEVER = {"Cache-Control": "no-store"}
 
 
 def frame(request: Request) -> Response:
-    """The newest frame and, as headers, how the run stands; 304 if the caller has this frame already."""
+    """The newest frame and, as headers, how the run stands (`?language=`); 304 if the caller has this frame already."""
     run = _run(request)
     if run is None:
         return Response(status_code=404)
     status, sentence = run.status()
+    sentence = quote(said(sentence, request.query_params.get("language", "")))
     path = run.watch / "frame.json"
     try:
         tag, body = f'"{path.stat().st_mtime_ns}-{status}"', path.read_bytes()
     except OSError:
         tag, body = f'"{status}"', b"null"
-    headers = NEVER | {"ETag": tag, "X-Run-Status": status, "X-Run-Sentence": quote(sentence)}
+    headers = NEVER | {"ETag": tag, "X-Run-Status": status, "X-Run-Sentence": sentence}
     if request.headers.get("If-None-Match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)

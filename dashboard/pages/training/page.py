@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import library, session
 from dashboard.language import N_, _, said
+from dashboard.load import counted
 from dashboard.pages.training import own_pictures, runs
 from dashboard.pages.training.presets import MINUTES, PRESETS, SIZES, own_arguments
 from dashboard.pages.training.view import training_view
@@ -154,6 +155,7 @@ def list_section(found: list[runs.Run]) -> None:
 
 
 @st.fragment
+@counted
 def live(run: runs.Run, mine: bool) -> None:
     """The live view and what depends on how the run stands; only this runs again when something happens."""
     status, _sentence = run.status()
@@ -332,5 +334,6 @@ if asked and run is None:
 if run is None:
     start_section()
     list_section(runs.runs())
+    runs.expect()
 else:
     run_section(run)

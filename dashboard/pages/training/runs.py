@@ -12,8 +12,6 @@ import os
 import re
 import secrets
 import shutil
-import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -21,19 +19,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dashboard.language import N_
 from dashboard.library import run_folder
 from dashboard.limits import limits
+from dashboard.pages.training.ready import spare
 from pgan_core.files import write_atomically
 from pgan_core.training.branches import branch
 from pgan_core.training.control import is_alive
 
-ROOT = Path(__file__).resolve().parents[3]
 AT_WORK = ("starting", "running", "paused")
 START_SECONDS = 120.0  # that a run may take to say something before it counts as ended
 SNAPSHOT_MINUTES = "0.25"
 NAME = re.compile(r"\w[\w. +-]*")
 UNKEPT = 12  # newest runs that stay without being kept
-KILLED = "The process that trained was ended from outside. Nothing before its last snapshot is lost."
+KILLED = N_("The process that trained was ended from outside. Nothing before its last snapshot is lost.")
 
 
 class RunError(ValueError):
@@ -103,7 +102,9 @@ class Run:
             lines = []
         said = [line for line in lines if line.startswith("pgan_core train: ")]
         return (
-            said[-1].partition(": ")[2] if said else "The training ended with an error; output.txt in its folder tells."
+            said[-1].partition(": ")[2]
+            if said
+            else N_("The training ended with an error; output.txt in its folder tells.")
         )
 
     def moments(self) -> list[dict]:
@@ -128,6 +129,12 @@ def find(name: str) -> Run | None:
     """The run of that name, which is a folder's and no path."""
     folder = run_folder() / name
     return Run(folder) if NAME.fullmatch(name) and (folder / "watch").is_dir() else None
+
+
+def expect() -> None:
+    """Loads what a run needs ahead of time, where there is room for one."""
+    if sum(run.at_work for run in runs()) < limits().trainings:
+        spare().prepare()
 
 
 def start(title: str, arguments: Sequence[str], prepare=None) -> Run:
@@ -217,16 +224,12 @@ def _free_folder(title: str) -> Path:
 
 
 def _launch(run: Run) -> None:
-    command = [
-        sys.executable, "-m", "pgan_core", "train", "--out", str(run.folder), "--watch", "--leash", str(os.getpid()),
+    (run.watch / "control.jsonl").unlink(missing_ok=True)  # what an earlier process was told
+    arguments = [
+        "train", "--out", str(run.folder), "--watch", "--leash", str(os.getpid()),
         "--snapshot-minutes", SNAPSHOT_MINUTES, *run.about.get("arguments", []),
     ]  # fmt: skip
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    with open(run.folder / "output.txt", "ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-        )  # fmt: skip
+    process = spare().begin(arguments, run.folder / "output.txt")
     launched = {"time": time.time(), "pid": process.pid, "code": None}
     path = run.watch / "launched.json"
     path.write_text(json.dumps(launched))

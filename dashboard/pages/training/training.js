@@ -73,7 +73,7 @@ class TrainingView {
 
   async fetchFrame() {
     const headers = this.tag ? {"If-None-Match": this.tag} : {};
-    const answer = await fetch(this.address("frame"), {cache: "no-store", headers});
+    const answer = await fetch(this.address(`frame?language=${this.data.language}`), {cache: "no-store", headers});
     if (answer.status === 304 || !answer.ok || this.stopped) return false;
     this.tag = answer.headers.get("ETag");
     const before = this.status;
@@ -125,9 +125,8 @@ class TrainingView {
 
   async show() {
     const {frame, status} = this, sentence = this.find(".lab-sentence");
-    const text = this.sentence || frame?.sentence || "";
-    sentence.hidden = !text;
-    sentence.textContent = text;
+    sentence.hidden = !this.sentence;
+    sentence.textContent = this.sentence;
     this.buttons();
     if (!frame) {
       this.find(".lab-now").textContent = WORDS[status] ?? "";

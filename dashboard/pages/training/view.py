@@ -61,6 +61,34 @@ WORDS = (
     N_("layer"),
     N_("gradient norm"),
     N_("weights moved"),
+    N_("step {step}"),
+    N_("dark 0.01, green 1, yellow 100"),
+    N_("Step {step} in four acts"),
+    N_("{count} latents are drawn at random, and {count} real pictures. The generator makes a picture of each latent."),
+    N_("Sixteen of each are shown."),
+    N_("Fakes"),
+    N_("Reals"),
+    N_("Latents, one a row:"),
+    N_("below"),
+    N_("above"),
+    N_("The discriminator gives every picture a score: reals {real} on average, fakes {fake}."),
+    N_("Its loss, the mean of {formula}, is {loss}."),
+    N_("The gradient penalty is lazy and leaves this step out."),
+    N_("The gradient penalty is {penalty}."),
+    N_(
+        "The discriminator’s weights take one step against its gradient. On the same pictures, reals now lie {after} "
+        "above fakes; before, {before}."
+    ),
+    N_(
+        "The generator’s loss was {loss}. Its gradient comes back through the discriminator, and its weights take one "
+        "step."
+    ),
+    N_(
+        "The same latents now give these pictures. Pixels moved by {pixels} of 255 on average, and the mean score from "
+        "{before} to {after}. The averaged generator follows a little."
+    ),
+    N_("Before"),
+    N_("After"),
 )
 _view = component(
     "lab_training",

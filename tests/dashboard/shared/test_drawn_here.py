@@ -53,7 +53,7 @@ def test_automatic_is_the_browser_while_the_server_is_busy(open_app, monkeypatch
 
 
 def test_a_part_of_a_page_counts_once():
-    running = load()._running
+    running = load()._here
 
     @counted
     def part():

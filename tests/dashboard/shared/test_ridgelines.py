@@ -1,6 +1,7 @@
 """Histogram figures draw the counts they are given, on the bins they are given."""
 
 import numpy as np
+import plotly.graph_objects as go
 import torch
 
 from dashboard.shared.ridgelines import OVERLAP, axis_of, histogram_bars, log_axis, ridgelines
@@ -15,7 +16,7 @@ def _counted(bins=BINS):
 
 def test_a_ridge_is_the_histograms_outline_and_stands_on_its_row():
     counted = _counted()
-    figure = ridgelines({"one": {"a": counted, "b": counted}, "two": {"a": counted, "b": counted}})
+    figure = go.Figure(ridgelines({"one": {"a": counted, "b": counted}, "two": {"a": counted, "b": counted}}))
     assert len(figure.data) == 4
     first, last = figure.data[0], figure.data[1]
     assert (first.y.min(), last.y.min()) == (1, 0)
@@ -26,7 +27,7 @@ def test_a_ridge_is_the_histograms_outline_and_stands_on_its_row():
 
 
 def test_notes_and_the_marked_column_are_written():
-    figure = ridgelines({"one": {"a": _counted()}}, notes={"one": ["σ 1"]}, highlight="one")
+    figure = go.Figure(ridgelines({"one": {"a": _counted()}}, notes={"one": ["σ 1"]}, highlight="one"))
     texts = [a.text for a in figure.layout.annotations]
     assert "σ 1" in texts
     assert any("◀" in text for text in texts)

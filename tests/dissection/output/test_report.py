@@ -79,6 +79,14 @@ def test_html_needs_no_network_and_escapes_names(dissection, generator):
     assert "data:image" not in to_html(dissection)
 
 
+def test_a_page_in_another_language_keeps_none_of_its_words(dissection):
+    page = to_html(dissection, say=lambda text: re.sub(r"[A-Za-z]{2,}(?![^{]*})", "字", text), language="zh")
+    assert page.startswith('<!doctype html><html lang="zh">')
+    seen = re.sub(r"(?s)<style>.*?</style>|<[^>]+>|&[a-z]+;", " ", page)
+    given = {"tiny", "co", "conv", "halves", "IoU", "IQR"}  # what the dissection says itself
+    assert not [word for word in re.findall(r"[A-Za-z]{2,}", seen) if word not in given]
+
+
 def test_material_makes_the_sample_again(dissection, generator):
     layer = dissection.layers["8x8/conv1"]
     material = make_material(generator, dissection, "8x8/conv1", layer.scores.top_images[:, :2].ravel(), TopHalf())

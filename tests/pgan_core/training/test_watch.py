@@ -13,6 +13,7 @@ import torch
 
 from pgan_core.growth import make_schedule
 from pgan_core.training import control, watch
+from pgan_core.training.beside import Beside
 from pgan_core.training.branches import IDEAS, branch
 from pgan_core.training.data import RealImages
 from pgan_core.training.loop import Trainer
@@ -78,6 +79,7 @@ def writing(tmp_path, reals, monkeypatch):
         trainer.time_plan = plan
         trainer.train_step()
         watcher = Watcher(trainer, Event())
+        watcher.beside = None  # everything is written between steps, as on a machine of one core
         counts = dict.fromkeys(COSTS, 0)
 
         def write(name, real):
@@ -116,12 +118,44 @@ def test_a_run_without_a_plan_spaces_its_records_by_its_speed(writing):
     assert 30 <= counts["record"] <= 70
 
 
+def test_what_is_done_beside_a_run_is_one_thing_at_a_time_and_rests(reals):
+    going, beside, done = Event(), Beside(rest=1000), []
+
+    def work():
+        going.wait(60)
+        done.append(True)
+
+    assert beside.is_free
+    beside.begin(work)
+    assert not beside.is_free and not done
+    going.set()
+    beside.wait()
+    assert done and not beside.is_free, "it rests"
+    beside.begin(partial(json.loads, "no JSON"))
+    with pytest.raises(ValueError):
+        beside.wait()
+
+
+def test_reals_of_small_minibatches_fill_the_wall(tmp_path, reals):
+    trainer = trainer_in(tmp_path, reals, steady=1e6)
+    watcher = Watcher(trainer, Event())
+    shown = [len(watcher.reals)]
+    for _ in range(3):
+        acts = trainer.train_step()[1]
+        watcher(trainer, acts)
+        shown.append(len(watcher.reals))
+        assert torch.equal(watcher.reals[:8], acts.batch.reals)
+    assert shown == [0, 8, 16, 16]
+    watcher.end("stopped")
+    assert "reals" in read(tmp_path, "frame.json")["pictures"]
+
+
 def test_scores_of_minibatches_beyond_what_is_kept_are_shown(tmp_path, reals):
     schedule = make_schedule(8, fade_kimg={4: 1}, steady_kimg={4: 1}, minibatch={4: 512}, learning_rate={4: 2e-3})
     trainer = Trainer(Settings(schedule, (8, 6), latent_dim=4, loss="logistic"), reals, tmp_path)
     watcher = Watcher(trainer, Event())
     watcher(trainer, trainer.train_step()[1])
-    watcher.write_frame()
+    watcher.end("stopped")
     assert [len(scores) for scores in read(tmp_path, "frame.json")["scores"]] == [256, 256]
 
 

@@ -13,6 +13,7 @@ const FIRST = ["door", "foliage", "tree"]; // a concept to begin with, where the
 const WALL = 6; // further seeds under the same edits
 const LEVEL_SEEDS = 8; // pictures whose strongest places say what to set a unit to, where no dissection does
 const STRONG = 0.995;
+const HAND_RESTS = 200; // ms before other seeds are drawn, so that a stroke that follows at once need not wait for them
 
 export class Paint {
   constructor(place, lab) {
@@ -140,7 +141,8 @@ export class Paint {
       this.after = pictureCanvas(values.images).toDataURL();
     }
     this.tell();
-    await this.drawWall(run, edits, made.length > 0);
+    await new Promise((rested) => setTimeout(rested, HAND_RESTS));
+    if (this.computed === run) await this.drawWall(run, edits, made.length > 0);
   }
 
   tell() {

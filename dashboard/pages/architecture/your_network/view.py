@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.language import N_, _, said
+from dashboard.load import counted
 from dashboard.pages.architecture import figures_your_network as figures
 from dashboard.pages.architecture.figures_paper import draw, save
 from dashboard.pages.architecture.your_network.parser import MAX_TEXT, Network, read
@@ -47,6 +48,7 @@ _component = component("lab_your_network", f"{HERE}/editor.html", f"{HERE}/edito
 
 
 @st.fragment
+@counted
 def your_network() -> None:
     """The whole view; while someone types, only this runs again."""
     texts = _texts()

@@ -1,5 +1,6 @@
 """The architecture drawing: every layer is in it, the fade has two branches, a long one several rows."""
 
+import plotly.graph_objects as go
 import pytest
 
 from dashboard.pages.architecture.figures import KINDS, Block, chain_drawing, figure, kinds_in, network_drawing
@@ -58,7 +59,7 @@ def test_the_svg_keeps_its_text():
 
 
 def test_the_clickable_figure_carries_the_layers_names():
-    chart = figure(network_drawing(GENERATOR, fading=True), selected="8x8/conv0")
+    chart = go.Figure(figure(network_drawing(GENERATOR, fading=True), selected="8x8/conv0"))
     names = {name for trace in chart.data if trace.type == "bar" for name in trace.customdata}
     assert set(GENERATOR.layers) - {"4x4/rgb"} <= names
 

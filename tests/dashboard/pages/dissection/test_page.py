@@ -15,7 +15,7 @@ from pgan_core import load_checkpoint
 from tests.small_run import write_run
 
 LAYERS = ["4x4/conv", "8x8/conv1", "16x16/conv1"]
-VIEWS = ["Concepts", "Units", "One unit", "One concept", "Training", "New"]
+VIEWS = ["Concepts", "Units", "Search", "One unit", "One concept", "Training", "New"]
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,17 @@ def test_a_unit_of_the_wall_opens_its_own_view(open_page):
     fine(app)
     assert app.session_state["dissection_view"] == "One unit"
     assert app.number_input(key="dissection_unit").value == unit
+
+
+def test_a_search_finds_in_all_layers_and_opens_what_is_clicked(open_page):
+    app = fine(open_page(dissection_view="Search", dissection_search="8x8/conv1", dissection_search_order="unit"))
+    count = next(m.value for m in app.markdown if "units**" in m.value)
+    part = app.dataframe[0].value
+    assert set(part["layer"]) == {"8x8/conv1"} and list(part["unit"]) == list(range(10))
+    assert part["pictures"].str.startswith("data:image/webp").all()
+    assert count.split()[0] != count.split()[2]
+    app.number_input(key="dissection_search_iou").set_value(1.0).run()
+    assert not fine(app).dataframe and "**0 of" in text(app)
 
 
 def test_the_level_moves_mask_and_iou(open_page):

@@ -46,10 +46,11 @@ def test_model_and_seed_change_the_pictures(open_app):
     assert tuple(find(open_app(seed="40").main, "lab_growth")["sheets"]) == sheets["first/16x16-end", "40"]
 
 
-def test_charts_wait_until_the_browser_shows_the_picture(open_app, monkeypatch):
-    waiting = open_app()
+def test_charts_wait_until_they_are_in_view(open_app, monkeypatch):
+    with monkeypatch.context() as unseen:
+        unseen.setattr("dashboard.shared.later.seen", lambda *_, **__: False)
+        waiting = open_app()
     assert not waiting.get("plotly_chart")
-    monkeypatch.setattr("dashboard.pages.growth.later.shown", lambda *_, **__: True)
     complete = open_app()
     assert not complete.exception and len(complete.get("plotly_chart")) == 2
     assert any("less" in text.value and "times" in text.value for text in complete.markdown)
