@@ -253,6 +253,11 @@ def run(args: argparse.Namespace) -> int:
                 trainer.reals.close()
     except ValueError as error:
         raise SystemExit(f"pgan_core train: {error}") from error
+    except OSError as error:  # a full disk
+        sentence = (
+            f"The run could not write to its folder ({error.strerror}). Nothing before its last snapshot is lost."
+        )
+        raise SystemExit(f"pgan_core train: {sentence}") from error
     if not finished and processes.writes:
         print(f"Stopped at a snapshot; the same command goes on from it ({args.out}).")
     return 0 if finished else 130

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -14,7 +17,13 @@ from pgan_core.picture_data import PICTURE_SUFFIXES, DataError, picture_files
 
 MOST_PICTURES, MOST_BYTES, MOST_PIXELS = 100_000, 500_000_000, 64_000_000
 LARGEST = 1024  # pixels that are chosen without asking
-_BROKEN = (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError, ValueError, zipfile.BadZipFile)
+_BROKEN = (
+    UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError, ValueError, EOFError, struct.error,
+)  # fmt: skip
+_BROKEN_ZIP = (
+    zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, UnicodeDecodeError, zlib.error,
+    lzma.LZMAError,
+)  # fmt: skip
 
 
 def load_pictures(path: Path, resolution: int | None = None, *, at_least: int = 1) -> np.ndarray:
@@ -53,7 +62,7 @@ def _square(name: str, picture: Image.Image, side: int) -> np.ndarray:
         upright = ImageOps.exif_transpose(picture).convert("RGB")
         return np.asarray(ImageOps.fit(upright, (side, side), Image.Resampling.BOX))
     except _BROKEN as error:
-        raise DataError(f"{name} is not a readable picture.") from error
+        raise DataError(f"{_printable(name)} is not a readable picture.") from error
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path | bytes]]:
@@ -75,8 +84,8 @@ def _files(path: Path) -> Iterator[tuple[str, Path | bytes]]:
                 )
             for member in sorted(members, key=lambda member: member.filename):
                 yield member.filename, archive.read(member)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise DataError(f"{path} is not a readable zip file ({str(error)[:80]}).") from error
+    except _BROKEN_ZIP as error:
+        raise DataError(f"{path} is not a readable zip file ({_printable(str(error))[:80]}).") from error
 
 
 def _is_picture(name: str) -> bool:
@@ -89,7 +98,15 @@ def _open(name: str, content: Path | bytes) -> Image.Image:
     try:
         picture = Image.open(BytesIO(content) if isinstance(content, bytes) else content)
     except _BROKEN as error:
-        raise DataError(f"{name} is not a readable picture.") from error
+        raise DataError(f"{_printable(name)} is not a readable picture.") from error
     if picture.width * picture.height > MOST_PIXELS:
-        raise DataError(f"{name} has {picture.width} x {picture.height} pixels, more than can be opened safely.")
+        raise DataError(
+            f"{_printable(name)} has {picture.width} x {picture.height} pixels, more than can be opened safely."
+        )
     return picture
+
+
+def _printable(name: str) -> str:
+    """A name from outside as part of a sentence: on one line, and not without end."""
+    name = "".join(mark if mark.isprintable() else "?" for mark in name)
+    return name if len(name) <= 80 else f"…{name[-79:]}"

@@ -39,7 +39,7 @@ from .time_plan import process_age
 PICTURES, COLUMNS = 16, 4
 FRAME_SECONDS, RECORD_SECONDS = 1 / 8, 0.5  # from one to the next, at the least
 REST = {"frame": 14, "record": 30, "moment": 40}  # times what it took to write one is trained before the next
-REST_BESIDE = 4  # times what the thread took to draw a frame it rests
+REST_BESIDE = 2  # times what the thread took to draw a frame it rests
 RECORDS, MOMENTS = 500, 24  # of a whole run, about
 LARGE_STATE = 40_000_000  # bytes of a moment's snapshot beyond which a third as many are kept
 SCORES = 256  # of the latest reals, and of the latest fakes

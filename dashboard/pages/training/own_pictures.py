@@ -31,7 +31,8 @@ def read(files: Sequence[tuple[str, bytes]], size: int, folder: Path) -> np.ndar
     else:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for number, (name, content) in enumerate(files):
-                archive.writestr(f"{number:06d}-{Path(name).name}", content)
+                name = Path(name).name.encode(errors="replace").decode()
+                archive.writestr(f"{number:06d}-{name}", content)
     try:
         return load_pictures(path, size, at_least=FEWEST)
     except DataError as error:

@@ -6,6 +6,7 @@ the page knows beyond that stands in its `watch/about.json`.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -237,7 +238,8 @@ def _launch(run: Run) -> None:
     def wait() -> None:
         code = process.wait()
         if run.watch.exists() and _read(path).get("time") == launched["time"]:
-            path.write_text(json.dumps({**launched, "code": code}))
+            with contextlib.suppress(OSError):  # on a full disk the run counts as ended from outside
+                write_atomically(path, json.dumps({**launched, "code": code}).encode())
 
     threading.Thread(target=wait, name="training", daemon=True).start()
 

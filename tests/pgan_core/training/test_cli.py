@@ -1,5 +1,6 @@
 """The `train` command: what its arguments mean, and one sentence for what it refuses."""
 
+import errno
 import json
 import time
 from types import SimpleNamespace
@@ -157,3 +158,14 @@ def test_a_wrong_argument_ends_with_one_sentence(tmp_path, arguments, sentence):
         main(["train", "--data", str(data), "--out", str(tmp_path / "run"), *arguments.split()])
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_ends_a_run_with_one_sentence(tmp_path, monkeypatch):
+    np.savez(tmp_path / "data.npz", images=np.zeros((4, 3, 8, 8), np.uint8))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(loop, "save_state", full)
+    with pytest.raises(SystemExit, match=r"could not write to its folder \(No space left on device\)\. Nothing before"):
+        main(["train", "--data", str(tmp_path / "data.npz"), "--out", str(tmp_path / "run"), "--feature-maps", "4,4"])

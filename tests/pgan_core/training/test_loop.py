@@ -113,7 +113,7 @@ def test_work_after_the_last_snapshot_is_done_again_and_logged_once(tmp_path, re
 
 
 def test_kill_9_then_the_same_command(tmp_path, reals):
-    """The real process, killed without warning while it trains and writes snapshots all the time."""
+    """The real process, killed without warning while it trains, is watched, and writes snapshots all the time."""
     data = tmp_path / "data.npz"
     np.savez(data, images=reals.level(16))
     arguments = "--feature-maps 8,8,4 --latent-dim 4 --loss logistic --fade-kimg 0.12 --steady-kimg 4:0.12"
@@ -121,13 +121,14 @@ def test_kill_9_then_the_same_command(tmp_path, reals):
     train = ["train", "--data", str(data), *arguments.split(), "--out"]
     assert main([*train, str(tmp_path / "whole")]) == 0
     out = tmp_path / "broken"
-    command = [sys.executable, "-m", "pgan_core", *train, str(out)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 120
-        while not (out / "stages" / "8x8-fade.safetensors").exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
+    command = [sys.executable, "-m", "pgan_core", *train, str(out), "--watch"]
+    for stage in ("4x4-end", "8x8-fade"):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 120
+            while not (out / "stages" / f"{stage}.safetensors").exists() and time.monotonic() < deadline:
+                time.sleep(0.005)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
     assert 0 < load_state(out / "state.pt")["images"] < 600
     assert main([*train, str(out)]) == 0
     assert_same_run(tmp_path / "whole", out)
