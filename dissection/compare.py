@@ -82,8 +82,8 @@ def compare(
     for read in (a, b):
         places = [read.concepts.index(name) for name in concepts]
         parts = [read.layers[name] for name in layers]
-        counts.append(sum(part.concept_counts(len(read.concepts)) for part in parts)[places])
-        drawn.append(sum(resampled_counts(part, len(read.concepts), chance) for part in parts)[:, places])
+        counts.append(np.sum([part.concept_counts(len(read.concepts)) for part in parts], axis=0)[places])
+        drawn.append(np.sum([resampled_counts(part, len(read.concepts), chance) for part in parts], axis=0)[:, places])
     low, high = np.percentile(drawn[1] - drawn[0], (2.5, 97.5), axis=0)
     matches = [match for name in layers for match in matched(a, b, name, concepts, profiles)]
     left_out = tuple(name for name in (*a.layers, *b.layers) if name not in layers)
@@ -127,7 +127,7 @@ def matched(
             for read, part in ((a, one), (b, two))
         ]
     correlation = correlations(*responses)
-    cost = -correlation if profiles else cdist(*responses, "sqeuclidean")
+    cost = -correlation if profiles else cdist(responses[0], responses[1], "sqeuclidean")
     found = []
     for u, v in zip(*linear_sum_assignment(cost), strict=True):
         first, second = a.concepts[one.scores.best_concept[u]], b.concepts[two.scores.best_concept[v]]

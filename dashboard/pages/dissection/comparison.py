@@ -33,8 +33,8 @@ def compare_view(item: Found) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         first = st.selectbox("A", names, int(here == 0), key="dissection_compare_a", width=250, **BOUND)
         second = st.selectbox("B", names, here, key="dissection_compare_b", width=250, **BOUND)
-        both = tuple(profiles_beside(known[name]) for name in (first, second))
-        ways = list(WAYS) if same_seeds(*both) else ["concepts"]
+        both = same_seeds(profiles_beside(known[first]), profiles_beside(known[second]))
+        ways = list(WAYS) if both else ["concepts"]
         if st.session_state.get("dissection_compare_by") not in (None, *ways):
             st.session_state["dissection_compare_by"] = ways[0]
         by = st.selectbox(
@@ -56,7 +56,9 @@ LABELS = {"comparison.md": "Markdown"}
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def compared(key_a: str, key_b: str, by: str, _a: Found, _b: Found, _profiles: tuple[UnitProfiles, UnitProfiles]):
+def compared(
+    key_a: str, key_b: str, by: str, _a: Found, _b: Found, _profiles: tuple[UnitProfiles, UnitProfiles] | None
+):
     """`compare`, kept by the keys of both."""
     return compare(_a.dissection, _b.dissection, _profiles if by == "seeds" else None)
 

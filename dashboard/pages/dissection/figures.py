@@ -210,7 +210,7 @@ def unit_map(
                 y=places[rows, 1],
                 mode="markers",
                 name=_("not interpretable") if c == 0 else _(concepts[int(c)]),
-                marker={"color": QUIET if c == 0 else colours[c], "size": 6 if c == 0 else 8},
+                marker={"color": QUIET if c == 0 else colours[int(c)], "size": 6 if c == 0 else 8},
                 customdata=rows,
                 text=[names[row] for row in rows],
                 hovertemplate="%{text}<extra>%{fullData.name}</extra>",

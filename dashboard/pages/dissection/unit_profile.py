@@ -92,8 +92,9 @@ def effects_of(item: Found) -> EffectStore | None:
     """The effects of every unit that are stored beside the dissection; None where there are none of this network."""
     path = Path(item.key.partition("|")[0]).parent / unit_effects.FILE
     stored = _load_effects(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
-    same = stored is not None and stored.weights == item.dissection.info.get("weights_sha256")
-    return stored if same and stored.concepts == item.dissection.concepts else None
+    if stored is None or stored.weights != item.dissection.info.get("weights_sha256"):
+        return None
+    return stored if stored.concepts == item.dissection.concepts else None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
