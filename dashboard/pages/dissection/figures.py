@@ -22,7 +22,7 @@ def units_by_concept(counts: np.ndarray, concepts: Sequence[str], colours: Seque
     found = [c for c in np.argsort(-counts, kind="stable") if counts[c]]
     figure = go.Figure(
         go.Bar(
-            x=[_(concepts[c]) for c in found],
+            x=[_(concepts[int(c)]) for c in found],
             y=counts[found],
             text=counts[found],
             textposition="outside",
@@ -44,8 +44,8 @@ def units_by_place(
     table = np.stack(list(counts.values()))
     for c in np.argsort(-table.sum(axis=0), kind="stable"):
         if table[:, c].any():
-            figure.add_bar(x=names, y=table[:, c], name=_(concepts[c]), marker_color=colours[c])
-            figure.data[-1].hovertemplate = _("%{x}: %{y} units") + f"<extra>{_(concepts[c])}</extra>"
+            figure.add_bar(x=names, y=table[:, c], name=_(concepts[int(c)]), marker_color=colours[c])
+            figure.data[-1].hovertemplate = _("%{x}: %{y} units") + f"<extra>{_(concepts[int(c)])}</extra>"
     totals = table.sum(axis=1)
     figure.add_scatter(
         x=names, y=totals, text=totals, mode="text", textposition="top center", showlegend=False, hoverinfo="skip"
@@ -79,7 +79,7 @@ def unit_ious(
 ) -> go.Figure:
     """A unit's IoU with every concept (C each, index 0 left out) below the ceiling that its lit share sets."""
     order = [int(c) for c in np.argsort(-iou, kind="stable") if c > 0]
-    names = [_(concepts[c]) for c in order]
+    names = [_(concepts[int(c)]) for c in order]
     figure = go.Figure()
     figure.add_bar(
         x=names, y=ceiling[order], marker_color=GREY, opacity=0.3, name=_("ceiling at this share of lit pixels")
@@ -121,7 +121,7 @@ def level_curves(
     figure = go.Figure()
     for rank, c in enumerate(shown):
         line = {"color": colours[c], "width": 4 if rank == 0 else 2}
-        figure.add_scatter(x=100 * shares, y=iou[:, c], mode="lines", name=_(concepts[c]), line=line)
+        figure.add_scatter(x=100 * shares, y=iou[:, c], mode="lines", name=_(concepts[int(c)]), line=line)
     if len(shown):
         line = {"color": GREY, "width": 2, "dash": "dot"}
         figure.add_scatter(
@@ -202,14 +202,14 @@ def unit_map(
     """Units at their places (U x 2) in the colours of their concepts (U; 0: none); a lasso selects."""
     figure = go.Figure()
     counts = np.bincount(concept, minlength=len(concepts))
-    for c in (0, *(c for c in np.argsort(-counts, kind="stable").tolist() if c)):
+    for c in (0, *(int(c) for c in np.argsort(-counts, kind="stable") if c)):
         rows = np.flatnonzero(concept == c)
         if len(rows):
             figure.add_scattergl(
                 x=places[rows, 0],
                 y=places[rows, 1],
                 mode="markers",
-                name=_("not interpretable") if c == 0 else _(concepts[c]),
+                name=_("not interpretable") if c == 0 else _(concepts[int(c)]),
                 marker={"color": QUIET if c == 0 else colours[c], "size": 6 if c == 0 else 8},
                 customdata=rows,
                 text=[names[row] for row in rows],
