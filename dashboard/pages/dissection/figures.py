@@ -212,7 +212,7 @@ def unit_map(
                 name=_("not interpretable") if c == 0 else _(concepts[int(c)]),
                 marker={"color": QUIET if c == 0 else colours[c], "size": 6 if c == 0 else 8},
                 customdata=rows,
-                text=[names[row] for row in rows],
+                text=[names[int(row)] for row in rows],
                 hovertemplate="%{text}<extra>%{fullData.name}</extra>",
             )
     figure.update_xaxes(showticklabels=False, zeroline=False)
