@@ -30,14 +30,12 @@ HEAVY = (  # slow to import; every page but the first needs some of them
     "sklearn.linear_model",
 )
 ONE_AT_A_TIME = threading.Lock()
-SWITCH = 0.0005  # seconds for which a thread may keep the others from Python; by default 0.005
 SECONDS = 1.0  # by then a script that still held what was unloaded has ended
 
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Start `prepare` in the background when the server starts, so that it answers at once."""
-    sys.setswitchinterval(SWITCH)  # a run that computes asks for Python after every operation, and waited each time
     threading.Thread(target=prepare, name="warm", daemon=True).start()
     print(f"\n  PGGAN Lab: {addresses()}\n", flush=True)
     yield

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from dissection import Dissection, dissect
+from dissection.projection import Projection, project
 from dissection.scoring.progress import PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import load_segmenter
@@ -43,6 +45,14 @@ def dissection(
     )  # fmt: skip
     Spool.discard(work)
     return result
+
+
+def projection(
+    progress: Progress, generator: Generator, photograph: np.ndarray, label: int | None
+) -> tuple[np.ndarray, Projection]:
+    """A photograph, uint8 R x R x 3, and its projection into the generator."""
+    pixels = torch.from_numpy(photograph).permute(2, 0, 1).float() / 127.5 - 1
+    return photograph, project(generator, pixels, label=label, progress=progress)
 
 
 def walk_inside(

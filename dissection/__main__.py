@@ -10,6 +10,9 @@ COMMANDS = {
     "run": Command("dissection.cli", "find out what a checkpoint's units stand for"),
     "show": Command("dissection.cli", "print a dissection, or one unit of it"),
     "units": Command("dissection.unit_profiles", "measure what the page of one unit shows beside its scores"),
+    "compare": Command(
+        "dissection.compare", "compare two dissections: which concepts gain units, which unit became which"
+    ),
     "effects": Command("dissection.effects.unit_effects", "measure what every unit causes, switched off and on"),
     "report": Command("dissection.cli", "write a dissection as HTML with pictures, JSON and CSV"),
     "export": Command(

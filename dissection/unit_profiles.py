@@ -40,11 +40,11 @@ RIDGE = 0.1  # of the regression on latents, as a share of the number of picture
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A unit that is active where another is: the correlation of their maps over pictures and places."""
+    """A unit near another one: by the correlation of their maps over pictures and places, or by another cosine."""
 
     layer: str
     unit: int
-    correlation: float
+    similarity: float  # 1: alike
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class UnitProfiles:
         if layer not in self.layers:
             raise ValueError(f"these profiles have no layer {layer}; they have {', '.join(self.layers)}")
         return self.starts[self.layers.index(layer)] + unit
+
+    def layer_peaks(self, layer: str) -> np.ndarray:
+        """The peaks of a layer's units, pictures x units."""
+        start = self.index(layer, 0)
+        return self.peaks[:, start : self.starts[self.layers.index(layer) + 1]]
 
     def bands(self, layer: str, unit: int, top: int = IN_BAND) -> list[tuple[float, float, list[int]]]:
         """(lowest peak, highest peak, pictures) of the `top` pictures, then of BANDS bands of equally many pictures.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgan_core.own_generators import declared, own_generator
+from pgan_core.own_generators import OwnGenerator, declared, own_generator
 from pgan_core.paths import ASSETS
 
 if TYPE_CHECKING:
@@ -54,6 +54,13 @@ def model_names() -> list[str]:
     return sorted(names)
 
 
+def own_of(name: str | Path, args: argparse.Namespace | None = None) -> OwnGenerator | None:
+    """The generator of one's own that a shell's arguments or the server's list name; None for a checkpoint."""
+    if args is not None and (own := own_generator(args, name)) is not None:
+        return replace(own, file=model_file(name))
+    return None if Path(name).exists() else declared().get(str(name))
+
+
 def load_generator(
     name: str | Path, device: str = "cpu", weights: str = "ema", args: argparse.Namespace | None = None
 ) -> "Generator":
@@ -63,9 +70,7 @@ def load_generator(
     """
     from pgan_core.checkpoints.loading import load_checkpoint
 
-    if args is not None and (own := own_generator(args, name)) is not None:
-        return replace(own, file=model_file(name)).load(device)
-    if not Path(name).exists() and (own := declared().get(str(name))) is not None:
+    if (own := own_of(name, args)) is not None:
         return own.load(device)
     generator = load_checkpoint(model_file(name), device=device, weights=weights).generator
     if generator is None:

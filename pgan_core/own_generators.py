@@ -1,5 +1,6 @@
 """A generator of one's own by `module:factory` and a file of weights: from the shell, or from a server's TOML file.
 
+    python -m pgan_core sample weights.pt --generator my_models:Generator --latent-dim 100 --out grid.png
     python -m dissection run weights.pt --generator my_models:Generator --latent-dim 100 --output tanh ...
 
     [faces]                                   # in the file that PGGAN_LAB_GENERATORS names; the model is called "faces"
@@ -111,13 +112,14 @@ def made_by(spec: str) -> nn.Module:
 # ---- in a shell --------------------------------------------------------------------------------------------------
 
 
-def add_generator_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --generator, --latent-dim, --label-dim and --output."""
+def add_generator_options(parser: argparse.ArgumentParser, output: bool = True) -> None:
+    """Adds --generator, --latent-dim, --label-dim and --output; output=False where a reader's option has that name."""
     group = parser.add_argument_group("a generator of your own, whose weights the file holds")
     group.add_argument("--generator", metavar="MODULE:FACTORY", help="a callable that returns a torch.nn.Module")
     group.add_argument("--latent-dim", type=int, metavar="N", help="numbers of a latent")
     group.add_argument("--label-dim", type=int, metavar="L", help="classes of a conditional generator (default 0)")
-    group.add_argument("--output", choices=OUTPUTS, help="how its pictures end, where the module does not (linear)")
+    if output:
+        group.add_argument("--output", choices=OUTPUTS, help="how its pictures end, where the module does not (linear)")
 
 
 def own_generator(args: argparse.Namespace, file: Path | str) -> OwnGenerator | None:

@@ -16,7 +16,8 @@ from pgan_core.checkpoints.reader_options import add_reader_options, said
 from pgan_core.generator import Generator
 from pgan_core.latent_points import from_file, latent_text, seed_list
 from pgan_core.latents import METHODS, classes_from_seeds, inputs_from_seeds, truncate
-from pgan_core.models import model_file
+from pgan_core.models import model_file, own_of
+from pgan_core.own_generators import add_generator_options
 from pgan_core.pictures import contact_sheet, encode_png, enlarge
 from pgan_core.progress import Progress
 from pgan_core.shell import check_file, check_folder
@@ -73,12 +74,19 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="cpu")
     add_reader_options(parser, without=["alpha"])
+    add_generator_options(parser, output=False)
 
 
 def _open(args: argparse.Namespace) -> tuple[Generator, dict]:
     """The prepared generator and what a file's settings say about it. ValueError for what does not fit."""
     options = said(args)
-    checkpoint = load_checkpoint(model_file(args.files[0]), **options)
+    is_own = (args.generator, args.latent_dim, args.label_dim) != (None, None, None)  # --output alone is the reader's
+    if (own := own_of(args.files[0], args if is_own else None)) is not None:
+        if others := options.keys() - {"weights", "output"}:
+            raise ValueError(f"--{min(others).replace('_', '-')} is for checkpoints, not for a generator of your own")
+        checkpoint = own.checkpoint()
+    else:
+        checkpoint = load_checkpoint(model_file(args.files[0]), **options)
     if checkpoint.generator is None:
         raise ValueError(f"{args.files[0]}: there is no generator in this file")
     generator = checkpoint.generator.to(_device(args.device)).prepared()

@@ -66,9 +66,19 @@ def texts() -> Catalog:
         with path.open("rb") as file:
             for _, text, _, context in extract.extract("python", file, keywords=KEYWORDS):
                 found.add(text, context=context, locations=places)
-        for text in of_core(path):
+        for text in [*in_f_strings(path), *of_core(path)]:
             found.add(text, locations=places)
     return found
+
+
+def in_f_strings(path: Path) -> Iterator[str]:
+    """What is marked inside f-strings, where babel does not look."""
+    for outer in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(outer) if isinstance(outer, ast.JoinedStr) else ():
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in KEYWORDS and node.args:
+                text = node.args[-1]
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    yield text.value
 
 
 def of_core(path: Path) -> Iterator[str]:

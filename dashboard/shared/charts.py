@@ -26,7 +26,7 @@ def _once(name: str, code: str, arguments: tuple, named: dict[str, Any], _draw: 
     return _draw(*arguments, **named).to_dict()
 
 
-def chart(figure: go.Figure | dict, key: str, download: str | None = None, **options) -> object:
+def chart(figure: go.Figure | dict, key: str, download: str | None = None, **options) -> Any:
     """Show a figure and return what `st.plotly_chart` returns (`on_select="rerun"` and the like are passed on).
 
     A figure that is a dict is not checked.

@@ -2,7 +2,7 @@
 // was asked to do.
 //
 // data: {place, point: selector, number, acts: [[kind, selector, value]], watch, seen: [selectors]}
-// sent: look {seen: [those found], number}, a few times after each run of the page or of a part of it, and after each
+// sent: look {seen: [those found], place, number}, a few times after each run of the page or of a part of it, and after each
 // change of the address or of what is found
 
 const APP = '[data-testid="stApp"]';
@@ -51,19 +51,19 @@ class Guide {
     const target = point ? visible(point) : null;
     this.outline(target);
     if (!this.still()) return;
-    if (target && this.scrolled !== this.data.place) {
-      this.scrolled = this.data.place;
-      target.scrollIntoView({block: target.offsetHeight > innerHeight / 2 ? "start" : "center", behavior: "smooth"});
-    }
     if (number !== acted() && acts.every(([, selector]) => visible(selector))) {
       document.documentElement.dataset.labActed = number;
       this.act(acts);
+    }
+    if (target && !this.acting && this.scrolled !== this.data.place) {
+      this.scrolled = this.data.place;
+      target.scrollIntoView({block: target.offsetHeight > innerHeight / 2 ? "start" : "center", behavior: "smooth"});
     }
     const found = seen.filter((selector) => visible(selector)), said = JSON.stringify([location.search, found]);
     if (this.said !== said) this.looks = LOOKS;
     if (watch && this.looks > 0 && (this.said !== said || performance.now() - this.asked > APART)) {
       [this.looks, this.said, this.asked] = [this.looks - 1, said, performance.now()];
-      this.look({seen: found});
+      this.look({seen: found, place: this.data.place});
     }
   }
 
@@ -74,6 +74,7 @@ class Guide {
   }
 
   async act(acts) {
+    this.acting = true; // a scroll to the target would be cut short by those to the elements below
     for (const [kind, selector, value] of acts) {
       const element = visible(selector);
       element.scrollIntoView({block: "nearest"});
@@ -81,6 +82,7 @@ class Guide {
       if (kind === "move") await slide(element, value);
       if (kind === "draw") await draw(element, value);
     }
+    this.acting = false;
   }
 }
 

@@ -57,13 +57,14 @@ def offered() -> dict[str, Lesson]:
 
 
 def is_running() -> bool:
-    """Whether the session or the link names a step."""
-    return PLACE in st.session_state or PLACE in st.query_params
+    """Whether the session names a step, or the link while the session does not know; "" is a lesson that was left."""
+    return bool(st.session_state[PLACE] if PLACE in st.session_state else st.query_params.get(PLACE))
 
 
 def current() -> Place | None:
     """The running lesson's step: this session's, else the link's; None where none runs."""
     if not is_running():
+        st.query_params.pop(PLACE, None)  # what a browser sent before it heard that the lesson was left says it again
         return None
     text = session.recall(PLACE, "")
     place = _place(text)
@@ -113,12 +114,19 @@ def _carry_out(acts: list[Act] | tuple[Act, ...]) -> None:
     st.session_state[ACTS] = number + 1, mouse
 
 
+def show(place: Place) -> None:
+    """A button's callback: do what the step asks for, unless the reader has gone on before the click arrived."""
+    if st.session_state.get(PLACE) == place.text:
+        _carry_out(place.step.shows)
+
+
 def leave(is_finished: bool = False) -> None:
     """A button's callback: no lesson runs any more."""
     if is_finished and (place := _place(st.session_state.get(PLACE, ""))):
         st.session_state.setdefault(FINISHED, set()).add(place.lesson.name)
         st.session_state["lesson_home"] = True
-    session.remember(PLACE, "", default="")
+    st.session_state[PLACE] = ""
+    st.query_params.pop(PLACE, None)
 
 
 def turn(page: str) -> None:
@@ -198,7 +206,8 @@ def task(place: Place, is_here: bool) -> None:
     }  # fmt: skip
 
     def looked() -> None:
-        if (look := st.session_state["lesson_watch"].look) is not None:
+        look = st.session_state["lesson_watch"].look
+        if look is not None and look["place"] == st.session_state.get(PLACE):  # not of a step that was left meanwhile
             st.session_state[SEEN] = [str(selector) for selector in look["seen"]]
 
     _watch(data=data, key="lesson_watch", on_look_change=looked)
@@ -209,7 +218,7 @@ def buttons(place: Place, is_here: bool) -> None:
     name, number = place.lesson.name, place.number
     st.button(_("Back"), key="lesson_back", on_click=go, args=(name, number - 1), disabled=number == 1)
     if place.step.shows:
-        st.button(_("Show me"), key="lesson_show", on_click=_carry_out, args=(place.step.shows,), disabled=not is_here)
+        st.button(_("Show me"), key="lesson_show", on_click=show, args=(place,), disabled=not is_here)
     st.space("stretch")
     if place.is_last:
         st.button(_("Finish"), key="lesson_finish", type="primary", on_click=leave, args=(True,))

@@ -33,6 +33,7 @@ class Player {
   async load(data) {
     const end = data.points.at(-1).t, before = this.t;
     const wasAtEnd = this.data && before >= this.data.points.at(-1).t - 1e-6;
+    if (this.data?.sheets.join() !== data.sheets.join()) this.images = undefined; // those at hand are of other frames
     this.data = data;
     this.range.max = end;
     this.range.step = "any";

@@ -1,6 +1,6 @@
 // The Share button: a link to the page as it is now, and the classes by which a link hides parts of it.
 //
-// data: {language, hidden: ["sidebar", "controls"], words}
+// data: {language, streamlit: {English: translation}, hidden: ["sidebar", "controls"], words}
 
 const PARTS = ["sidebar", "controls"];
 
@@ -8,6 +8,11 @@ export default function ({data, parentElement}) {
   const root = parentElement.querySelector(".lab-share"), dialog = root.querySelector("dialog"), {words} = data;
   const embedded = !["false", null].includes(new URLSearchParams(location.search).get("embed")) || document.documentElement.classList.contains("lab-embed");
   document.documentElement.lang = data.language; // for fonts and screen readers; Streamlit says English of every page
+  if (document.body.labLanguage !== data.language) {
+    document.body.labWatch?.disconnect();
+    document.body.labWatch = translate(document.body, data.streamlit);
+    document.body.labLanguage = data.language;
+  }
   const page = document.documentElement.classList;
   for (const part of PARTS) page.toggle(`lab-hide-${part}`, data.hidden.includes(part) || (embedded && part === "sidebar"));
   page.toggle("lab-embed", embedded);

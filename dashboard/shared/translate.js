@@ -1,5 +1,5 @@
 // Components speak English: what they write is replaced where it stands, at once and whenever it changes. Words are
-// {English text: the reader's}; {names} in them stand for values.
+// {English text: the reader's}; {names} in them stand for values. Returns what watches for changes.
 
 export function translate(root, dictionary) {
   const words = new Map(Object.entries(dictionary));
@@ -26,14 +26,16 @@ export function translate(root, dictionary) {
       if (text !== node.data) node.data = text;
       return;
     }
-    for (const name of ["aria-label", "title", "alt", "data-label"]) {
+    for (const name of ["aria-label", "title", "alt", "placeholder", "data-label"]) {
       const text = node.getAttribute?.(name);
       if (text && inWords(text) !== text) node.setAttribute(name, inWords(text));
     }
     node.childNodes.forEach(visit);
   };
   visit(root);
-  new MutationObserver((changes) => changes.forEach(({type, target, addedNodes}) =>
+  const watch = new MutationObserver((changes) => changes.forEach(({type, target, addedNodes}) =>
     (type === "childList" ? [...addedNodes] : [target]).forEach(visit),
-  )).observe(root, {subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["aria-label", "title", "alt"]});
+  ));
+  watch.observe(root, {subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["aria-label", "title", "alt", "placeholder"]});
+  return watch;
 }

@@ -46,13 +46,23 @@ def load_pictures(path: Path, resolution: int | None = None, *, at_least: int = 
         raise DataError(f"{path} holds a picture of {smallest} pixels: it cannot train {resolution}.")
     images = np.empty((len(files), 3, resolution, resolution), np.uint8)
     for i, (name, content) in enumerate(files):
-        picture = _open(name, content)
-        try:
-            square = ImageOps.fit(picture.convert("RGB"), (resolution, resolution), Image.Resampling.BOX)
-        except _BROKEN as error:
-            raise DataError(f"{_printable(name)} is not a readable picture.") from error
-        images[i] = np.asarray(square).transpose(2, 0, 1)
+        images[i] = _square(name, _open(name, content), resolution).transpose(2, 0, 1)
     return images
+
+
+def square_picture(name: str, content: bytes, most: int) -> np.ndarray:
+    """The middle square of a picture file, upright, as uint8 S x S x 3; S is at most `most`. Raises DataError."""
+    picture = _open(name, content)
+    return _square(name, picture, min(*picture.size, most))
+
+
+def _square(name: str, picture: Image.Image, side: int) -> np.ndarray:
+    """A picture as uint8 side x side x 3: turned as a camera's file says, its middle square, resized."""
+    try:
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+        return np.asarray(ImageOps.fit(upright, (side, side), Image.Resampling.BOX))
+    except _BROKEN as error:
+        raise DataError(f"{_printable(name)} is not a readable picture.") from error
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path | bytes]]:

@@ -15,6 +15,8 @@ NOT_OURS = {  # rule -> what Streamlit draws so, and no option of it changes
     "nested-interactive": '[data-testid="stExpander"] summary',  # it makes its headers focusable twice
 }
 SERIOUS = """async ([notOurs, only]) => {
+  const transitions = document.getAnimations().filter((each) => each instanceof CSSTransition);
+  await Promise.all(transitions.map(({finished}) => finished.catch(() => {})));
   const {violations} = await axe.run(document, {resultTypes: ["violations"], ...(only ? {runOnly: only} : {})});
   return violations.filter(({impact}) => ["serious", "critical"].includes(impact))
     .flatMap(({id, nodes}) => nodes.map(({target, html}) => [id, target.join(" "), html.slice(0, 200)]))

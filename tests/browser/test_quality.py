@@ -12,6 +12,7 @@ from tests.browser.running_app import rest
 def test_distance_floor_and_slice(visit):
     page = visit("quality", quality_count=64)
     page.get_by_text("floor: real against real").wait_for()
+    page.get_by_role("button", name="Another direction").scroll_into_view_if_needed()  # what is below waits for it
     page.get_by_test_id("quality-patches-1").wait_for()
     direction = page.get_by_test_id("quality-patches-0")
     first = direction.get_attribute("src")

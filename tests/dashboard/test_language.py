@@ -100,6 +100,14 @@ def test_an_english_link_keeps_its_controls_in_another_language(open_app):
     assert not [w.value for w in app.warning]
 
 
+def test_a_download_is_made_in_the_language_of_its_page(monkeypatch):
+    """It is made when no script runs."""
+    with monkeypatch.context() as page:
+        page.setattr(language, "language", lambda: "zh")
+        make = language.kept(lambda: language._("Generator"))
+    assert (make(), language._("Generator")) == ("生成器", "Generator")
+
+
 # ---- nothing goes past it ----------------------------------------------------------------------------------------
 
 DASHBOARD = Path(language.__file__).parent

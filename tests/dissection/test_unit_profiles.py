@@ -44,7 +44,7 @@ def test_the_nearest_units_are_those_of_highest_correlation(measured):
     best = int(expected.argmax())
     found = profiles.nearest("4x4/relu", 1)[0]
     assert profiles.index(found.layer, found.unit) == best
-    assert found.correlation == pytest.approx(float(expected[best]), abs=1e-4)
+    assert found.similarity == pytest.approx(float(expected[best]), abs=1e-4)
 
 
 def test_moving_along_a_units_direction_raises_it(measured):

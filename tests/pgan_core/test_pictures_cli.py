@@ -13,6 +13,8 @@ from pgan_core.checkpoints.native import save_checkpoint
 from pgan_core.latent_points import from_file
 from pgan_core.latents import latents_from_seeds
 from pgan_core.pictures import to_uint8
+from tests import own_generators
+from tests.own_generators import CLASSES, LATENT
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +94,22 @@ def test_files_that_are_no_checkpoint_and_other_endings_are_refused(checkpoint, 
     assert main(["sample", str(tmp_path / "text.pth"), "--out", str(tmp_path / "a.png")]) == 1
     assert main(["walk", checkpoint[1], "--out", str(tmp_path / "a.avi")]) == 1
     assert "not as" in capsys.readouterr().err
+
+
+def test_a_generator_of_ones_own_is_sampled_and_walked_through(tmp_path, capsys):
+    module = own_generators.conditional()
+    torch.save(module.state_dict(), tmp_path / "g.pt")
+    own = ["--generator", "tests.own_generators:conditional", "--latent-dim", str(LATENT), "--label-dim", str(CLASSES)]
+    file = [str(tmp_path / "g.pt"), *own, "--output", "tanh"]
+    assert main(["sample", *file, "--seeds", "4-5", "--label", "2", "--out", str(tmp_path / "single")]) == 0
+    labels = torch.nn.functional.one_hot(torch.tensor([2, 2]), CLASSES).float()
+    with torch.inference_mode():
+        expected = to_uint8(module.eval()(latents_from_seeds([4, 5], LATENT), labels).tanh())
+    with Image.open(tmp_path / "single/seed0005.png") as picture:
+        assert np.abs(np.asarray(picture).astype(int) - expected[1]).max() <= 1
+    walk = ["walk", *file, "--points", "1,2", "--frames", "6", "--out", str(tmp_path / "walk.gif")]
+    assert main(walk) == 0 and (tmp_path / "walk.gif").stat().st_size > 100
+    assert main([*walk, "--score", "sigmoid"]) == 1
+    assert "--score is for checkpoints" in capsys.readouterr().err
+    assert main(["sample", str(tmp_path / "g.pt"), *own[:2], "--out", str(tmp_path / "x.png")]) == 1
+    assert "needs --latent-dim" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import functools
 import io
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -13,9 +14,11 @@ from matplotlib.typing import RcKeyType
 from dashboard.language import language, said
 from dashboard.pages.architecture.figures import BAND, KINDS, Drawing, kinds_in
 
-CHINESE = ("Noto Sans CJK SC", "WenQuanYi Micro Hei", "PingFang SC", "Microsoft YaHei")  # whichever is installed
+CHINESE = {  # whichever is installed: the font, and how its file's name begins
+    "Noto Sans CJK SC": "NotoSansCJK", "WenQuanYi Micro Hei": "wqy-microhei", "PingFang SC": "PingFang",
+    "Microsoft YaHei": "msyh",
+}  # fmt: skip
 STYLE: dict[RcKeyType, Any] = {
-    "font.family": "sans-serif",
     "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
     "svg.fonttype": "none",
     "svg.hashsalt": "pggan-lab",  # the same drawing is the same file
@@ -26,13 +29,17 @@ MAX_UNIT = 0.28  # inches: a network of few blocks makes a narrower figure
 @functools.cache
 def fonts() -> list[str]:
     """The figures' own font, and the first Chinese one that this machine has."""
+    if not CHINESE.keys() & set(font_manager.get_font_names()):  # its list may be older than the font
+        for path in font_manager.findSystemFonts():
+            if Path(path).name.startswith(tuple(CHINESE.values())):
+                font_manager.fontManager.addfont(path)
     installed = set(font_manager.get_font_names())
     return ["DejaVu Sans", *[name for name in CHINESE if name in installed][:1]]
 
 
 def style() -> dict[RcKeyType, Any]:
     """matplotlib's settings for these figures."""
-    return {**STYLE, "font.sans-serif": fonts()}
+    return {**STYLE, "font.family": fonts()}  # a generic family stands for one font, without the next for what it lacks
 
 
 def words(text: str) -> str:

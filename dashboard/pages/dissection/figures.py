@@ -170,13 +170,39 @@ def unit_scatter(
     return finish(figure, 300)
 
 
+def unit_changes(
+    before: np.ndarray, after: np.ndarray, low: np.ndarray, high: np.ndarray, concepts: Sequence[str]
+) -> go.Figure:
+    """How many units each concept gains or loses (C each, with the 95% interval of after - before), the most first."""
+    change = after - before
+    order = [int(c) for c in np.argsort(-np.abs(change), kind="stable") if before[c] or after[c]]
+    names = [_(concepts[c]) for c in order]
+    counts = [f"{before[c]} → {after[c]}" for c in order]
+    error = {"array": (high - change)[order], "arrayminus": (change - low)[order], "symmetric": False, "type": "data"}
+    figure = go.Figure(
+        go.Bar(
+            x=[
+                f"{name}<br><span style='font-size:12px'>{count}</span>"
+                for name, count in zip(names, counts, strict=True)
+            ],
+            y=change[order],
+            error_y=error,
+            marker_color=[BAR if change[c] >= 0 else CHOSEN for c in order],
+            hovertemplate="%{x}: %{y:+d}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(tickangle=0, type="category")
+    figure.update_yaxes(title=_("units gained or lost"), zeroline=True)
+    return finish(figure, 300)
+
+
 def unit_map(
     places: np.ndarray, concept: np.ndarray, concepts: Sequence[str], colours: Sequence[str], names: Sequence[str]
 ) -> go.Figure:
     """Units at their places (U x 2) in the colours of their concepts (U; 0: none); a lasso selects."""
     figure = go.Figure()
     counts = np.bincount(concept, minlength=len(concepts))
-    for c in (0, *(c for c in np.argsort(-counts, kind="stable") if c)):
+    for c in (0, *(int(c) for c in np.argsort(-counts, kind="stable") if c)):
         rows = np.flatnonzero(concept == c)
         if len(rows):
             figure.add_scattergl(
@@ -186,7 +212,7 @@ def unit_map(
                 name=_("not interpretable") if c == 0 else _(concepts[int(c)]),
                 marker={"color": QUIET if c == 0 else colours[c], "size": 6 if c == 0 else 8},
                 customdata=rows,
-                text=[names[row] for row in rows],
+                text=[names[int(row)] for row in rows],
                 hovertemplate="%{text}<extra>%{fullData.name}</extra>",
             )
     figure.update_xaxes(showticklabels=False, zeroline=False)

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.language import N_, _, language, said
 from dashboard.pages.dissection import figures
+from dashboard.pages.dissection.comparison import compare_view
 from dashboard.pages.dissection.concept import concept_view
 from dashboard.pages.dissection.new import new_view, rename_regions
 from dashboard.pages.dissection.search import search_view
@@ -23,7 +24,7 @@ from dissection.result import Dissection
 
 VIEWS = [
     *(N_("Concepts"), N_("Units"), N_("Search"), N_("One unit"), N_("One concept")),
-    *(N_("Training"), N_("New")),
+    *(N_("Training"), N_("Compare"), N_("New")),
 ]
 ORDERS = ["IoU", "IQR", N_("concept"), N_("unit")]
 PER_PAGE = 12
@@ -59,7 +60,7 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str]:
             st.selectbox(_("Dissection"), names, key="dissection_name", width=230, **BARE) if len(names) > 1 else None
         )
         item = items[names.index(name)] if name else items[0]
-        if view == "Search":
+        if view in ("Search", "Compare"):
             return view, item, ""
         layers = list(item.dissection.layers)
         if view in ("Concepts", "One concept", "Training") and len(layers) > 1:
@@ -225,6 +226,9 @@ def main() -> None:
         return
     if view == "Training":
         stages_view(model, layer)
+        return
+    if view == "Compare":
+        compare_view(item)
         return
     describe(item)
     if view == "Concepts":

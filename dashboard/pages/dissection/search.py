@@ -29,7 +29,7 @@ def search_view(model: session.Model, item: Found) -> None:
     units = unit_table(item.key, effects is not None, read, effects)
     notes = together(*known_notes(item))
     asked, tag, text = controls(units, item, notes)
-    picked, found = st.columns([2, 3], gap="medium")
+    picked, found = st.columns([3, 5], gap="medium")
     with picked:
         lasso = map_of(units, item)
     among = holds(texts(item, units, notes), text)
@@ -168,9 +168,10 @@ def result(
             tags.setdefault((note.layer, note.unit), []).append(note.tags)
     if tags:
         columns["tags"] = [", ".join(tags.get(pair, [])) for pair in where]
-    numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("IoU", "IQR")}
-    numbers |= {name: st.column_config.NumberColumn(format="%+.2f") for name in ("off", "on")}
-    numbers["pictures"] = st.column_config.ImageColumn(width=PICTURES * SIDE + 16)
+    numbers = {name: st.column_config.NumberColumn(format="%.3f", width=58) for name in ("IoU", "IQR")}
+    numbers["unit"] = st.column_config.NumberColumn(width=44)
+    numbers |= {name: st.column_config.NumberColumn(format="%+.2f", width=58) for name in ("off", "on")}
+    numbers["pictures"] = st.column_config.ImageColumn(width=PICTURES * SIDE + 12)
 
     def opened() -> None:
         for row, _column in st.session_state["dissection_found"]["selection"]["cells"]:

@@ -9,6 +9,7 @@ from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.unit_pictures import PICTURES, strip, strip_html, unit_title
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
+from dashboard.shared.controls import BOUND
 from dissection import Dissection
 from dissection.result import LayerDissection
 from dissection.scoring.job import fingerprint
@@ -19,11 +20,10 @@ SAMPLES = 300
 
 def stages_view(model: session.Model, layer: str) -> None:
     """Interpretable units by concept at every stored stage of the model's run, in one layer or all."""
-    paths = library.stages(model.path)
-    if len(paths) < 2:
+    if len(library.stages(model.path)) < 2:
         st.info(_("This model comes without snapshots of its training."))
         return
-    generators = {stage_name(path): stage_generator(str(path), path.stat().st_mtime_ns, model.device) for path in paths}
+    generators = stage_generators(model)
     read = stage_dissections(generators, layer)
     if not read:
         return
@@ -35,6 +35,23 @@ def stages_view(model: session.Model, layer: str) -> None:
     st.markdown(first_units(counts, concepts))
     if layer != "all layers":
         follow_unit(read, generators, layer)
+
+
+def stage_generators(model: session.Model) -> dict[str, tuple[Generator, str]]:
+    """The generator and the fingerprint of every stage of the model's run, the oldest first."""
+    paths = library.stages(model.path)
+    return {stage_name(path): stage_generator(str(path), path.stat().st_mtime_ns, model.device) for path in paths}
+
+
+def earlier_view(model: session.Model, layer: str, unit: int) -> None:
+    """One unit's concept and top pictures at every stage of the model's run, when they are asked for."""
+    if len(library.stages(model.path)) < 2:
+        return
+    st.subheader(_("At earlier stages of training"))
+    if not st.toggle(_("Show the same unit at every stage"), key="dissection_earlier", **BOUND):
+        return
+    generators = stage_generators(model)
+    stage_strips(stage_dissections(generators, layer), generators, layer, unit)
 
 
 def count(dissection: Dissection, layer: str) -> np.ndarray:
@@ -107,6 +124,15 @@ def follow_unit(read: dict[str, Dissection], generators: dict[str, tuple[Generat
     unit = st.number_input(
         _("The same unit at every stage"), 0, units - 1, key="dissection_followed", width=220, bind="query-params"
     )
+    stage_strips(read, generators, layer, unit)
+
+
+def stage_strips(
+    read: dict[str, Dissection], generators: dict[str, tuple[Generator, str]], layer: str, unit: int
+) -> None:
+    """The unit at every stage that has it, two beside each other."""
+    there = {name: found.layers[layer] for name, found in read.items() if layer in found.layers}
+    there = {name: part for name, part in there.items() if unit < len(part.mean)}
     for start in range(0, len(there), 2):
         for column, (name, part) in zip(st.columns(2, gap="medium"), list(there.items())[start:][:2], strict=False):
             with column:

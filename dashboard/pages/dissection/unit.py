@@ -43,7 +43,7 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
         beside = _("On the Activations page")
         if st.button(_("Its maps"), icon=":material/layers:", key="dissection_maps", help=beside):
             show_maps(name, unit)
-    facts(item, layer, unit)
+    facts(item, name, unit)
     place = level_slider(layer, unit, name)
     level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
     numbers(item, layer, unit, place)
@@ -78,9 +78,10 @@ def show_maps(name: str, unit: int) -> None:
     open_page("activations", place)
 
 
-def facts(item: Found, layer: LayerDissection, unit: int) -> None:
-    """Concept, uncertainty, the unit's own statistics."""
-    scores, read = layer.scores, item.dissection
+def facts(item: Found, name: str, unit: int) -> None:
+    """Which unit it is, for slides without the controls; concept, uncertainty, its own statistics."""
+    read, layer = item.dissection, item.dissection.layers[name]
+    scores = layer.scores
     best = int(scores.best_concept[unit])
     own = read.info.get("segmenter_iou", {}).get(read.concepts[best])
     segmenter = (
@@ -105,7 +106,8 @@ def facts(item: Found, layer: LayerDissection, unit: int) -> None:
     values = _(":small[mean {mean:.3g} · σ {std:.3g} · {off:.0f}% of its values are 0 or less]").format(
         mean=layer.mean[unit], std=layer.std[unit], off=100 * layer.off[unit]
     )
-    st.markdown(f"{about}  \n{values}")
+    place = _("{layer}, unit {unit}").format(layer=name, unit=unit)
+    st.markdown(f"{place} · {about}  \n{values}")
 
 
 def level_slider(layer: LayerDissection, unit: int, name: str) -> int | None:

@@ -9,6 +9,7 @@ import torch
 from dashboard import session
 from dashboard.language import _, said
 from dashboard.pages.dissection import figures
+from dashboard.pages.dissection.stages import earlier_view
 from dashboard.pages.dissection.unit_pictures import lit_sheet, open_unit
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
@@ -18,8 +19,9 @@ from dashboard.shared.page import open_page
 from dashboard.shared.progress import with_progress
 from dissection.effects import unit_effects
 from dissection.effects.unit_effects import EffectStore, UnitEffects, measure_unit
+from dissection.outgoing import Outgoing
 from dissection.result import DissectionError
-from dissection.unit_profiles import FILE, IN_BAND, UnitProfiles, measure_profiles
+from dissection.unit_profiles import FILE, IN_BAND, Neighbour, UnitProfiles, measure_profiles
 from pgan_core.latent_points import latent_text
 from pgan_core.latents import inputs_from_seeds
 
@@ -40,18 +42,17 @@ def profile_view(model: session.Model, item: Found, name: str, unit: int, level:
         peaks = profiles.peaks[:, profiles.index(name, unit)]
         chart(figures.peak_histogram(peaks, level), key="dissection_peaks")
     with right:
-        nearest(item, profiles, name, unit)
+        nearest(model, item, profiles, name, unit)
         direction(model, profiles, name, unit)
     causes(model, item, name, unit)
+    earlier_view(model, name, unit)
 
 
 def profiles_of(model: session.Model, item: Found) -> UnitProfiles | None:
     """What is stored beside the dissection, or was computed on this server; None, and a button, where there is none."""
     if not item.own:
         return None
-    path = Path(item.key.partition("|")[0]).parent / FILE
-    stored = _load(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
-    if stored is not None and stored.weights == item.dissection.info.get("weights_sha256"):
+    if (stored := profiles_beside(item)) is not None:
         return stored
     key = ("profiles", item.key)
     asked = st.session_state.setdefault("dissection_profiled", set())
@@ -72,7 +73,14 @@ def profiles_of(model: session.Model, item: Found) -> UnitProfiles | None:
     )
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+def profiles_beside(item: Found) -> UnitProfiles | None:
+    """The profiles that are stored beside a dissection; None where there are none of its network."""
+    path = Path(item.key.partition("|")[0]).parent / FILE
+    stored = _load(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
+    return stored if stored is not None and stored.weights == item.dissection.info.get("weights_sha256") else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _load(folder: str, changed: int) -> UnitProfiles | None:
     try:
         return UnitProfiles.load(folder)
@@ -84,8 +92,9 @@ def effects_of(item: Found) -> EffectStore | None:
     """The effects of every unit that are stored beside the dissection; None where there are none of this network."""
     path = Path(item.key.partition("|")[0]).parent / unit_effects.FILE
     stored = _load_effects(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
-    same = stored is not None and stored.weights == item.dissection.info.get("weights_sha256")
-    return stored if same and stored.concepts == item.dissection.concepts else None
+    if stored is None or stored.weights != item.dissection.info.get("weights_sha256"):
+        return None
+    return stored if stored.concepts == item.dissection.concepts else None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -123,16 +132,35 @@ def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, 
     )
 
 
-def nearest(item: Found, profiles: UnitProfiles, name: str, unit: int) -> None:
-    """Buttons to the units that are active at the same places."""
+def nearest(model: session.Model, item: Found, profiles: UnitProfiles, name: str, unit: int) -> None:
+    """Buttons to the units that are active at the same places, and to those that the next layer treats alike."""
     st.markdown(_("**Nearest units**, by correlation over pictures and places, in all layers"))
+    neighbours(item, profiles.nearest(name, unit)[:SHOWN], "near")
+    outgoing = outgoing_of(item.key, model.generator, item.dissection)
+    own, others = outgoing.nearest(name, unit) if outgoing else ([], [])
+    if own:
+        st.markdown(_("**By what the next layer does with them**: cosine of outgoing filters in this layer"))
+        neighbours(item, own[: SHOWN // 2], "next")
+    if others:
+        st.markdown(_("and of what the filters add to, concept by concept, in other layers"))
+        neighbours(item, others[: SHOWN // 2], "next")
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def outgoing_of(key: str, _generator, _dissection) -> Outgoing | None:
+    """`Outgoing.of`, kept by the dissection's key."""
+    return Outgoing.of(_generator, _dissection)
+
+
+def neighbours(item: Found, found: list[Neighbour], kind: str) -> None:
+    """A row of buttons that open units."""
     with st.container(horizontal=True, gap="small"):
-        for other in profiles.nearest(name, unit)[:SHOWN]:
+        for other in found:
             scores = item.dissection.layers[other.layer].scores
             concept = dissections.words([item.dissection.concepts[scores.best_concept[other.unit]]])[0]
             st.button(
-                f"{other.layer} · {other.unit} · {concept} ({other.correlation:.2f})",
-                key=f"dissection_near_{other.layer}_{other.unit}",
+                f"{other.layer} · {other.unit} · {concept} ({other.similarity:.2f})",
+                key=f"dissection_{kind}_{other.layer}_{other.unit}",
                 type="tertiary",
                 on_click=open_unit,
                 args=(other.layer, other.unit),

@@ -9,6 +9,7 @@ from dashboard.pages.interventions.choice import choose
 from dashboard.pages.interventions.files import files_view
 from dashboard.pages.interventions.history import history
 from dashboard.pages.interventions.painting import painting
+from dashboard.pages.interventions.photograph import choose_photograph
 from dashboard.shared import drawn_here, lesson_panel
 from dashboard.shared.page import formula_box, header
 
@@ -29,12 +30,15 @@ def main() -> None:
     model = session.model()
     header(_("What do units cause?"), _("GAN Dissection, section 3.2"))
     kept = history(model)
+    of_photograph, projected = choose_photograph(model)
     choice = choose(model)
     if choice.item is None:
         st.info(_("This model has no dissection yet. Choose units by number, or dissect it on the Dissection page."))
     is_lesson = lesson_panel.is_running()  # it counts segmented pixels, which the server does
-    painting(model, choice, kept, here=drawn_here.in_browser(model) and not is_lesson)
-    files_view(model, kept)
+    if of_photograph == (projected is not None):
+        here = drawn_here.in_browser(model) and not is_lesson and projected is None
+        painting(model, choice, kept, here, projected)
+        files_view(model, kept, projected)
     causal_view(model, choice)
     formula_box(EQUATION, _(WORDS), _(WHERE))
 

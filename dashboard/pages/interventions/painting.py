@@ -13,6 +13,7 @@ from dashboard.pages.interventions import pictures
 from dashboard.pages.interventions.choice import COPY, SOURCE, Choice
 from dashboard.pages.interventions.history import History, share, words
 from dashboard.pages.interventions.paint_view import Canvas, paint_view, region_of
+from dashboard.pages.interventions.photograph import Photograph
 from dashboard.shared import dissections, drawn_here
 from dashboard.shared.images import data_uri
 from dashboard.shared.picture_grid import picture_grid
@@ -24,14 +25,18 @@ CHANGES = 6  # concepts in the list of changes
 
 @st.fragment
 @counted
-def painting(model: session.Model, choice: Choice, kept: History, here: bool) -> None:
-    """Draw, change, show; then the wall. here: this browser draws the pictures."""
+def painting(
+    model: session.Model, choice: Choice, kept: History, here: bool, projected: Photograph | None = None
+) -> None:
+    """Draw, change, show; then the wall. here: this browser draws the pictures.  projected: drawn on instead of the
+    seed's picture.
+    """
     drawn_here.leave_if_failed(here)
     seed = session.seed()
     if problem := st.session_state.pop("interventions_problem", None):
         st.error(problem)
-    canvas = drawn_canvas(model, choice, kept) if here else canvas_of(model, choice, kept)
-    version = version_of(model, seed, choice, kept, here)
+    canvas = drawn_canvas(model, choice, kept) if here else canvas_of(model, choice, kept, projected)
+    version = version_of(model, projected.digest if projected else seed, choice, kept, here)
     paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
     if not share(kept):
         st.caption(_("There are too many edits for a link. Save them as a file."))
@@ -50,11 +55,17 @@ def acted(act: dict, model: session.Model, choice: Choice, kept: History) -> Non
         st.session_state["interventions_problem"] = f"{said(error)}."
 
 
-def canvas_of(model: session.Model, choice: Choice, kept: History) -> Canvas:
-    """What the painting shows: pictures, segmentations, changes and steps."""
+def canvas_of(model: session.Model, choice: Choice, kept: History, projected: Photograph | None = None) -> Canvas:
+    """What the painting shows: pictures, segmentations, changes and steps.
+
+    Of a photograph: itself, with the change in it; the reconstruction, which is what is segmented, stands beside it.
+    """
     seed, edits = session.seed(), kept.edits()
-    before = pictures.before(model, (seed,))
-    after = pictures.pictures(model, (seed,), edits) if edits else before
+    if projected is None:
+        before = pictures.before(model, (seed,))
+        after = pictures.pictures(model, (seed,), edits) if edits else before
+    else:
+        before, after = projected.reconstruction(model, {}), projected.reconstruction(model, edits)
     segmenter = choice.item and dissections.segmenter_of(choice.item, model)
     first, last = (pictures.segmented(segmenter, images) for images in (before, after))
     coloured, changes = (None, None), []
@@ -64,10 +75,14 @@ def canvas_of(model: session.Model, choice: Choice, kept: History) -> Canvas:
         coloured = palette[first][0], palette[last][0]
         changes = changed_pixels(first, last, concepts, palette, choice.concept)
         st.session_state["interventions_told"] = told(kept, first[0], last[0], concepts, choice.concept)
+    words = around(model, choice, kept)
     source = pictures.before(model, (choice.source,))[0] if choice.verb == COPY else None
+    if projected is not None:
+        if source is None:
+            source, words["beside"] = after[0], _("the reconstruction")
+        before, after = projected.pixels[None], projected.with_change(model, edits)
     return Canvas(
-        before[0], after[0], after.shape[1], coloured[0], coloured[1], changes, source=source,
-        **around(model, choice, kept),
+        before[0], after[0], after.shape[1], coloured[0], coloured[1], changes, source=source, **words
     )  # fmt: skip
 
 
@@ -126,9 +141,9 @@ def changed_pixels(before, after, concepts, palette, concept: str) -> list[tuple
     return [(_(concepts[c]), f"rgb{tuple(map(int, palette[c]))}", int(counts[0][c]), int(counts[1][c])) for c in shown]
 
 
-def version_of(model: session.Model, seed: int, choice: Choice, kept: History, here: bool) -> str:
-    """A text that changes whenever the painting does."""
-    shown = (model.identity, seed, choice.layer, choice.units, choice.source, kept.at, len(kept.steps), here)
+def version_of(model: session.Model, picture: int | str, choice: Choice, kept: History, here: bool) -> str:
+    """A text that changes whenever the painting does; picture: a seed, or a photograph's digest."""
+    shown = (model.identity, picture, choice.layer, choice.units, choice.source, kept.at, len(kept.steps), here)
     return hashlib.sha256(f"{shown}{to_json(kept.edits())}".encode()).hexdigest()[:16]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session
-from dashboard.language import N_, _
+from dashboard.language import N_, _, said
 from dashboard.pages.quality import figures_ablations as figures
 from dashboard.pages.quality.ablation_results import (
     FILE,
@@ -25,6 +25,8 @@ from dashboard.pages.quality.ablation_results import (
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box
+
+MACHINE = N_("{name}, {cores} cores, one thread a run, torch {version}")  # as `benchmarks.ablations` writes it
 
 FOLDER = library.ASSETS / "ablations"
 SHOWN = 4  # pictures of each seed
@@ -212,7 +214,7 @@ def setting(results: Results) -> str:
         seeds=len(plan.seeds),
         chance=chance_apart(len(plan.seeds)),
         minutes=content["train_seconds"] / 60,
-        machine=content["machine"],
+        machine=said(content["machine"]),
         made=content["made"],
         command=COMMAND,
     )

@@ -31,7 +31,7 @@ def read(files: Sequence[tuple[str, bytes]], size: int, folder: Path) -> np.ndar
     else:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for number, (name, content) in enumerate(files):
-                name = Path(name).name.encode(errors="replace").decode()
+                name = Path(name).name.encode(errors="replace").decode().replace("\0", "?")  # a zip's names end at 0
                 archive.writestr(f"{number:06d}-{name}", content)
     try:
         return load_pictures(path, size, at_least=FEWEST)

@@ -39,3 +39,33 @@ def test_the_way_to_a_page_is_open_until_the_page_is_shown(monkeypatch):
     app.session_state["page"] = lesson_panel.HOME
     app.run().run()
     assert not app.exception and went == [("pages/lessons/page.py", {})] * 2
+
+
+def test_a_message_from_before_changes_no_lesson():
+    """A browser may still send the old link, a click or a look, after a lesson was left or has gone on."""
+
+    def script():
+        import streamlit
+
+        from dashboard.shared import lesson_panel
+
+        if streamlit.session_state.get("act") == "leave":
+            lesson_panel.leave()
+        place = lesson_panel.current()
+        streamlit.session_state["at"] = place and place.text
+        if place and streamlit.session_state.get("act") == "show":
+            lesson_panel.show(lesson_panel.Place(place.lesson, place.number - 1))
+
+    app = AppTest.from_function(script)
+    app.query_params["lesson"] = "growing.2"
+    app.run()
+    acts = app.session_state["lesson_acts"]
+    app.session_state["act"] = "show"
+    app.run()
+    assert app.session_state["at"] == "growing.2" and app.session_state["lesson_acts"] == acts
+    app.session_state["act"] = "leave"
+    app.run()
+    assert app.session_state["at"] is None and "lesson" not in app.query_params
+    app.session_state["act"], app.query_params["lesson"] = "", "growing.2"
+    app.run()
+    assert not app.exception and app.session_state["at"] is None and "lesson" not in app.query_params

@@ -60,6 +60,8 @@ def test_two_processes_give_the_weights_of_one_and_another_number_goes_on(tmp_pa
     assert one["images"] == two["images"] == 144
     for role in ("generator", "discriminator", "average"):
         for name, expected in one[role].items():
+            if (role, name) == ("discriminator", "layers.4x4/dense1.bias"):
+                continue  # the loss is of differences of scores: this gradient is 0 but for rounding
             # Adam's step does not depend on a gradient's size: where it is 0 but for rounding, two steps may differ
             far = (two[role][name] - expected).abs() > 1e-3
             assert far.float().mean() < 0.02, (role, name)

@@ -1,10 +1,14 @@
 """The architecture drawing: every layer is in it, the fade has two branches, a long one several rows."""
 
+import contextvars
+import warnings
+
 import plotly.graph_objects as go
 import pytest
 
+from dashboard.language import OUTSIDE
 from dashboard.pages.architecture.figures import KINDS, Block, chain_drawing, figure, kinds_in, network_drawing
-from dashboard.pages.architecture.figures_paper import draw, save
+from dashboard.pages.architecture.figures_paper import draw, fonts, save
 from pgan_core.discriminator import Discriminator, DiscriminatorConfig
 from pgan_core.generator import Generator, GeneratorConfig
 from pgan_core.layer_table import layer_table
@@ -56,6 +60,20 @@ def test_the_svg_keeps_its_text():
     text = save(draw(network_drawing(GENERATOR), "Generator"), "svg").decode()
     assert "Pixel norm" in text
     assert "4×16×16" in text
+
+
+@pytest.mark.skipif(len(fonts()) == 1, reason="this machine has no Chinese font")
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+@pytest.mark.parametrize("network", [GENERATOR, DISCRIMINATOR], ids=["G", "D"])
+def test_in_chinese_no_sign_is_missing(network, kind):
+    def in_chinese() -> bytes:
+        OUTSIDE.set("zh")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # matplotlib warns of every glyph that no font has
+            return save(draw(network_drawing(network, fading=True), "Discriminator"), kind)
+
+    file = contextvars.copy_context().run(in_chinese)
+    assert kind != "svg" or "判别器" in file.decode()
 
 
 def test_the_clickable_figure_carries_the_layers_names():

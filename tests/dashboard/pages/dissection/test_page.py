@@ -15,7 +15,7 @@ from pgan_core import load_checkpoint
 from tests.small_run import write_run
 
 LAYERS = ["4x4/conv", "8x8/conv1", "16x16/conv1"]
-VIEWS = ["Concepts", "Units", "Search", "One unit", "One concept", "Training", "New"]
+VIEWS = ["Concepts", "Units", "Search", "One unit", "One concept", "Training", "Compare", "New"]
 
 
 @pytest.fixture(scope="module")
