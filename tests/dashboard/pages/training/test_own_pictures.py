@@ -109,7 +109,7 @@ def test_a_damaged_zip_gets_one_sentence(tmp_path):
 
 
 def test_names_that_no_file_may_have_are_taken(tmp_path):
-    assert len(own_pictures.read([(f"a\ud800/../{i}.png", PICTURE) for i in range(200)], 8, tmp_path)) == 200
+    assert len(own_pictures.read([(f"a\ud800/../{i}\0.png", PICTURE) for i in range(200)], 8, tmp_path)) == 200
 
 
 def test_too_many_pictures_too_large_ones_and_too_much_are_refused(tmp_path, monkeypatch):
