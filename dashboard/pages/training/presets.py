@@ -55,4 +55,5 @@ PRESETS = {
 
 def own_arguments(size: int, minutes: int) -> tuple[str, ...]:
     """The quick recipe for pictures of one's own."""
-    return (*QUICK, "--resolution", str(size), "--minutes", str(minutes), "--feature-maps", "32,32,32,16")
+    maps = {8: "32,32", 16: "32,32,32", 32: "32,32,32,16"}[size]
+    return (*QUICK, "--resolution", str(size), "--minutes", str(minutes), "--feature-maps", maps)

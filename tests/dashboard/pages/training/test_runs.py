@@ -15,7 +15,7 @@ from dashboard import library
 from dashboard.limits import Limits
 from dashboard.pages.training import own_pictures, runs
 from dashboard.pages.training.feed import ROUTES
-from dashboard.pages.training.presets import PRESETS
+from dashboard.pages.training.presets import PRESETS, SIZES, own_arguments
 from pgan_core.training import cli, control
 
 TINY = (
@@ -113,11 +113,15 @@ def fetch(address, tag=""):
     return said[0]["status"], headers, b"".join(message.get("body", b"") for message in said[1:])
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_the_shell_takes_what_a_preset_asks_for(name):
+@pytest.mark.parametrize(
+    "arguments",
+    [*(preset.arguments for preset in PRESETS.values()), *(own_arguments(size, 10) for size in SIZES)],
+    ids=[*PRESETS, *(f"own pictures at {size}" for size in SIZES)],
+)
+def test_the_shell_takes_what_the_page_asks_for(arguments):
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser.add_subparsers())
-    args = parser.parse_args(["train", "--out", "run", "--watch", *PRESETS[name].arguments])
+    args = parser.parse_args(["train", "--out", "run", "--watch", *arguments])
     settings = cli.make_settings(args, args.resolution, "cpu")
     assert args.minutes in (2, 10, 60) and settings.schedule.resolution == args.resolution
 
