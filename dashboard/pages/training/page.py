@@ -265,15 +265,21 @@ def moment_now(run: runs.Run) -> str:
     return found[-1]["name"]
 
 
+def open_model(name: str, page: str) -> None:
+    """Goes to a page with this model chosen in the sidebar."""
+    st.session_state["next_model"] = name
+    open_page(page, {})
+
+
 def ended_section(run: runs.Run, status: str, mine: bool) -> None:
     """The run among the models; name, download, delete, link."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         newest = runs.newest_stage(run)
         name = next((name for name, path in library.models().items() if path == newest), None) if newest else None
         if name and st.button(_("Watch it grow"), icon=":material/stairs:", key=f"training_growth_{run.name}"):
-            open_page("growth", {"model": name})
+            open_model(name, "growth")
         if name and st.button(_("Look inside"), icon=":material/layers:", key=f"training_inside_{run.name}"):
-            open_page("activations", {"model": name})
+            open_model(name, "activations")
         if newest:
             files = {f"{run.name}.safetensors": newest.read_bytes, f"{run.name}.zip": lambda: runs.archive(run)}
             labels = dict(zip(files, (_("Network"), _("Whole run")), strict=True))

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dashboard.pages.training import runs
+from tests.small_run import write_run
 
 
 @pytest.fixture
@@ -48,6 +49,15 @@ def test_who_opens_the_link_may_watch_and_not_change(open_app, ended):
     owner = open_app("training", training_run="mine", training_key="secret")
     owner.button(key="training_delete_mine").click().run()
     assert runs.runs() == [] and not owner.exception
+
+
+@pytest.mark.parametrize("button, question", [("growth", "grow?"), ("inside", "flows through the layers?")])
+def test_a_runs_network_opens_on_other_pages(open_app, ended, button, question):
+    newest = write_run(ended.folder / "stages")[-1]
+    app = open_app("training", training_run="mine")
+    app.button(key=f"training_{button}_mine").click().run()
+    assert not app.exception and app.session_state["model"] == f"mine/{newest.stem}"
+    assert any(question in html.proto.body for html in app.get("html"))
 
 
 def test_a_link_to_a_run_that_is_gone_says_so(open_app, folder):
