@@ -70,7 +70,7 @@ def test_a_photograph_is_uploaded_projected_and_found_by_its_link(open_app, monk
     app.file_uploader(key="interventions_upload").set_value(("house.png", encoded("PNG"), "image/png")).run(timeout=400)
     assert not app.exception and not app.error
     assert any("interventions-projection" in html.proto.body for html in app.get("html"))
-    digest = app.query_params[photograph.LINK][0]
+    digest = app.session_state[photograph.LINK]
     other = open_app("interventions", interventions_picture="a photograph", interventions_photograph=digest)
     assert any("interventions-projection" in html.proto.body for html in other.get("html"))
     queue().clear()
