@@ -22,6 +22,11 @@ def miss(key: str, asked: str, shown: Any) -> None:
     st.session_state.setdefault(MISSED, {})[key] = [asked], shown
 
 
+def settle(key: str) -> None:
+    """Takes back what was asked for a value without a control that is now stored: it was chosen since."""
+    st.session_state.get(ASKED, {}).pop(key, None)
+
+
 def judge() -> str:
     """After the page is drawn: one sentence about everything that the link asked for in vain, or ""."""
     asked, missed = st.session_state[ASKED], st.session_state.setdefault(MISSED, {})

@@ -370,6 +370,7 @@ def recall(key: str, default: Any) -> Any:
 
 def remember(key: str, value: Any, default: Any = None) -> None:
     """Store a value for `recall` and in the address; one that equals the default is removed from both."""
+    links.settle(key)
     if value == default:
         st.session_state.pop(key, None)
         st.query_params.pop(key, None)

@@ -60,6 +60,16 @@ def test_a_runs_network_opens_on_other_pages(open_app, ended, button, question):
     assert any(question in html.proto.body for html in app.get("html"))
 
 
+def test_a_run_begun_after_a_link_to_another_is_no_fault_of_the_link(open_app, ended, monkeypatch):
+    monkeypatch.setattr(runs, "_launch", lambda run: None)
+    app = open_app("training", training_run="mine", training_key="secret")
+    app.switch_page("pages/growth/page.py").run()
+    app.switch_page("pages/training/page.py").run()
+    app.button(key="training_back").click().run()
+    app.button(key="training_start_toy16").click().run()
+    assert not app.exception and not app.warning
+
+
 def test_a_link_to_a_run_that_is_gone_says_so(open_app, folder):
     app = open_app("training", training_run="gone")
     assert "There is no run gone" in app.warning[0].value and not app.exception
