@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from dissection import Dissection, dissect
@@ -13,6 +12,7 @@ from dissection.scoring.progress import PhaseReport
 from dissection.scoring.spool import Spool
 from dissection.segmenters.registry import load_segmenter
 from pgan_core import Discriminator, Generator
+from pgan_core.pictures import to_floats
 from pgan_core.walks import layer_travel, perceptual_steps, render
 
 Progress = Callable[..., None]  # progress(share, note="")
@@ -51,7 +51,7 @@ def projection(
     progress: Progress, generator: Generator, photograph: np.ndarray, label: int | None
 ) -> tuple[np.ndarray, Projection]:
     """A photograph, uint8 R x R x 3, and its projection into the generator."""
-    pixels = torch.from_numpy(photograph).permute(2, 0, 1).float() / 127.5 - 1
+    pixels = to_floats(photograph[None])[0]
     return photograph, project(generator, pixels, label=label, progress=progress)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from dissection.outgoing import unit_vectors
 from dissection.result import Dissection, LayerDissection
 from dissection.unit_profiles import FILE, UnitProfiles
 from pgan_core.markdown import table
@@ -59,6 +60,11 @@ class Comparison:
     high: np.ndarray  # C
     by: str  # what responses are compared over: "seeds" or "concepts"
     matches: tuple[Match, ...]
+
+    def changed_most(self, layer: str | None = None) -> list[Match]:
+        """The pairs of a layer, or of all, those first whose IoU changed most."""
+        pairs = [match for match in self.matches if layer in (None, match.layer)]
+        return sorted(pairs, key=lambda match: -abs(match.iou_b - match.iou_a))
 
     def same(self) -> int:
         """How many units are matched with the unit of the same number."""
@@ -152,9 +158,8 @@ def matched(
 
 def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Of the rows of a (U x N) with those of b (V x N), U x V; 0 for a row that never varies."""
-    one, two = (x - x.mean(axis=1, keepdims=True) for x in (a.astype(float), b.astype(float)))
-    scale = np.linalg.norm(one, axis=1)[:, None] * np.linalg.norm(two, axis=1)
-    return np.where(scale > 0, one @ two.T / np.maximum(scale, 1e-12), 0.0)
+    one, two = (unit_vectors(x - x.mean(axis=1, keepdims=True)) for x in (a.astype(float), b.astype(float)))
+    return one @ two.T
 
 
 def same_seeds(a: UnitProfiles | None, b: UnitProfiles | None) -> tuple[UnitProfiles, UnitProfiles] | None:
@@ -206,14 +211,13 @@ def markdown(found: Comparison) -> str:
         for c, name in enumerate(found.concepts)
     ]
     rows.sort(key=lambda row: -abs(int(row[3])))
-    pairs = sorted(found.matches, key=lambda match: -abs(match.iou_b - match.iou_a))[:SHOWN]
     units = [
         [
             match.layer, match.a, match.b, f"{match.correlation:.2f}", f"{match.concept_a} {match.iou_a:.3f}",
             f"{match.concept_b} {match.iou_b:.3f}",
             "" if np.isnan(match.low) else f"{match.low:+.3f} to {match.high:+.3f}",
         ]
-        for match in pairs
+        for match in found.changed_most()[:SHOWN]
     ]  # fmt: skip
     left = f" Left out: {', '.join(found.left_out)}." if found.left_out else ""
     units_before, units_after = sum(found.before), sum(found.after)

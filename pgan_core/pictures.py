@@ -23,6 +23,12 @@ def to_uint8(images) -> np.ndarray:
     return pixels if pixels.shape[-1] == 3 else pixels.repeat(3, axis=-1)
 
 
+def to_floats(pictures: np.ndarray) -> torch.Tensor:
+    """uint8 N x H x W x 3 to floats N x 3 x H x W in [-1, 1]."""
+    writable = np.require(pictures, requirements="W")  # torch warns of what is not
+    return torch.from_numpy(writable).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
 def enlarge(images: np.ndarray, size: int) -> np.ndarray:
     """... x H x W x C repeated (nearest neighbour) to `size`; returned as it is where it has that size or more.
 

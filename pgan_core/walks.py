@@ -17,7 +17,7 @@ from torch import Tensor
 from pgan_core.discriminator import Discriminator
 from pgan_core.generator import Generator, Run
 from pgan_core.latents import angle_between, check_latents
-from pgan_core.pictures import to_uint8
+from pgan_core.pictures import to_floats, to_uint8
 from pgan_core.progress import Progress
 
 MAX_FRAMES = 3600  # two minutes at 30 frames a second
@@ -211,7 +211,7 @@ def perceptual_steps(
     if size <= 4:
         raise ValueError("pictures of 4x4 are too small for a perceptual distance")
     names = [f"{r}x{r}/conv{i}" for r in discriminator.config.sizes[::-1] if 4 < r <= size for i in (0, 1)]
-    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    images = to_floats(pictures)
     images = images[:, : discriminator.config.image_channels]
     total, last, batch = [], {}, _batch(size)
     for first in range(0, len(images), batch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -253,7 +254,9 @@ def run(args: argparse.Namespace) -> int:
                 trainer.reals.close()
     except ValueError as error:
         raise SystemExit(f"pgan_core train: {error}") from error
-    except OSError as error:  # a full disk
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
         sentence = (
             f"The run could not write to its folder ({error.strerror}). Nothing before its last snapshot is lost."
         )

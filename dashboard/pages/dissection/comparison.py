@@ -90,8 +90,7 @@ def units(found: Comparison, b: Found) -> None:
     if st.session_state.get("dissection_compare_layer") not in (None, *layers):
         st.session_state["dissection_compare_layer"] = layers[0]
     layer = st.selectbox(_("Layer"), layers, format_func=_, key="dissection_compare_layer", width=160, **BOUND)
-    pairs = [match for match in found.matches if layer in ("all layers", match.layer)]
-    pairs.sort(key=lambda match: -abs(match.iou_b - match.iou_a))
+    pairs = found.changed_most(None if layer == "all layers" else layer)
     same, middle = sum(match.a == match.b for match in pairs), np.median([match.correlation for match in pairs])
     st.markdown(
         _(

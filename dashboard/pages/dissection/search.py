@@ -11,7 +11,7 @@ from dashboard.pages.dissection.notes import Note, known_notes, together
 from dashboard.pages.dissection.unit_pictures import PICTURES, lit_sheet, open_unit
 from dashboard.pages.dissection.unit_profile import effects_of
 from dashboard.shared import dissections
-from dashboard.shared.charts import chart
+from dashboard.shared.charts import chart, once
 from dashboard.shared.controls import BOUND
 from dashboard.shared.dissections import Found
 from dashboard.shared.images import data_uri
@@ -107,7 +107,7 @@ def map_of(units: UnitTable, item: Found) -> np.ndarray | None:
     names = [line.format(layer=units.layers[k], unit=unit) for k, unit in pairs]
     shown = np.where(units.interpretable, units.best, 0)
     colours = figures.concept_colours(dissections.colours(concepts))
-    figure = figures.unit_map(places, shown, concepts, colours, names)
+    figure = once(figures.unit_map, places, shown, concepts, colours, names)
     event = chart(figure, key="dissection_map", on_select="rerun", selection_mode=("points", "box", "lasso"))
     st.caption(
         _(

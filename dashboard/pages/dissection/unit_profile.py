@@ -1,6 +1,7 @@
 """Below a unit's scores: is it the same when it is weak, what does it cause, what is near it, what drives it?"""
 
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -25,6 +26,7 @@ from dissection.unit_profiles import FILE, IN_BAND, Neighbour, UnitProfiles, mea
 from pgan_core.latent_points import latent_text
 from pgan_core.latents import inputs_from_seeds
 
+Stored = TypeVar("Stored", UnitProfiles, EffectStore)
 SIDE = 64  # pixels of a picture in a band
 STEP = 4.0  # how far a walk along a unit's direction goes to either side
 SHOWN = 6  # nearest units
@@ -75,32 +77,26 @@ def profiles_of(model: session.Model, item: Found) -> UnitProfiles | None:
 
 def profiles_beside(item: Found) -> UnitProfiles | None:
     """The profiles that are stored beside a dissection; None where there are none of its network."""
-    path = Path(item.key.partition("|")[0]).parent / FILE
-    stored = _load(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
-    return stored if stored is not None and stored.weights == item.dissection.info.get("weights_sha256") else None
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _load(folder: str, changed: int) -> UnitProfiles | None:
-    try:
-        return UnitProfiles.load(folder)
-    except DissectionError:
-        return None
+    return beside(item, FILE, UnitProfiles)
 
 
 def effects_of(item: Found) -> EffectStore | None:
     """The effects of every unit that are stored beside the dissection; None where there are none of this network."""
-    path = Path(item.key.partition("|")[0]).parent / unit_effects.FILE
-    stored = _load_effects(str(path.parent), path.stat().st_mtime_ns) if path.is_file() else None
-    if stored is None or stored.weights != item.dissection.info.get("weights_sha256"):
-        return None
-    return stored if stored.concepts == item.dissection.concepts else None
+    stored = beside(item, unit_effects.FILE, EffectStore)
+    return stored if stored is not None and stored.concepts == item.dissection.concepts else None
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _load_effects(folder: str, changed: int) -> EffectStore | None:
+def beside(item: Found, file: str, kind: type[Stored]) -> Stored | None:
+    """What a file beside a dissection holds; None where there is none, or it is of another network or broken."""
+    path = Path(item.key.partition("|")[0]).parent / file
+    stored = _load(str(path.parent), path.stat().st_mtime_ns, kind) if path.is_file() else None
+    return stored if stored is not None and stored.weights == item.dissection.info.get("weights_sha256") else None
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _load(folder: str, changed: int, kind: type[Stored]) -> Stored | None:
     try:
-        return EffectStore.load(folder)
+        return kind.load(folder)
     except DissectionError:
         return None
 

@@ -18,7 +18,7 @@ from dashboard.work import projection
 from dissection.interventions import Edit
 from dissection.projection import Projection, at_size, blend, difference
 from pgan_core.picture_data import DataError
-from pgan_core.pictures import to_uint8
+from pgan_core.pictures import to_floats, to_uint8
 from pgan_core.training.picture_files import square_picture
 
 SEED, PHOTOGRAPH = N_("a seed's picture"), N_("a photograph")
@@ -47,16 +47,11 @@ class Photograph:
         """The photograph with what edits change, 1 x R x R x 3, or S x S where it is wanted in full."""
         shown = self.original if full else self.pixels
         before = self.projection.image.to(model.device)
-        return to_uint8(blend(as_floats(shown)[None].to(before), before, self._drawn(model, edits)))
+        return to_uint8(blend(to_floats(shown[None]).to(before), before, self._drawn(model, edits)))
 
     def _drawn(self, model: session.Model, edits: Mapping[str, Sequence[Edit]]) -> torch.Tensor:
         with torch.inference_mode():
             return self.projection.run(session.prepared(model), edits) if edits else self.projection.image
-
-
-def as_floats(pixels: np.ndarray) -> torch.Tensor:
-    """uint8 H x W x 3 to floats 3 x H x W in [-1, 1]."""
-    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float() / 127.5 - 1
 
 
 def choose_photograph(model: session.Model) -> tuple[bool, Photograph | None]:
@@ -113,7 +108,7 @@ def projected(model: session.Model) -> Photograph | None:
             )
         )
         return None
-    small = None if original is None else to_uint8(at_size(as_floats(original), model.generator.resolution))[0]
+    small = None if original is None else to_uint8(at_size(to_floats(original[None])[0], model.generator.resolution))[0]
     made = apart(key, _("Looking for the picture in the network"), projection, model.generator, small, model.label)
     if made is None:
         return None
@@ -126,7 +121,7 @@ def projected(model: session.Model) -> Photograph | None:
 def shown_beside(shown: Photograph) -> None:
     """The photograph, the reconstruction, and the difference as a map."""
     found = shown.projection
-    photo, image = as_floats(shown.pixels)[None], found.image.cpu()
+    photo, image = to_floats(shown.pixels[None]), found.image.cpu()
     missing = difference(photo, image)[0].numpy()
     drawn = to_uint8(image)[0]
     words = [

@@ -13,7 +13,7 @@ from dissection.effects.trial import Trial, high_levels
 from dissection.interventions import Edit
 from dissection.scoring.job import latents_and_labels
 from pgan_core.latents import MAX_SEED
-from pgan_core.pictures import to_uint8
+from pgan_core.pictures import to_floats, to_uint8
 
 WALL, WALL_LARGE = 12, 4  # other seeds; for pictures above 256 pixels
 KEPT_BYTES = 2**26  # of one layer's kept activations: two dozen of them are 1.6 GB
@@ -82,5 +82,5 @@ def segmented(segmenter, images: np.ndarray) -> np.ndarray | None:
     """Label maps N x H x W of uint8 pictures N x R x R x 3, or None without a segmenter that needs nothing else."""
     if segmenter is None or getattr(segmenter, "layers", ()):
         return None
-    found = segmenter(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    found = segmenter(to_floats(images))
     return (found[:, 0] if found.dim() == 4 else found).cpu().numpy()
