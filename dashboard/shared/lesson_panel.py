@@ -205,12 +205,13 @@ def task(place: Place, is_here: bool) -> None:
         "seen": [clause.key for clause in step.done if clause.operator == "seen"],
     }  # fmt: skip
 
-    def looked() -> None:
-        look = st.session_state["lesson_watch"].look
-        if look is not None and look["place"] == st.session_state.get(PLACE):  # not of a step that was left meanwhile
-            st.session_state[SEEN] = [str(selector) for selector in look["seen"]]
+    _watch(data=data, key="lesson_watch", on_look_change=lambda: looked(st.session_state["lesson_watch"].look))
 
-    _watch(data=data, key="lesson_watch", on_look_change=looked)
+
+def looked(look: dict | None) -> None:
+    """What the browser saw, unless the reader has left that step meanwhile."""
+    if look is not None and look["place"] == st.session_state.get(PLACE):
+        st.session_state[SEEN] = [str(selector) for selector in look["seen"]]
 
 
 def buttons(place: Place, is_here: bool) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from dashboard import load
 from dashboard.limits import Limits, limits
@@ -39,7 +40,7 @@ def visit(busy: load.Load, inside: Callable[[], None]) -> threading.Thread:
     coming = len(busy._here)
     thread = threading.Thread(target=run)
     thread.start()
-    while len(busy._here) == coming:
+    while thread.is_alive() and len(busy._here) == coming:
         time.sleep(0.001)
     return thread
 
@@ -63,7 +64,7 @@ def test_a_server_is_full_while_runs_wait_for_each_other_and_for_a_while_after(m
 
 def test_runs_take_turns_in_the_order_of_their_coming():
     busy, end, seen = load.Load(cores=1), threading.Event(), []
-    first = visit(busy, end.wait)
+    first = visit(busy, lambda: end.wait(10))
     others = [visit(busy, lambda number=number: seen.append(number)) for number in range(3)]
     assert not seen
     end.set()
@@ -83,3 +84,12 @@ def test_a_run_that_waits_for_something_else_lets_others_run():
     visit(busy, other.set).join()
     waiting.join()
     assert not busy._here
+
+
+def test_a_run_keeps_to_one_core_while_the_server_is_full(monkeypatch):
+    busy, used = load.Load(cores=1), []
+    busy.threads = 2
+    for crowded in (-load.CALM, load.monotonic()):
+        busy._crowded = crowded
+        visit(busy, lambda: used.append(torch.get_num_threads())).join()
+    assert used == [2, 1]

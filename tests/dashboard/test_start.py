@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamlit.web.server.app_discovery import discover_asgi_app
 
-from dashboard import session, startup
+from dashboard import frame, session, startup
 from dashboard.pages.growth import runs as growth_runs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,3 +85,9 @@ def test_what_is_imported_before_a_class_comes_is_never_collected_again():
     )  # fmt: skip
     frozen, walked = map(int, found.stdout.split())
     assert frozen > 100_000 > 10 * walked
+
+
+def test_two_runs_mark_pages_of_their_own():
+    first, second = (sum(frame.pages().values(), []) for _ in range(2))
+    assert [page.url_path for page in first] == [page.url_path for page in second] and len(first) > 5
+    assert not {id(page) for page in first} & {id(page) for page in second}

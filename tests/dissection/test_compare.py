@@ -81,3 +81,12 @@ def test_the_shell_prints_both_tables(capsys):
     assert "Left out: 8x8/conv0, 8x8/conv1." in said and "|concept|before|after|" in said and "|layer|A|B|" in said
     assert main(["compare", str(STAGES / "4x4-end"), str(STAGES)]) == 1
     assert "is not a dissection" in capsys.readouterr().err
+
+
+def test_those_that_changed_most_come_first(read):
+    found = compare(read, Dissection.load(STAGES / "16x16-end"))
+    for layer in (None, "8x8/conv0"):
+        pairs = found.changed_most(layer)
+        changes = [abs(match.iou_b - match.iou_a) for match in pairs]
+        assert changes == sorted(changes, reverse=True) and changes[0] > changes[-1]
+        assert {match.layer for match in pairs} == ({layer} if layer else set(found.layers))

@@ -9,6 +9,8 @@ from pgan_core.paths import ASSETS
 from tests import own_generators
 from tests.own_generators import LATENT
 
+OF = {"4x4/dense": "4x4/conv", "8x8/conv0": "8x8/conv1"}  # what reads a layer
+
 
 @pytest.fixture(scope="module")
 def made():
@@ -35,6 +37,13 @@ def test_in_other_layers_units_add_to_the_same_concepts(made):
     _, others = found.nearest("4x4/conv", 5)
     assert len(others) == 6 and {other.layer for other in others} <= {"4x4/dense", "8x8/conv0"}
     assert [other.similarity for other in others] == sorted((o.similarity for o in others), reverse=True)
+    added = {}
+    for layer, reader in (("4x4/conv", "8x8/conv0"), (others[0].layer, OF[others[0].layer])):
+        weight = generator.layers[reader].effective_weight().detach().numpy()
+        added[layer] = weight.sum(axis=(2, 3)).T @ read.layers[reader].response()
+    one, two = added["4x4/conv"][5], added[others[0].layer][others[0].unit]
+    cosine = one @ two / np.linalg.norm(one) / np.linalg.norm(two)
+    assert others[0].similarity == pytest.approx(cosine, abs=1e-5)
     assert found.nearest("8x8/conv1", 5) == ([], [])  # only to-RGB reads it
 
 

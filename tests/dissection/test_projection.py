@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 import torch
 
+from dissection import projection
 from dissection.interventions import ablate, insert
-from dissection.projection import Plan, blend, changed, difference, layer_for, losses, project
+from dissection.projection import (
+    Plan,
+    blend,
+    changed,
+    difference,
+    fit_latent,
+    fit_layer,
+    layer_for,
+    losses,
+    project,
+)  # fmt: skip
 from pgan_core import load_checkpoint
 from pgan_core.adapters import adapt
 from pgan_core.latents import latents_from_seeds
@@ -120,3 +131,25 @@ def test_any_generator_is_projected_into():
     assert found.layer == layer_for(own) and found.loss < found.latent_loss
     assert found.z[:, LATENT:].tolist() == [[float(i == 1) for i in range(CLASSES)]]
     assert torch.allclose(found.run(own, {}), found.image, atol=1e-5)
+
+
+def test_the_best_latent_that_was_seen_is_kept(generator, target, found):
+    width = generator.config.latent_dim
+    with torch.no_grad():
+        begun = float(losses(generator(found.z), target[None])[0])
+    z, value = fit_latent(generator, target[None], found.z, width, 6, 50.0, lambda work: None)
+    with torch.no_grad():
+        assert float(losses(generator(z), target[None])[0]) == pytest.approx(value, abs=1e-5)
+    assert value <= begun + 1e-5
+
+
+def test_a_layer_stays_near_what_the_latent_gives(generator, target, found, monkeypatch):
+    plan, spread = Plan(layer_steps=20), found.latent_activation.square().mean(dim=(0, 2, 3), keepdim=True).sqrt()
+    moved = []
+    for near in (0.0, 10.0):
+        monkeypatch.setattr(projection, "NEAR", near)
+        at = fit_layer(
+            generator, target[None], found.z, found.layer, found.latent_activation, spread, plan, lambda work: None
+        )
+        moved.append(float((at - found.latent_activation).norm()))
+    assert moved[1] < 0.5 * moved[0]

@@ -8,7 +8,8 @@ import plotly.io
 import pytest
 from plotly.subplots import make_subplots
 
-from dashboard.shared.charts import in_ink
+from dashboard.language import OUTSIDE, language
+from dashboard.shared.charts import in_ink, once
 
 INK, RULE = "#123456", "#654321"
 
@@ -33,3 +34,18 @@ def test_a_chart_is_coloured_as_plotly_would(make):
     updated.update_annotations(font_color=INK)
     found, expected = (json.loads(plotly.io.to_json(one, validate=False)) for one in (sent, updated.to_dict()))
     assert found == expected
+
+
+def test_a_chart_is_made_once_in_each_language():
+    made = []
+
+    def draw(values) -> go.Figure:
+        made.append(language())
+        return go.Figure(layout={"title": {"text": language()}})
+
+    titles = []
+    for code in ("en", "zh", "en"):
+        token = OUTSIDE.set(code)
+        titles.append(once(draw, [1, 2])["layout"]["title"]["text"])
+        OUTSIDE.reset(token)
+    assert titles == ["en", "zh", "en"] and made == ["en", "zh"]

@@ -55,6 +55,8 @@ def test_a_message_from_before_changes_no_lesson():
         streamlit.session_state["at"] = place and place.text
         if place and streamlit.session_state.get("act") == "show":
             lesson_panel.show(lesson_panel.Place(place.lesson, place.number - 1))
+            lesson_panel.looked({"place": place.text, "seen": [".new"]})
+            lesson_panel.looked({"place": "growing.1", "seen": [".old"]})
 
     app = AppTest.from_function(script)
     app.query_params["lesson"] = "growing.2"
@@ -63,6 +65,7 @@ def test_a_message_from_before_changes_no_lesson():
     app.session_state["act"] = "show"
     app.run()
     assert app.session_state["at"] == "growing.2" and app.session_state["lesson_acts"] == acts
+    assert app.session_state["lesson_seen"] == [".new"]
     app.session_state["act"] = "leave"
     app.run()
     assert app.session_state["at"] is None and "lesson" not in app.query_params

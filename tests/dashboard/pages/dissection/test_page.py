@@ -256,3 +256,11 @@ def test_a_units_direction_opens_as_a_walk(open_page):
     fine(button(app, "dissection_profile").click().run())
     fine(button(app, "dissection_walk").click().run())
     assert app.session_state["latents_points"].count("z:") == 2
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_notes_for_all_can_be_switched_off(open_page, monkeypatch, switch):
+    monkeypatch.setenv("PGGAN_LAB_NOTES", switch)
+    app = fine(open_page(dissection_view="One unit", dissection_layer="8x8/conv1", dissection_unit="2"))
+    labels = [button.label for button in app.button]
+    assert "Keep here" in labels and ("Save for all" in labels) == (switch == "on")

@@ -2,13 +2,16 @@
 
 import io
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from dashboard.pages.interventions import photograph
 from dashboard.shared.progress import queue
+from dissection.projection import Projection
 from pgan_core.picture_data import DataError
 from pgan_core.training.picture_files import square_picture
 
@@ -77,3 +80,13 @@ def test_a_photograph_is_uploaded_projected_and_found_by_its_link(open_app, monk
     queue().clear()
     gone = open_app("interventions", interventions_picture="a photograph", interventions_photograph=digest)
     assert any("no longer keeps" in info.value for info in gone.info)
+
+
+def test_the_upload_is_changed_at_its_own_size():
+    image = torch.zeros(1, 3, 8, 8)
+    nothing = torch.zeros(1)
+    found = Projection(nothing, "4x4/conv", nothing, nothing, image, 0.0, 0.0)
+    shown = photograph.Photograph("a", np.zeros((8, 8, 3), np.uint8), np.full((30, 30, 3), 99, np.uint8), found)
+    model = SimpleNamespace(device="cpu")
+    assert shown.with_change(model, {}).shape == (1, 8, 8, 3)
+    assert (shown.with_change(model, {}, full=True) == shown.original).all()

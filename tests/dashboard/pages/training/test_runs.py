@@ -16,6 +16,7 @@ from dashboard.limits import Limits
 from dashboard.pages.training import own_pictures, runs
 from dashboard.pages.training.feed import ROUTES
 from dashboard.pages.training.presets import PRESETS, SIZES, own_arguments
+from dashboard.pages.training.ready import Spare
 from pgan_core.training import cli, control
 
 TINY = (
@@ -136,3 +137,16 @@ def test_the_oldest_runs_that_nobody_keeps_are_removed(folder, monkeypatch):
         os.utime(run.watch.parent, (1000 - age, 1000 - age))
     newest = runs.start("Newest", [])
     assert {run.name for run in runs.runs()} == {kept.name, new.name, newest.name}
+
+
+def test_a_process_that_waits_becomes_the_command(tmp_path):
+    spare, output = Spare(), tmp_path / "output.txt"
+    spare.prepare()
+    waiting = spare._waiting
+    process = spare.begin(["info", str(tmp_path / "missing.safetensors")], output)
+    assert process is waiting and spare._waiting is None
+    assert process.wait(120) != 0 and "missing.safetensors" in output.read_text()
+    spare.prepare()
+    unused = spare._waiting
+    spare._let_go(unused)
+    assert unused.returncode == 0 and spare._waiting is None
