@@ -88,6 +88,6 @@ def test_what_is_imported_before_a_class_comes_is_never_collected_again():
 
 
 def test_two_runs_mark_pages_of_their_own():
-    first, second = (sum(frame.pages().values(), []) for _ in range(2))
+    first, second = ([page for row in frame.pages().values() for page in row] for _ in range(2))
     assert [page.url_path for page in first] == [page.url_path for page in second] and len(first) > 5
     assert not {id(page) for page in first} & {id(page) for page in second}
