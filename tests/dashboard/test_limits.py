@@ -38,7 +38,7 @@ def visit(busy: load.Load, inside: Callable[[], None]) -> threading.Thread:
             inside()
 
     coming = len(busy._here)
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     while thread.is_alive() and len(busy._here) == coming:
         time.sleep(0.001)
@@ -81,8 +81,8 @@ def test_a_run_that_waits_for_something_else_lets_others_run():
             assert other.wait(10)
 
     waiting = visit(busy, inside)
-    visit(busy, other.set).join()
-    waiting.join()
+    visit(busy, other.set).join(10)
+    waiting.join(10)
     assert not busy._here
 
 
