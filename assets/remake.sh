@@ -55,6 +55,8 @@ quality() {
 
 rules() { python -m dissection.world.rules "$model" --count 8192 --out assets/rules.json >/dev/null; }
 
+shares() { python -m dissection shares "$model" --real town:70001:0-8191 >/dev/null; }
+
 nearest() { # among all scenes that it learned from
   scenes
   python -m dissection nearest "$model" --real town:0:0-120831,200000-320831 --held-out "$work/$scenes"
@@ -71,10 +73,11 @@ screenshots() { python -m tests.browser.screenshots; }
 declare -A result=( # what is not listed is made each time
   [dissection]=assets/dissection/dissection.npz [causes]=assets/interventions/causes.json
   [directions]=assets/toytown128/final.concepts.json [quality]=assets/toytown64/final.quality.json
-  [rules]=assets/rules.json [nearest]=assets/toytown128/final.nearest/nearest.json
+  [rules]=assets/rules.json [shares]=assets/toytown128/final.shares.json
+  [nearest]=assets/toytown128/final.nearest/nearest.json
   [faults]=assets/segmenter_faults.json [sheet]=assets/segmenter_sheet.png
 )
-all="dissection stages causes directions quality rules nearest faults sheet card screenshots"
+all="dissection stages causes directions quality rules shares nearest faults sheet card screenshots"
 
 current() { # current RESULT SOURCE...: is there a result, and none of its sources newer?
   local made=$1 source

@@ -26,8 +26,9 @@ COMMANDS = {
         "dissection.concept_directions", "learn latent directions that change a concept, and check them"
     ),
     "town": Command("dissection.world.town", "write scenes of Toy Town with their labels"),
-    "rules": Command(
-        "dissection.world.rules", "compare a generator's shares of concepts and their relations with real scenes"
+    "rules": Command("dissection.world.rules", "count how often generated pictures keep the rules of Toy Town"),
+    "shares": Command(
+        "dissection.shares", "compare how much of every concept real and generated pictures have, with intervals"
     ),
     "faults": Command(
         "dissection.segmenters.faults", "count faults in the label maps of scenes and generated pictures"

@@ -25,16 +25,16 @@ from pgan_core.picture_data import PictureSource, StoredPictures
 from pgan_core.progress import Progress
 
 TOWN = re.compile(r"town:(\d+):(\d+-\d+(?:,\d+-\d+)*)")
+PICTURES = "an .npz with `images`, a folder, or town:SEED:FIRST-LAST,FIRST-LAST (scenes of Toy Town)"
 AHEAD = 2  # parts for each process that may be drawn ahead
 
 
 def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds `nearest` to the commands of `python -m dissection`."""
-    real = "the training set: an .npz with `images`, a folder, or town:SEED:FIRST-LAST,FIRST-LAST (scenes of Toy Town)"
-    nearest_cli.add_arguments(subparsers, open_training, real)
+    nearest_cli.add_arguments(subparsers, open_pictures, f"the training set: {PICTURES}")
 
 
-def open_training(text: str, size: int) -> PictureSource:
+def open_pictures(text: str, size: int) -> PictureSource:
     """The pictures that the text names, at `size` pixels. Raises ValueError in one sentence."""
     if not text.startswith("town:"):
         return StoredPictures(text, size)

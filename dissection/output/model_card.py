@@ -1,8 +1,8 @@
 """The shipped models' numbers, from the files that measured them: `python -m dissection.output.model_card --write`.
 
 No number of the models is typed by hand: the recipe comes from the metadata and the log of the run, distances from
-`final.quality.json`, shares and rules from `rules.json`, units from the dissections, effects from
-`interventions/causes.md`. The page is docs/MODEL.md; the README keeps a short table.
+`final.quality.json`, shares from `final.shares.json`, rules from `rules.json`, units from the dissections, effects
+from `interventions/causes.md`. The page is docs/MODEL.md; the README keeps a short table.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dissection import shares as concept_shares
 from dissection.output.model_recipe import logged_gammas, recipe
 from dissection.result import Dissection
 from dissection.segmenters.faults import markdown
@@ -64,19 +65,15 @@ def quality(found: dict) -> str:
     return "\n\n".join([*tables, f"{about} {'; '.join(texts)} (`python -m pgan_core evaluate`)."])
 
 
-def shares(pixels: dict) -> str:
-    """Share of pixels by concept, real against generated."""
-    rows = [
-        [name, f"{100 * v['real']:.2f}%", f"{100 * v['generated']:.2f}%", f"{v['generated'] / v['real']:.2f}"]
-        for name, v in sorted(pixels.items(), key=lambda item: -item[1]["real"])
-    ]
-    common = {name: v["generated"] / v["real"] for name, v in pixels.items() if v["real"] >= 0.01}
-    off = [name for name, ratio in common.items() if abs(ratio - 1) > 0.3]
+def shares(found: concept_shares.Shares) -> str:
+    """What share of pixels and pictures every concept has, real against generated."""
+    real, generated = found.pixels.real, found.pixels.generated
+    common = [c for c in range(len(found.concepts)) if real[c] >= 0.01]
+    off = [found.concepts[c] for c in common if abs(generated[c] / real[c] - 1) > 0.3]
     verdict = f"all but {', '.join(off)}" if off else "all"
     return (
-        table(["Pixels of", "Real", "Generated", "Ratio"], rows)
-        + f"\n\nOf the {len(common)} concepts that cover at least 1% of real pixels, {verdict} are within 30% of the "
-        "real share (`python -m dissection.world.rules`, 8,192 pictures and 8,192 scenes never trained on)."
+        f"{concept_shares.markdown(found)} Of the {len(common)} concepts that cover at least 1% of real pixels, "
+        f"{verdict} are within 30% of the real share (`python -m dissection shares`, scenes never trained on)."
     )
 
 
@@ -174,11 +171,13 @@ def card(assets: Path = ASSETS) -> str:
     model = load_checkpoint(assets / MODEL / "final.safetensors")
     metadata = model.info["metadata"]
     counts = _parameters(model.generator), _parameters(model.discriminator)
-    world, last = _json(assets / "rules.json"), Dissection.load(assets / "dissection")
+    found, last = _json(assets / MODEL / "final.shares.json"), Dissection.load(assets / "dissection")
     sections = {
         "How it was made": recipe(metadata, counts, logged_gammas(assets / MODEL / "log.jsonl", metadata["phases"])),
         "How good its pictures are": "\n\n".join(_quality(assets, name) for name in (MODEL, LIGHT)),
-        "Does it know the world?": f"{shares(world['pixels'])}\n\n{rules(world['rules'])}",
+        "Does it know the world?": "\n\n".join(
+            [shares(concept_shares.from_json(found)), rules(_json(assets / "rules.json"))]
+        ),
         "Did it learn scenes by heart?": copies(assets / MODEL / "final.nearest/nearest.json"),
         "Faults": faults(_json(assets / "segmenter_faults.json")),
         "What its units mean": units(last, stages(assets) | {"128x128": last}),

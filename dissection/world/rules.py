@@ -1,4 +1,4 @@
-"""Does a generator know Toy Town's rules? Its shares of concepts and their relations, compared with real scenes.
+"""Does a generator know Toy Town's rules? How concepts stand to each other in its pictures and in real scenes.
 
     python -m dissection.world.rules assets/toytown128/final.safetensors --count 8192 --out assets/rules.json
 
@@ -87,25 +87,16 @@ def count_rules(labels: np.ndarray, counts: dict[str, Count]) -> None:
                     counts[rule].obeying += obeys(labels[window], component)
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What is in a set of pictures: each concept's share of the pixels (C), and the counts of the rules."""
-
-    shares: np.ndarray
-    rules: dict[str, Count]
-
-
-def measure(batches: Iterator[torch.Tensor], segmenter: Segmenter, total: int, title: str) -> Contents:
-    """Segment float pictures N x 3 x H x W, batch by batch, and count concepts and rules."""
-    pixels, counts = np.zeros(len(CONCEPTS), np.int64), {rule: Count() for rule in RULES}
+def measure(batches: Iterator[torch.Tensor], segmenter: Segmenter, total: int, title: str) -> dict[str, Count]:
+    """Segment float pictures N x 3 x H x W, batch by batch, and count what follows each rule."""
+    counts = {rule: Count() for rule in RULES}
     with tqdm(total=total, desc=title, unit="img") as bar:
         for images in batches:
             labels = segmenter(images).cpu().numpy()
-            pixels += np.bincount(labels.ravel(), minlength=len(CONCEPTS))
             for one in labels:
                 count_rules(one, counts)
             bar.update(len(labels))
-    return Contents(pixels / max(pixels.sum(), 1), counts)
+    return counts
 
 
 def real_pictures(count: int, size: int, seed: int = UNSEEN_SCENES) -> Iterator[torch.Tensor]:
@@ -120,21 +111,13 @@ def generated_pictures(generator: Generator, count: int) -> Iterator[torch.Tenso
         yield generator(*inputs_from_seeds(generator, range(first, min(first + BATCH, count))))
 
 
-def report(real: Contents, generated: Contents) -> dict:
+def report(real: dict[str, Count], generated: dict[str, Count]) -> dict:
     """Both sets side by side, as plain values for JSON."""
-    shares = {
-        name: {"real": float(real.shares[i]), "generated": float(generated.shares[i])}
-        for i, name in enumerate(CONCEPTS)
-        if i
-    }
-    rules = {
-        rule: {
-            "real": asdict(real.rules[rule]) | {"share": real.rules[rule].share},
-            "generated": asdict(generated.rules[rule]) | {"share": generated.rules[rule].share},
-        }
+    kinds = {"real": real, "generated": generated}
+    return {
+        rule: {kind: asdict(counts[rule]) | {"share": counts[rule].share} for kind, counts in kinds.items()}
         for rule in RULES
     }
-    return {"pixels": shares, "rules": rules}
 
 
 def main(arguments: list[str] | None = None, prog: str = "python -m dissection.world.rules") -> None:

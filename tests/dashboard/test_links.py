@@ -43,7 +43,14 @@ VIEWS = [
     ("quality", {"quality_count": "64"}),
     *(
         ("quality", {"quality_part": part})
-        for part in ("What measures see", "Nearest training scenes", "Minibatch stddev", "Pixel norm", "Ablations")
+        for part in (
+            "What measures see",
+            "Concepts",
+            "Nearest training scenes",
+            "Minibatch stddev",
+            "Pixel norm",
+            "Ablations",
+        )
     ),
 ]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dissection.__main__ import main
-from dissection.nearest import TownScenes, open_training
+from dissection.nearest import TownScenes, open_pictures
 from dissection.world.town import town
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
@@ -33,11 +33,11 @@ def test_what_names_no_scenes_is_said(tmp_path):
         ("town:0:9-5", "no scenes 9 to 5"),
     ):
         with pytest.raises(ValueError, match=sentence):
-            open_training(text, 16)
+            open_pictures(text, 16)
     with pytest.raises(ValueError, match="size is one of"):
-        open_training("town:0:0-9", 20)
+        open_pictures("town:0:0-9", 20)
     np.savez(tmp_path / "a.npz", images=scenes(3, 0))
-    assert isinstance(open_training(str(tmp_path / "a.npz"), 16), StoredPictures)
+    assert isinstance(open_pictures(str(tmp_path / "a.npz"), 16), StoredPictures)
 
 
 def test_the_command_compares_with_scenes(tmp_path, capsys):

@@ -79,6 +79,7 @@ MEANING = {
     "run": ["town", "--all-layers", "--out", FOLDER],
     "edit": ["town", "--edit", "edit.json", "--out", FOLDER],
     "causes": ["town", "--dissection", "dissection", "--out", FOLDER],
+    "shares": ["town", "--real", "town.npz", "--out", FILE],
     "export, with units": ["town", "--out", FOLDER],
 }
 MODULES = {

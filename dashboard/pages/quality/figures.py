@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.language import N_, _
+from dissection.shares import Contrast
 
 WORDS = (
     N_("average"),
@@ -160,3 +161,29 @@ def _cell(value: float, untouched: float, is_first: bool) -> str:
         return number
     ratio = value / untouched
     return f"{number}  <i>×{ratio:.1f}</i>" if abs(ratio - 1) >= 0.05 else f"{number}  ="
+
+
+def share_differences(values: Contrast, concepts: Sequence[str], order: Sequence[int]) -> go.Figure:
+    """How much more or less of each concept is generated than real, as a share of the real one, with 95% intervals.
+
+    order: the concepts that are shown, from the top; those that no real picture has have no such share.
+    """
+    shown = [c for c in order if values.real[c] > 0]
+    figure = go.Figure()
+    for differs, colour in ((False, FLOOR), (True, FAKE)):
+        some = [c for c in shown if values.differs[c] == differs]
+        real, change = values.real[some], values.difference[some]
+        arms = {"array": (values.high[some] - change) / real, "arrayminus": (change - values.low[some]) / real}
+        figure.add_scatter(
+            x=change / real, y=[_(concepts[c]) for c in some], mode="markers", showlegend=False,
+            marker={"color": colour, "size": 11}, error_x=arms | {"symmetric": False, "thickness": 3, "width": 0},
+            hovertemplate="%{y}: %{x:+.1%}<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(0, line={"color": REAL, "width": 2})
+    figure.update_xaxes(title=_("generated, compared with real"), tickformat="+.0%", title_font_size=TEXT_SIZE)
+    names = [_(concepts[c]) for c in reversed(shown)]
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=names, type="category", range=[-0.6, len(names) - 0.4],
+        tickfont_size=TEXT_SIZE,
+    )  # fmt: skip
+    return figure.update_layout(height=max(260, 35 * len(shown) + 60), margin=MARGIN)

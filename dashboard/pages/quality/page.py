@@ -4,13 +4,14 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.language import N_, _
-from dashboard.pages.quality import ablations, damages, distance, nearest, norms, stages, stddev
+from dashboard.pages.quality import ablations, concepts, damages, distance, nearest, norms, stages, stddev
 from dashboard.shared.page import header
 
 PARTS = {
     N_("Distance"): distance,
     N_("Over training"): stages,
     N_("What measures see"): damages,
+    N_("Concepts"): concepts,
     N_("Nearest training scenes"): nearest,
     N_("Minibatch stddev"): stddev,
     N_("Pixel norm"): norms,

@@ -18,6 +18,7 @@ from dissection.output.model_card import (
     short,
 )
 from dissection.output.model_recipe import gaps, logged_gammas, recipe
+from dissection.shares import Contrast, Shares
 from pgan_core.markdown import table, with_block
 
 
@@ -28,9 +29,10 @@ def test_the_texts_say_what_the_files_say(path, made):
 
 
 def test_shares_name_the_concepts_that_miss_the_target():
-    pixels = {"sky": (0.5, 0.45), "window": (0.02, 0.01), "chimney": (0.005, 0.001)}
-    page = shares({name: {"real": real, "generated": made} for name, (real, made) in pixels.items()})
-    assert "| window | 2.00% | 1.00% | 0.50 |" in page
+    real, made = np.array([0.5, 0.02, 0.005]), np.array([0.45, 0.01, 0.001])
+    found = Contrast(real, made, made - real - 0.001, made - real + 0.001)
+    page = shares(Shares(("sky", "window", "chimney"), found, found, (99, 99), "ours"))
+    assert "| window | 2.00% | 1.00% | -1.00* (-1.10 to -0.90) |" in page
     assert "Of the 2 concepts that cover at least 1% of real pixels, all but window are within 30%" in page
 
 
