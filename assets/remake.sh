@@ -66,6 +66,8 @@ faults() { python -m dissection.segmenters.faults "$model" --out assets/segmente
 
 sheet() { python -m dissection.segmenters.sheet "$model" --out assets/segmenter_sheet.png; }
 
+photographs() { python -m dissection.photograph_report --out docs; }
+
 card() { python -m dissection.output.model_card --write; }
 
 screenshots() { python -m tests.browser.screenshots; }
@@ -77,7 +79,7 @@ declare -A result=( # what is not listed is made each time
   [nearest]=assets/toytown128/final.nearest/nearest.json
   [faults]=assets/segmenter_faults.json [sheet]=assets/segmenter_sheet.png
 )
-all="dissection stages causes directions quality rules shares nearest faults sheet card screenshots"
+all="dissection stages causes directions quality rules shares nearest faults sheet photographs card screenshots"
 
 current() { # current RESULT SOURCE...: is there a result, and none of its sources newer?
   local made=$1 source

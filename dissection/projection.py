@@ -41,6 +41,7 @@ EDGES = 1.0  # weight of the differences between neighbours
 NEAR = 0.003  # weight of how far the layer is from what the latent gives
 BATCH = 16  # generated pictures at a time
 STEP = 3  # generated pictures that take as long as one step with its gradients
+BRIGHTEST = 0.25  # the difference of colours that maps draw brightest
 CHANGED = 0.02, 0.10  # differences, of 2, from which a change begins to be blended in, and is wholly
 
 

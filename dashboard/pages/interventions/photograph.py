@@ -12,11 +12,12 @@ from dashboard import session
 from dashboard.language import N_, _, said
 from dashboard.shared.controls import BARE
 from dashboard.shared.images import image_wall
-from dashboard.shared.page import plain
+from dashboard.shared.page import open_page, plain
 from dashboard.shared.progress import apart, is_known
 from dashboard.work import projection
 from dissection.interventions import Edit
-from dissection.projection import Projection, at_size, blend, difference
+from dissection.output.overlays import heat
+from dissection.projection import BRIGHTEST, Projection, at_size, blend, difference
 from pgan_core.picture_data import DataError
 from pgan_core.pictures import to_floats, to_uint8
 from pgan_core.training.picture_files import square_picture
@@ -26,8 +27,6 @@ LINK = "interventions_photograph"  # which one, in the session and in the addres
 ORIGINAL = "interventions_original"  # (which one, uint8 S x S x 3): the upload, which goes with the session
 MAX_FILE = 32 << 20  # bytes
 MAX_SIDE = 1024  # pixels of the photograph that the change is blended into
-HEAT = np.array([[0, 0, 0], [120, 28, 109], [237, 105, 37], [252, 255, 164]])  # no difference to SHOWN
-SHOWN = 0.25  # the mean difference of the colours that is drawn brightest
 
 
 @dataclass(frozen=True)
@@ -129,11 +128,7 @@ def shown_beside(shown: Photograph) -> None:
         _("the network's reconstruction"),
         _("what the network cannot draw: {share} on average").format(share=f"{missing.mean():.1%}"),
     ]
-    image_wall(np.stack([shown.pixels, drawn, heat(missing)]), "interventions-projection", 3, words)
-
-
-def heat(values: np.ndarray) -> np.ndarray:
-    """A map H x W of differences, 0 to 1, in colours: uint8 H x W x 3, black for none."""
-    places = np.clip(values / SHOWN, 0, 1) * (len(HEAT) - 1)
-    channels = [np.interp(places, range(len(HEAT)), HEAT[:, channel]) for channel in range(3)]
-    return np.stack(channels, axis=-1).round().astype(np.uint8)
+    maps = np.stack([shown.pixels, drawn, heat(missing, 0, BRIGHTEST)])
+    image_wall(maps, "interventions-projection", 3, words, size=256)
+    if st.button(_("Over many pictures: which concepts are missing?"), type="tertiary", icon=":material/bar_chart:"):
+        open_page("quality", {"quality_part": "Concepts"})
