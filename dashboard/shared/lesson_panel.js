@@ -35,7 +35,7 @@ class Guide {
   stop() {
     clearInterval(this.timer);
     this.observer?.disconnect();
-    this.outline(null);
+    this.outline([]);
   }
 
   still() {
@@ -49,8 +49,8 @@ class Guide {
 
   tick() {
     const {point, number, acts, watch, seen} = this.data;
-    const target = point ? visible(point) : null;
-    this.outline(target);
+    const targets = point.split(", ").map((part) => part && visible(part)).filter(Boolean), [target] = targets;
+    this.outline(targets);
     if (!this.still()) return;
     if (number !== acted() && acts.every(([, selector]) => visible(selector))) {
       document.documentElement.dataset.labActed = number;
@@ -71,10 +71,10 @@ class Guide {
     }
   }
 
-  outline(target) {
-    if (this.target !== target) this.target?.classList.remove("lab-lesson-target");
-    this.target = target;
-    target?.classList.add("lab-lesson-target"); // again and again: the page may have drawn it anew
+  outline(targets) {
+    for (const old of this.targets ?? []) if (!targets.includes(old)) old.classList.remove("lab-lesson-target");
+    this.targets = targets;
+    for (const target of targets) target.classList.add("lab-lesson-target"); // again and again: the page may have drawn it anew
   }
 
   async act(acts) {

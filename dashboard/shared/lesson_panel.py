@@ -198,6 +198,8 @@ def task(place: Place, is_here: bool) -> None:
     if step.do:
         with st.container(key="lesson_done" if done else "lesson_do"):
             st.markdown(f"{':material/check_circle:' if done else ':material/arrow_forward:'} {step.do}")
+    if done and step.after:
+        st.markdown(step.after)
     number, acts = st.session_state.get(ACTS, (0, []))
     data = {
         "place": place.text, "point": step.point if is_here else "", "number": number, "acts": acts,

@@ -16,7 +16,7 @@ def card(lesson: Lesson) -> None:
     tick = " :green[:material/check_circle:]" if finished else ""
     with st.container(key=f"lessons_head_{lesson.name}", horizontal=True, gap="small", vertical_alignment="center"):
         st.html(f'<span class="lab-icon" aria-hidden="true">{lesson.icon}</span>', width="content")
-        st.markdown(f"#### {lesson.title}{tick}")
+        st.markdown(f"#### {lesson.number}. {lesson.title}{tick}")
     st.markdown(lesson.about)
     length = _("{minutes} minutes, {steps} steps").format(minutes=lesson.minutes, steps=len(lesson.steps))
     st.caption(f"{length} · {lesson.paper}")
