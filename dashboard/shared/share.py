@@ -24,6 +24,10 @@ STREAMLIT = (
     N_("Copy to clipboard"), N_("Link to heading"), N_("Help for {label}"), N_("Running..."), N_("Stop"),
     N_("Connecting"), N_("Please wait..."), N_("About"),
 )  # fmt: skip
+# what is said in place of Streamlit's words and, by screen readers, of its icons' names
+WORDS = {text: text for text in STREAMLIT} | {
+    "check_circle icon": N_("done"), "arrow_forward icon": N_("to do"), "error icon": N_("mistake"),
+}  # fmt: skip
 
 _share = component("lab_share", "shared/share.html", "shared/share.css", "shared/translate.js", "shared/share.js")
 
@@ -40,7 +44,7 @@ def share_button() -> None:
     """The button with its dialog; all of it happens in the browser, which knows the page's address best."""
     data = {
         "language": language(),
-        "streamlit": {text: there for text in STREAMLIT if (there := _(text)) != text},
+        "streamlit": {text: there for text, meaning in WORDS.items() if (there := _(meaning)) != text},
         "hidden": hidden(),
         "words": {
             "share": _("Share"), "title": _("A link to what you see"), "sidebar": _("without the sidebar"),
