@@ -22,7 +22,8 @@ STREAMLIT = (
     N_("Clear value"), N_("Press Enter to apply"), N_("Press Enter to submit form"), N_("Increment"), N_("Decrement"),
     N_("Fullscreen"), N_("Close fullscreen"), N_("Download as CSV"), N_("Show/hide columns"), N_("Search"), N_("Close"),
     N_("Copy to clipboard"), N_("Link to heading"), N_("Help for {label}"), N_("Running..."), N_("Stop"),
-    N_("Connecting"), N_("Please wait..."), N_("About"),
+    N_("Connecting"), N_("Please wait..."), N_("About"), N_("Download plot as a PNG"), N_("Previous page"),
+    N_("Next page"),
 )  # fmt: skip
 # what is said in place of Streamlit's words and, by screen readers, of its icons' names
 WORDS = {text: text for text in STREAMLIT} | {
