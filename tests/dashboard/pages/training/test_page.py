@@ -58,7 +58,7 @@ def test_who_deletes_a_branch_is_back_at_its_run(open_app, ended):
     runs.find("branch").note(branch_of="mine", without="pixel norm")
     app = open_app("training", training_run="mine", training_key="secret")
     app.button(key="training_delete_branch").click().run()
-    assert not branch.exists() and app.query_params["training_run"] == ["mine"] and not app.exception
+    assert not branch.exists() and app.query_params["training_run"] == "mine" and not app.exception
 
 
 @pytest.mark.parametrize("button, question", [("growth", "grow?"), ("inside", "flows through the layers?")])
