@@ -59,7 +59,8 @@ class Guide {
     if (target && !this.acting && this.scrolled !== this.data.place) {
       this.scrolled = this.data.place;
       const {top, bottom} = target.getBoundingClientRect();
-      if (top < MARGIN || bottom > innerHeight - MARGIN) { // what is in view stays where it is, with what stands around it
+      const sheet = document.querySelector(".st-key-lesson_panel").getBoundingClientRect(); // on a phone it covers the lower part
+      if (top < MARGIN || bottom > (sheet.left > 0 ? innerHeight : sheet.top) - MARGIN) { // what is in view stays where it is, with what stands around it
         target.scrollIntoView({block: bottom - top > innerHeight / 2 ? "start" : "center", behavior: "smooth"});
       }
     }
