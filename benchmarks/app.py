@@ -21,7 +21,7 @@ from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PATIENCE = 180_000  # ms
+PATIENCE = 60_000  # ms
 
 # page -> its address, and its first generated pictures (charts come later)
 PAGES = {
@@ -33,6 +33,8 @@ PAGES = {
     "interventions": ("interventions", '[data-testid="paint"] canvas'),
 }
 
+BELOW = ("initialization",)  # its pictures lie below the first screen and wait there: the window is as tall as the page
+
 # lab.look(selector): a text that differs when the pictures do, or null while one of them is not there or not decoded.
 # lab.changed(selector, before): the time in ms of the first frame after the pictures became others, all decoded.
 WATCH = """
@@ -43,22 +45,27 @@ window.lab = {
     const data = lab.small.getImageData(0, 0, 12, 12).data;
     return new Set(data).size > 8 ? data.join() : null;  // a blank canvas has no picture yet
   },
+  background(element) {
+    const image = getComputedStyle(element).backgroundImage;
+    return image.startsWith("url(") ? image : null;
+  },
   look(selector) {
     const found = [...document.querySelectorAll(selector)];
     const drawn = found.map((element) =>
-      element.style.backgroundImage ? element.style.backgroundImage
-      : element.tagName === "CANVAS" ? (element.width && element.height ? lab.pixels(element) : null)
-      : element.complete && element.naturalWidth ? element.src : null);
+      element.tagName === "CANVAS" ? (element.width && element.height ? lab.pixels(element) : null)
+      : lab.background(element) ?? (element.complete && element.naturalWidth ? element.src : null));
     const known = drawn.filter((one) => one !== null);
     return known.length && (known.length === drawn.length || found[0].tagName === "CANVAS") ? known.join("|") : null;
   },
   changed(selector, before) {
-    return new Promise((resolve) => {
+    const end = performance.now() + PATIENCE;
+    return new Promise((resolve, reject) => {
       const step = () => {
+        if (performance.now() > end) return reject(new Error(`no other picture at ${selector}`));
         const now = lab.look(selector);
         if (now === null || now === before) return setTimeout(step, 10);  // every frame would cost what is measured
-        const images = [...document.querySelectorAll(selector)].map((element) => element.style.backgroundImage
-          ? Object.assign(new Image(), {src: element.style.backgroundImage.slice(5, -2)}) : element);
+        const images = [...document.querySelectorAll(selector)].map((element) => lab.background(element)
+          ? Object.assign(new Image(), {src: lab.background(element).slice(5, -2)}) : element);
         Promise.all(images.map((image) => image.decode?.())).then(() =>
           requestAnimationFrame(() => resolve({at: performance.now(), clock: Date.now()})));
       };
@@ -67,7 +74,7 @@ window.lab = {
   },
 };
 addEventListener("keydown", (event) => { if (event.key === "Enter") window.labPressed = performance.now(); }, true);
-"""
+""".replace("PATIENCE", str(PATIENCE))
 
 
 @contextlib.contextmanager
@@ -106,6 +113,8 @@ def rest(page: Page) -> None:
 def first_picture(page: Page, app: App, name: str = "growth") -> tuple[float, float]:
     """Opens a page; when its first generated picture is painted: (ms from the navigation, wall clock in s)."""
     address, selector = PAGES[name]
+    if name in BELOW:
+        page.set_viewport_size({"width": 1280, "height": 3000})
     page.goto(f"{app.url}/{address}", wait_until="commit")
     painted = page.evaluate("selector => lab.changed(selector, null)", selector)
     return painted["at"], painted["clock"] / 1000
@@ -168,10 +177,10 @@ def memory(chromium: Browser) -> dict:
             page.get_by_test_id("models-card").wait_for()
             rest(page)
             found["shipped"] = app.status()["rss_mib"]
-            page.get_by_role("combobox", name="Model").click()
+            page.get_by_role("combobox", name="Model", exact=True).click()
             page.get_by_role("option", name="official", exact=True).click()
             page.get_by_test_id("models-card").filter(has_text="1024 × 1024").wait_for()
-            page.get_by_text("From picture to picture").wait_for()
+            page.get_by_text("Spread between pictures").wait_for()
             rest(page)
             found["official"] = app.status()["rss_mib"]
             page.get_by_role("button", name="Unload").click()

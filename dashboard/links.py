@@ -53,8 +53,10 @@ def shown(value: Any) -> str:
 
 
 def named(key: str) -> str:
-    """A control's key in words, without its page's name."""
-    return (key if key in FRAME else key.partition("_")[2]).replace("_", " ")
+    """A control's key in words, without its page's name; in another language its label, where that is the same word."""
+    words = (key if key in FRAME else key.partition("_")[2]).replace("_", " ")
+    source = words.capitalize()
+    return label if (label := _(source)) != source else words
 
 
 def same(texts: list[str], value: Any) -> bool:

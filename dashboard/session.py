@@ -258,7 +258,8 @@ def forget(name: str) -> None:
 
 def recent() -> list[str]:
     """The models that this browser has shown, the latest first."""
-    return [name for name in st.session_state.get("recent", []) if name in offered()]
+    there = offered()
+    return [name for name in st.session_state.get("recent", []) if name in there]
 
 
 def note_use(name: str) -> None:

@@ -79,7 +79,8 @@ def _millions(network) -> str:
 def _seed() -> None:
     number, dice = st.columns([3, 1], vertical_alignment="bottom", gap="small")
     number.number_input(_("Seed"), 0, MAX_SEED, session.DEFAULT_SEED, step=1, key="seed", bind="query-params")
-    dice.button("", icon=":material/casino:", on_click=_roll, help=_("Another seed"), width="stretch", key="dice")
+    dice.button(_("Another seed"), icon=":material/casino:", on_click=_roll, help=_("Another seed"), width="stretch",
+                key="dice")  # fmt: skip
 
 
 def _class(model: session.Model) -> None:

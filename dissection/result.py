@@ -16,6 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -140,8 +141,11 @@ def layer_arrays(layer: LayerDissection) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in (scores | own).items() if name not in ("min_iou", "min_iqr")}
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Every array of an npz, never an object array; DissectionError if it claims more than MAX_BYTES."""
+def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """The named arrays of an npz, or all, never an object array; DissectionError if it claims more than MAX_BYTES.
+
+    Raises KeyError for a name that is not there.
+    """
     with zipfile.ZipFile(path) as archive:
         claimed = sum(entry.file_size for entry in archive.infolist())
         repeated = [name for name, times in Counter(archive.namelist()).items() if times > 1]
@@ -150,7 +154,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             f"{path.name} claims {claimed} bytes of arrays or repeats a name; at most {MAX_BYTES} bytes are expected."
         )
     with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        return {name: archive[name] for name in (archive.files if names is None else names)}
 
 
 def build(settings: dict, arrays: dict[str, np.ndarray]) -> Dissection:

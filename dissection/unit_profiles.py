@@ -1,8 +1,8 @@
 """What one unit's page needs beside its scores, for all units in one pass: peaks, neighbours, and latent directions.
 
-    python -m dissection units CHECKPOINT DIR               # writes DIR/units.npz beside the dissection
+    python -m dissection units CHECKPOINT DIR               # writes DIR/units.npz and DIR/pool.npz
     profiles = measure_profiles(generator, layers, samples=1000)
-    profiles.bands("8x8/conv1", 17)                         # pictures by quantile of the unit's peak
+    profiles.bands("8x8/conv1", 17, 50)                     # fifty pictures by quantile of the unit's peak
     profiles.nearest("8x8/conv1", 17)                       # by correlation over places, in all layers
     profiles.direction("8x8/conv1", 17)                     # the direction in z that raises it
 
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from dissection.output.pool import save_pools
 from dissection.result import UNREADABLE, Dissection, DissectionError, read_arrays
 from dissection.scoring.job import BATCH_PIXELS, fingerprint, latents_and_labels, prepared
 from pgan_core.adapters import UnitGenerator
@@ -34,7 +35,7 @@ FILE = "units.npz"
 SAMPLES = 1000
 GRID = 8  # places a side on which units of different layers are compared
 NEIGHBOURS = 12  # kept of each unit
-BANDS, IN_BAND = 10, 5  # bands of a unit's peaks below its top pictures, and pictures of each
+BANDS = 10  # of a unit's peaks
 RIDGE = 0.1  # of the regression on latents, as a share of the number of pictures
 
 
@@ -73,20 +74,14 @@ class UnitProfiles:
         start = self.index(layer, 0)
         return self.peaks[:, start : self.starts[self.layers.index(layer) + 1]]
 
-    def bands(self, layer: str, unit: int, top: int = IN_BAND) -> list[tuple[float, float, list[int]]]:
-        """(lowest peak, highest peak, pictures) of the `top` pictures, then of BANDS bands of equally many pictures.
+    def bands(self, layer: str, unit: int, pictures: int) -> list[tuple[float, float, list[int]]]:
+        """The first `pictures` of the sample in BANDS bands of equally many, from the highest peak to the lowest.
 
-        Bands go down to the weakest; IN_BAND pictures of each stand evenly in it.
+        Of each band: its lowest peak, its highest peak, its pictures.
         """
-        peaks = self.peaks[:, self.index(layer, unit)]
-        order = np.argsort(-peaks, kind="stable")
-        parts = [order[:top], *np.array_split(order[top:], BANDS)]
-        found = []
-        for part in parts:
-            if len(part):
-                chosen = part[np.linspace(0, len(part) - 1, min(IN_BAND, len(part))).round().astype(int)]
-                found.append((float(peaks[part[-1]]), float(peaks[part[0]]), [int(i) for i in chosen]))
-        return found
+        peaks = self.peaks[:pictures, self.index(layer, unit)]
+        parts = np.array_split(np.argsort(-peaks, kind="stable"), BANDS)
+        return [(float(peaks[part[-1]]), float(peaks[part[0]]), part.tolist()) for part in parts if len(part)]
 
     def nearest(self, layer: str, unit: int) -> list[Neighbour]:
         """The units whose maps correlate most with this one's, of all layers."""
@@ -231,7 +226,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     """Adds the command `units`."""
     units = subparsers.add_parser("units")
     units.add_argument("checkpoint", help="the dissected network")
-    units.add_argument("folder", type=Path, help="folder of its dissection, into which units.npz goes")
+    units.add_argument("folder", type=Path, help="folder of its dissection, into which units.npz and pool.npz go")
     units.add_argument("--samples", type=int, default=SAMPLES, help=f"pictures (default {SAMPLES})")
     add_generator_options(units)
     units.set_defaults(run=run_units)
@@ -248,6 +243,7 @@ def run_units(args: argparse.Namespace) -> int:
             raise ValueError(f"{args.folder} is a dissection of another network than {args.checkpoint}.")
         said = {"seed": dissection.info.get("seed", 0), "label": dissection.info.get("label")}
         print(measure_profiles(generator, list(dissection.layers), args.samples, **said).save(args.folder))
+        print(save_pools(args.folder, generator, dissection))
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

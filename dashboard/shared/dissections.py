@@ -172,10 +172,12 @@ def material(item: Found, model: session.Model, layer: str, images, labelled: bo
     """Pictures, maps and (if asked) label maps of some images of a dissection's sample."""
     segmenter = segmenter_of(item, model) if labelled else None
     indexes = tuple(sorted({int(image) for image in images}))
-    return make_again(item.key, layer, indexes, segmenter is not None, item.dissection, model.generator, segmenter)
+    return make_again(
+        item.key, layer, indexes, segmenter is not None, item.dissection, session.prepared(model), segmenter
+    )
 
 
-@st.cache_data(max_entries=16, show_spinner=Later("Rendering the sample's pictures"))
+@st.cache_resource(max_entries=16, show_spinner=Later("Rendering the sample's pictures"))
 def make_again(
     key: str, layer: str, images: tuple[int, ...], labelled: bool, _dissection: Dissection, _generator, _segmenter=None
 ) -> Material:

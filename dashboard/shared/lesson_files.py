@@ -10,6 +10,10 @@
 
     A step's text, with formulas such as $x_r$.
 
+    ---
+
+    What is read when the task is done.
+
 `read_lesson` knows nothing of Streamlit: whoever writes a lesson can check it in a shell.
 """
 
@@ -61,11 +65,12 @@ class Step:
     sets: tuple[Act, ...] = ()
     shows: tuple[Act, ...] = ()
     done: tuple[Clause, ...] = ()
+    after: str = ""  # the text that goes on when the task is done
 
     @property
     def actions(self) -> tuple:
         """All but the words: the same in every language."""
-        return self.page, self.point, self.sets, self.shows, self.done, bool(self.do)
+        return self.page, self.point, self.sets, self.shows, self.done, bool(self.do), bool(self.after)
 
 
 @dataclass(frozen=True)
@@ -177,10 +182,11 @@ def _step(lines: list[str], first: int, end: int, file: str, pages: Collection[s
         except LessonError as error:
             raise LessonError(f"{file}, line {i + 1}: {error}") from None
         i += 1
-    text = "\n".join(lines[i:end]).strip()
+    text, _, after = "\n".join(lines[i:end]).partition("\n---\n")
     step = Step(
-        lines[first].removeprefix("## ").strip(), text, first + 1, words.get("page", ""), words.get("do", ""),
+        lines[first].removeprefix("## ").strip(), text.strip(), first + 1, words.get("page", ""), words.get("do", ""),
         words.get("point", ""), tuple(acts["set"]), tuple(acts["show"]), tuple(acts["done"]),
+        after.strip(),
     )  # fmt: skip
     if problem := _problem(step, pages):
         raise LessonError(f"{file}, line {first + 1}: the step “{step.title}” {problem}")
@@ -195,6 +201,8 @@ def _problem(step: Step, pages: Collection[str]) -> str:
         return "has no text after an empty line"
     if len({bool(step.do), bool(step.shows), bool(step.done)}) > 1:
         return "needs all of do, show and done, or none of them"
+    if step.after and not step.do:
+        return "has a line “---” but no task before it"
     return ""
 
 

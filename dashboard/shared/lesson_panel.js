@@ -9,6 +9,7 @@ const APP = '[data-testid="stApp"]';
 const EVERY = 300; // ms
 const LOOKS = 3, APART = 1600; // after a change, since a look may come before what it looks for; ms between them
 const OWN = 1500; // ms within which a run is taken for the one that a look asked for
+const MARGIN = 16; // px of the window's edges that a target keeps clear of
 const MOVING = 900; // ms that a scrubber or a brush is seen to move
 
 export default function ({data, parentElement, setTriggerValue}) {
@@ -34,7 +35,7 @@ class Guide {
   stop() {
     clearInterval(this.timer);
     this.observer?.disconnect();
-    this.outline(null);
+    this.outline([]);
   }
 
   still() {
@@ -48,8 +49,8 @@ class Guide {
 
   tick() {
     const {point, number, acts, watch, seen} = this.data;
-    const target = point ? visible(point) : null;
-    this.outline(target);
+    const targets = point.split(", ").map((part) => part && visible(part)).filter(Boolean), [target] = targets;
+    this.outline(targets);
     if (!this.still()) return;
     if (number !== acted() && acts.every(([, selector]) => visible(selector))) {
       document.documentElement.dataset.labActed = number;
@@ -57,7 +58,11 @@ class Guide {
     }
     if (target && !this.acting && this.scrolled !== this.data.place) {
       this.scrolled = this.data.place;
-      target.scrollIntoView({block: target.offsetHeight > innerHeight / 2 ? "start" : "center", behavior: "smooth"});
+      const {top, bottom} = target.getBoundingClientRect();
+      const sheet = document.querySelector(".st-key-lesson_panel").getBoundingClientRect(); // on a phone it covers the lower part
+      if (top < MARGIN || bottom > (sheet.left > 0 ? innerHeight : sheet.top) - MARGIN) { // what is in view stays where it is, with what stands around it
+        target.scrollIntoView({block: bottom - top > innerHeight / 2 ? "start" : "center", behavior: "smooth"});
+      }
     }
     const found = seen.filter((selector) => visible(selector)), said = JSON.stringify([location.search, found]);
     if (this.said !== said) this.looks = LOOKS;
@@ -67,10 +72,10 @@ class Guide {
     }
   }
 
-  outline(target) {
-    if (this.target !== target) this.target?.classList.remove("lab-lesson-target");
-    this.target = target;
-    target?.classList.add("lab-lesson-target"); // again and again: the page may have drawn it anew
+  outline(targets) {
+    for (const old of this.targets ?? []) if (!targets.includes(old)) old.classList.remove("lab-lesson-target");
+    this.targets = targets;
+    for (const target of targets) target.classList.add("lab-lesson-target"); // again and again: the page may have drawn it anew
   }
 
   async act(acts) {

@@ -165,8 +165,8 @@ def draw(place: Place, page: str) -> None:
         with st.container(key="lesson_head", horizontal=True, vertical_alignment="center", gap="small"):
             where = _("step {number} of {count}").format(number=place.number, count=len(lesson.steps))
             st.markdown(f"**{lesson.title}** · {where}", width="stretch")
-            st.button("", icon=":material/close:", key="lesson_leave", type="tertiary", help=_("Leave the lesson"),
-                      on_click=leave)  # fmt: skip
+            st.button(_("Leave the lesson"), icon=":material/close:", key="lesson_leave", type="tertiary",
+                      help=_("Leave the lesson"), on_click=leave)  # fmt: skip
         st.progress(place.number / len(lesson.steps))
         with st.container(key="lesson_text", gap="small"):
             st.markdown(f"#### {step.title}\n\n{step.text}")
@@ -198,6 +198,8 @@ def task(place: Place, is_here: bool) -> None:
     if step.do:
         with st.container(key="lesson_done" if done else "lesson_do"):
             st.markdown(f"{':material/check_circle:' if done else ':material/arrow_forward:'} {step.do}")
+    if done and step.after:
+        st.markdown(step.after)
     number, acts = st.session_state.get(ACTS, (0, []))
     data = {
         "place": place.text, "point": step.point if is_here else "", "number": number, "acts": acts,

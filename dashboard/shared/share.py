@@ -22,8 +22,13 @@ STREAMLIT = (
     N_("Clear value"), N_("Press Enter to apply"), N_("Press Enter to submit form"), N_("Increment"), N_("Decrement"),
     N_("Fullscreen"), N_("Close fullscreen"), N_("Download as CSV"), N_("Show/hide columns"), N_("Search"), N_("Close"),
     N_("Copy to clipboard"), N_("Link to heading"), N_("Help for {label}"), N_("Running..."), N_("Stop"),
-    N_("Connecting"), N_("Please wait..."), N_("About"),
+    N_("Connecting"), N_("Please wait..."), N_("About"), N_("Download plot as a PNG"), N_("Previous page"),
+    N_("Next page"),
 )  # fmt: skip
+# what is said in place of Streamlit's words and, by screen readers, of its icons' names
+WORDS = {text: text for text in STREAMLIT} | {
+    "check_circle icon": N_("done"), "arrow_forward icon": N_("to do"), "error icon": N_("mistake"),
+}  # fmt: skip
 
 _share = component("lab_share", "shared/share.html", "shared/share.css", "shared/translate.js", "shared/share.js")
 
@@ -40,7 +45,7 @@ def share_button() -> None:
     """The button with its dialog; all of it happens in the browser, which knows the page's address best."""
     data = {
         "language": language(),
-        "streamlit": {text: there for text in STREAMLIT if (there := _(text)) != text},
+        "streamlit": {text: there for text, meaning in WORDS.items() if (there := _(meaning)) != text},
         "hidden": hidden(),
         "words": {
             "share": _("Share"), "title": _("A link to what you see"), "sidebar": _("without the sidebar"),

@@ -20,13 +20,14 @@ export function translate(root, dictionary) {
     }
     return text;
   };
+  const named = ["aria-label", "title", "alt", "placeholder", "data-label", "data-title"];
   const visit = (node) => {
     if (node.nodeType === Node.TEXT_NODE) {
       const text = inWords(node.data);
       if (text !== node.data) node.data = text;
       return;
     }
-    for (const name of ["aria-label", "title", "alt", "placeholder", "data-label"]) {
+    for (const name of named) {
       const text = node.getAttribute?.(name);
       if (text && inWords(text) !== text) node.setAttribute(name, inWords(text));
     }
@@ -36,6 +37,6 @@ export function translate(root, dictionary) {
   const watch = new MutationObserver((changes) => changes.forEach(({type, target, addedNodes}) =>
     (type === "childList" ? [...addedNodes] : [target]).forEach(visit),
   ));
-  watch.observe(root, {subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["aria-label", "title", "alt", "placeholder"]});
+  watch.observe(root, {subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: named});
   return watch;
 }

@@ -142,7 +142,7 @@ class Trainer:
         while not self.finished and not self.processes.any(bool(stop and stop.is_set())):
             before = self.images
             moment, acts = self.train_step()
-            bar.advance(self.images, moment, self.schedule)
+            bar.advance(self.images, moment, self.schedule, self.time_plan.left() if self.time_plan else None)
             self.after_step(before, moment)
             if watch:
                 watch(self, acts)

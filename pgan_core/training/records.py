@@ -74,17 +74,19 @@ class Progress:
             bar_format="{percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt} images, {rate_fmt}{postfix}",
         )
 
-    def advance(self, images: int, moment: Moment, schedule: Schedule) -> None:
-        """To `images` in all; nothing is printed more often than once a second."""
+    def advance(self, images: int, moment: Moment, schedule: Schedule, seconds: float | None = None) -> None:
+        """To `images` in all; nothing is printed more often than once a second. seconds: left, by a clock."""
         now = time.monotonic()
         if not self._bar.disable and now - self._told >= 1.0:
             self._told, self._bar.total = now, round(schedule.total_kimg * 1000)
-            left = self._work.left(schedule, images / 1000)
-            done = self._work.left(schedule, self._images / 1000) - left
-            if done > 0:
+            if seconds is None:
+                left = self._work.left(schedule, images / 1000)
+                done = self._work.left(schedule, self._images / 1000) - left
+                seconds = left * (now - self._began) / done if done > 0 else None
+            if seconds is not None:
                 size = f"{moment.resolution}x{moment.resolution}"
-                seconds = timedelta(seconds=round(left * (now - self._began) / done))
-                self._bar.set_postfix_str(f"{size} alpha {moment.alpha:.2f}, {seconds} left", refresh=False)
+                time_left = timedelta(seconds=round(max(seconds, 0.0)))
+                self._bar.set_postfix_str(f"{size} alpha {moment.alpha:.2f}, {time_left} left", refresh=False)
         self._bar.update(images - self._bar.n)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from dissection import Dissection
 from dissection.effects.unit_effects import EffectStore
+from dissection.output.pool import load_pool
 from dissection.scoring.job import fingerprint
 from dissection.unit_profiles import UnitProfiles
 from pgan_core import load_checkpoint
@@ -23,6 +24,8 @@ def test_the_dissection_and_what_lies_beside_it_is_of_the_shipped_network():
     found = {Dissection.load(folder).info["weights_sha256"]}
     found |= {UnitProfiles.load(folder).weights, EffectStore.load(folder).weights}
     assert found == {weights_of("final")}
+    dissection = Dissection.load(folder)
+    assert all(load_pool(folder, dissection, layer) for layer in dissection.layers)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -16,6 +16,7 @@ from dashboard.shared.charts import chart
 from dashboard.shared.dissections import Found
 from dashboard.shared.export import export_bar
 from dashboard.shared.page import open_page
+from dissection.output.overlays import Material
 from dissection.result import LayerDissection
 from dissection.scoring.tally import overlap_ceiling
 from pgan_core.pictures import encode
@@ -47,8 +48,7 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
     place = level_slider(layer, unit, name)
     level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
     numbers(item, layer, unit, place)
-    if item.own:
-        pictures(model, item, name, unit, mode, level)
+    top = pictures(model, item, name, unit, mode, level) if item.own else None
     left, right = st.columns(2)
     with left:
         histogram = figures.unit_histogram(layer.histogram[unit], layer.histogram_span[unit], level)
@@ -63,7 +63,7 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
             "levels are chosen from, the score at the chosen level on the other half."
         ).format(level_pixels=layer.level_pixels)
     )
-    profile_view(model, item, name, unit, level)
+    profile_view(model, item, name, unit, level, top)
     notes_view(model, item, name, unit)
 
 
@@ -147,18 +147,21 @@ def numbers(item: Found, layer: LayerDissection, unit: int, place: int | None) -
     st.html(f'<div data-testid="dissection-live">{words}</div>')
 
 
-def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str, level: float) -> None:
-    """Top and random pictures under the overlay, and their export."""
+def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str, level: float) -> Material:
+    """Top and random pictures under the overlay, and their export; returns the material of the top ones.
+
+    The random ones are the same for every unit, so that their walk serves a whole layer.
+    """
     layer, read = item.dissection.layers[name], item.dissection
     top = layer.scores.top_images[unit, :TOP]
-    others = np.random.default_rng(unit).integers(0, read.info["samples"], RANDOM)
+    others = np.random.default_rng(0).integers(0, read.info["samples"], RANDOM)
     palette = dissections.colours(read.concepts)
-    material = dissections.material(item, model, name, (*top, *others), mode in OVERLAYS[3:])
     shared = {"level": level, "concept": layer.scores.best_concept[unit], "palette": palette}
     shared["size"] = read.info["label_size"]
     legend(mode, read.concepts, palette, range(1, len(read.concepts)))
     strips = {}
-    for title, chosen in ((N_("highest"), top), (N_("random"), others)):
+    materials = [dissections.material(item, model, name, chosen, mode in OVERLAYS[3:]) for chosen in (top, others)]
+    for title, chosen, material in zip((N_("highest"), N_("random")), (top, others), materials, strict=True):
         strips[title] = strip(material, layer, unit, chosen, mode, **shared)
         st.html(
             strip_html(
@@ -171,6 +174,7 @@ def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str,
         st.caption(_("{title}: seeds {seeds}").format(title=_(title).capitalize(), seeds=seeds))
     sheet = np.concatenate(list(strips.values()))
     export_bar({f"unit-{unit}.png": lambda: encode(sheet)}, key="dissection_unit_file")
+    return materials[0]
 
 
 def curves(item: Found, layer: LayerDissection, unit: int, place: int | None):

@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 
 from dashboard import session
-from dashboard.language import _, said
+from dashboard.language import Later, _, said
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.stages import earlier_view
 from dashboard.pages.dissection.unit_pictures import lit_sheet, open_unit
@@ -21,24 +21,30 @@ from dashboard.shared.progress import with_progress
 from dissection.effects import unit_effects
 from dissection.effects.unit_effects import EffectStore, UnitEffects, measure_unit
 from dissection.outgoing import Outgoing
-from dissection.result import DissectionError
-from dissection.unit_profiles import FILE, IN_BAND, Neighbour, UnitProfiles, measure_profiles
+from dissection.output.overlays import Material
+from dissection.output.pool import SIDE, Pool, load_pool, measure_pool
+from dissection.result import Dissection, DissectionError
+from dissection.unit_profiles import FILE, Neighbour, UnitProfiles, measure_profiles
+from pgan_core import Generator
 from pgan_core.latent_points import latent_text
 from pgan_core.latents import inputs_from_seeds
 
 Stored = TypeVar("Stored", UnitProfiles, EffectStore)
-SIDE = 64  # pixels of a picture in a band
+TOP = 5  # pictures above the bands
 STEP = 4.0  # how far a walk along a unit's direction goes to either side
 SHOWN = 6  # nearest units
 
 
-def profile_view(model: session.Model, item: Found, name: str, unit: int, level: float) -> None:
-    """The sections, where profiles are stored or computed already; else a button that computes them for all units."""
+def profile_view(model: session.Model, item: Found, name: str, unit: int, level: float, top: Material | None) -> None:
+    """The sections, where profiles are stored or computed already; else a button that computes them for all units.
+
+    top: of the unit's top pictures.
+    """
     profiles = profiles_of(model, item)
-    if profiles is None or name not in profiles.layers:
+    if profiles is None or top is None or name not in profiles.layers:
         return
     st.subheader(_("From its strongest to its weakest"))
-    bands(model, item, profiles, name, unit, level)
+    bands(model, item, profiles, name, unit, top)
     left, right = st.columns(2)
     with left:
         peaks = profiles.peaks[:, profiles.index(name, unit)]
@@ -101,31 +107,43 @@ def _load(folder: str, changed: int, kind: type[Stored]) -> Stored | None:
         return None
 
 
-def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, unit: int, level: float) -> None:
-    """Rows of five pictures: the top ones, then ten bands of equally many pictures down to the weakest."""
-    found = [
-        (low, high, [i for i in images if i < int(item.dissection.info["samples"])])
-        for low, high, images in profiles.bands(name, unit)
+def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, unit: int, top: Material) -> None:
+    """The unit's five top pictures, then those that all units share, in ten bands down to the weakest."""
+    pool = pool_of(item.key, name, item.dissection, session.prepared(model))
+    scores, size = item.dissection.layers[name].scores, tuple(item.dissection.info["label_size"])
+    images, highest = scores.top_images[unit, :TOP], scores.top_values[unit, :TOP]
+    sheets = [lit_sheet(top, unit, images, float(scores.thresholds[unit]), size, SIDE, TOP)]
+    titles = [f"{_('top')} · {highest[-1]:.3g} … {highest[0]:.3g}"]
+    for k, (low, high, chosen) in enumerate(profiles.bands(name, unit, len(pool.pictures)), 1):
+        sheets.append(pool.sheet(unit, chosen))
+        share = _("{low:.0f} to {high:.0f}%").format(low=100 - 10 * k, high=110 - 10 * k)
+        titles.append(f"{share} · {low:.3g} … {high:.3g}")
+    cells = [
+        f'<figure style="margin:0"><img src="{data_uri(sheet, "WEBP", quality=80, method=0)}" alt="" '
+        f'style="width:100%;max-width:{sheet.shape[1]}px">'
+        f'<figcaption style="font-size:.8rem">{title}</figcaption></figure>'
+        for sheet, title in zip(sheets, titles, strict=True)
     ]
-    material = dissections.material(item, model, name, [i for *_rest, images in found for i in images])
-    size = tuple(item.dissection.info["label_size"])
-    cells = []
-    for k, (low, high, images) in enumerate(found):
-        sheet = lit_sheet(material, unit, images, level, size, SIDE, IN_BAND)
-        title = _("top") if k == 0 else _("{low:.0f} to {high:.0f}%").format(low=100 - 10 * k, high=110 - 10 * k)
-        source = data_uri(sheet, "WEBP", quality=80)
-        cells.append(
-            f'<figure style="margin:0"><img src="{source}" alt="" style="width:100%;max-width:{sheet.shape[1]}px">'
-            f'<figcaption style="font-size:.8rem">{title} · {low:.3g} … {high:.3g}</figcaption></figure>'
-        )
     style = "display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:.5rem 1rem"
     st.html(f'<div data-testid="dissection-bands" style="{style}">{"".join(cells)}</div>')
     st.caption(
         _(
-            "Pictures by the unit's highest value in them: the top five, then five of each tenth, down to the weakest. "
-            "What lies above the level is lit."
-        )
+            "The five pictures of the sample with the unit's highest values; then {count} pictures that are the same "
+            "for every unit, by its highest value in them: ten bands, down to the weakest. What lies above the unit's "
+            "own level is lit."
+        ).format(count=len(pool.pictures))
     )
+
+
+@st.cache_resource(max_entries=12, show_spinner=Later("Rendering the sample's pictures"))
+def pool_of(key: str, layer: str, _dissection: Dissection, _generator: Generator) -> Pool:
+    """The pictures that the units of a layer share: stored beside the dissection, or drawn now."""
+    folder = Path(key.partition("|")[0]).parent
+    try:
+        stored = load_pool(folder, _dissection, layer) if folder.is_absolute() else None
+    except DissectionError:
+        stored = None
+    return stored or measure_pool(_generator, _dissection, layer)
 
 
 def nearest(model: session.Model, item: Found, profiles: UnitProfiles, name: str, unit: int) -> None:

@@ -19,7 +19,11 @@ class GrowthView {
     this.readout = root.querySelector(".lab-readout");
     this.chosen = 0; // the picture of the wall that the figure shows
     this.player = new Player(root, {show: (place) => this.show(place), settle: (t) => this.settled(t)});
-    this.player.canvas.onclick = (event) => this.choose(event);
+    const {canvas} = this.player;
+    canvas.onclick = (event) => this.hit(event);
+    canvas.onmousedown = (event) => event.preventDefault(); // whoever clicks keeps the keys for the scrubber
+    canvas.onkeydown = (event) => this.key(event);
+    canvas.onfocus = canvas.onblur = () => { if (this.data) this.choose(this.chosen); };
     this.cut = document.createElement("canvas");
     this.onEarly = ({detail}) => this.early(detail);
     document.addEventListener("lab-early", this.onEarly);
@@ -44,6 +48,7 @@ class GrowthView {
     this.cuts = {};
     for (const side of ["--columns", "--rows"]) this.player.canvas.parentElement.style.setProperty(side, data.columns);
     if (this.chosen >= data.columns ** 2) this.chosen = 0;
+    this.player.canvas.setAttribute("aria-valuemax", data.columns ** 2);
     this.player.load(data);
   }
 
@@ -88,11 +93,35 @@ class GrowthView {
     return address;
   }
 
-  choose(event) {
+  hit(event) {
     const box = this.player.canvas.getBoundingClientRect(), columns = this.data.columns;
     const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
     const row = Math.floor(((event.clientY - box.top) / box.height) * columns);
-    this.chosen = row * columns + column;
+    this.choose(row * columns + column);
+  }
+
+  key(event) {
+    const {columns} = this.data;
+    const step = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns}[event.key];
+    if (!step) return;
+    event.preventDefault();
+    if (this.chosen + step >= 0 && this.chosen + step < columns ** 2) this.choose(this.chosen + step);
+  }
+
+  choose(index) {
+    this.chosen = index;
+    this.player.canvas.setAttribute("aria-valuenow", index + 1);
     this.player.show(this.player.t);
+    if (this.player.canvas.matches(":focus-visible")) this.mark();
+  }
+
+  // A frame around the picture that the keys have chosen, until the next draw.
+  mark() {
+    const {canvas} = this.player, edge = canvas.width / this.data.columns, context = canvas.getContext("2d");
+    const x = (this.chosen % this.data.columns) * edge, y = Math.floor(this.chosen / this.data.columns) * edge;
+    for (const [colour, width] of [["#000", 8], ["#fff", 4]]) {
+      Object.assign(context, {strokeStyle: colour, lineWidth: width});
+      context.strokeRect(x + 4, y + 4, edge - 8, edge - 8);
+    }
   }
 }

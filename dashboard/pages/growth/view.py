@@ -18,10 +18,10 @@ _growth = component(
     "lab_growth", "pages/growth/growth.html", "shared/player.css", "pages/growth/growth.css",
     "shared/whole.js", "shared/player.js", "pages/growth/figure2.js", "pages/growth/growth.js",
     words=[
-        *PLAYER_WORDS, N_("Click a picture to see it in the diagram"), N_("Moment of growth"),
-        N_("Figure 2: both networks at the chosen moment"), N_("Generator"), N_("Discriminator"), N_("score"),
-        N_("old branch, enlarged"), N_("new branch"), N_("their blend"), N_("fading in"), N_("training at"),
-        N_("snapshot after {kimg} kimg"),
+        *PLAYER_WORDS, N_("Click a picture to see it in the diagram"), N_("Picture in the diagram"),
+        N_("Moment of growth"), N_("Figure 2: both networks at the chosen moment"), N_("Generator"),
+        N_("Discriminator"), N_("score"), N_("old branch, enlarged"), N_("new branch"), N_("their blend"),
+        N_("fading in"), N_("training at"), N_("snapshot after {kimg} kimg"),
     ],
 )  # fmt: skip
 _early = component("lab_early", "pages/growth/early.js", html="<span></span>")

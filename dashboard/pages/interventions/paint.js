@@ -22,6 +22,8 @@ class Painting {
     this.canvas.onpointermove = (event) => this.move(event);
     this.canvas.onpointerup = (event) => this.end(event);
     this.canvas.onpointercancel = () => this.drop();
+    this.canvas.onkeydown = (event) => this.steer(event);
+    this.canvas.onfocus = this.canvas.onblur = () => this.draw();
     this.keys = (event) => this.key(event);
     document.addEventListener("keydown", this.keys);
     this.choose(this.tool);
@@ -71,6 +73,27 @@ class Painting {
     if (!this.points) return;
     this.points.push(this.place(event));
     this.stroke();
+    this.lift();
+  }
+
+  // Without a mouse: arrows move a cross (in small steps with Shift), Space or Enter begins and ends a stroke, Escape drops it.
+  steer(event) {
+    const goes = {ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1]}[event.key];
+    if (!this.data || !(goes || [" ", "Enter", "Escape"].includes(event.key))) return;
+    event.preventDefault();
+    const {side} = this.data, step = side / (event.shiftKey ? 64 : 16);
+    if (goes) {
+      this.cross = this.crossed().map((at, i) => Math.min(Math.max(at + step * goes[i], 0), side));
+      this.points?.push(this.cross);
+    } else if (event.key === "Escape") return this.drop();
+    else if (this.points) return this.lift();
+    else this.points = [this.crossed()];
+    if (this.points) this.stroke(); else this.draw();
+  }
+
+  crossed() { return this.cross ?? [this.data.side / 2, this.data.side / 2]; }
+
+  lift() {
     const mask = this.packed();
     this.points = undefined;
     if (mask) this.send({kind: "draw", mask, side: this.data.side});
@@ -165,6 +188,15 @@ class Painting {
       context.fillRect(side * cut - 1, 0, 2, side);
     }
     if (this.points) this.overlay(context, side);
+    if (this.canvas.matches(":focus-visible")) this.aim(context, side);
+  }
+
+  aim(context, side) {
+    const [x, y] = this.crossed().map((at) => (at / this.data.side) * side), arm = side / 24;
+    for (const [colour, width] of [["#000", 5], ["#fff", 2]]) {
+      Object.assign(context, {strokeStyle: colour, lineWidth: width});
+      context.stroke(new Path2D(`M${x - arm} ${y}H${x + arm}M${x} ${y - arm}V${y + arm}`));
+    }
   }
 
   // What is drawn, and the layer's cells that it touches: those are switched.

@@ -22,7 +22,8 @@ _component = component(
     "shared/drawn_here.js", "pages/interventions/paint.js",
     words=[
         N_("Where"), N_("Brush"), N_("Box"), N_("Lasso"), N_("Everywhere"), N_("Size"), N_("Size of the brush"),
-        N_("Undo"), N_("Redo"), N_("Reset"), N_("The picture to draw on"), N_("Compare before and after"),
+        N_("Undo"), N_("Redo"), N_("Reset"), N_("The picture to draw on: arrows move, Space begins and ends a stroke"),
+        N_("Compare before and after"),
         N_("before"), N_("after"), N_("change"), N_("segmentation after"), N_("segmentation before"),
     ],
 )  # fmt: skip

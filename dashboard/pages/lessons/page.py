@@ -14,7 +14,9 @@ def card(lesson: Lesson) -> None:
     """What a lesson is about, and its button."""
     finished = lesson.name in st.session_state.get(lesson_panel.FINISHED, ())
     tick = " :green[:material/check_circle:]" if finished else ""
-    st.markdown(f"#### :material/{lesson.icon}: {lesson.title}{tick}")
+    with st.container(key=f"lessons_head_{lesson.name}", horizontal=True, gap="small", vertical_alignment="center"):
+        st.html(f'<span class="lab-icon" aria-hidden="true">{lesson.icon}</span>', width="content")
+        st.markdown(f"#### {lesson.number}. {lesson.title}{tick}")
     st.markdown(lesson.about)
     length = _("{minutes} minutes, {steps} steps").format(minutes=lesson.minutes, steps=len(lesson.steps))
     st.caption(f"{length} · {lesson.paper}")

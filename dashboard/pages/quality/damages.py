@@ -67,6 +67,12 @@ DAMAGES = (
 )  # fmt: skip
 
 
+def heading(column: str) -> str:
+    """A column's name in the reader's language, whole or line by line."""
+    known = _(column)
+    return known if known != column else "<br>".join(map(_, column.split("<br>")))
+
+
 def draw(model: session.Model, seed: int) -> None:
     """Buttons that spoil a set of real scenes; what every measure says of each damage, side by side."""
     left, right = st.columns([1.3, 1], vertical_alignment="bottom", gap="large")
@@ -95,10 +101,11 @@ def draw(model: session.Model, seed: int) -> None:
         with column:
             st.markdown(f"**{_(title)}**")
             image_wall(shown[:SHOWN].transpose(0, 2, 3, 1), f"quality-{title.split()[0].lower()}", SHOWN, size=64)
-    st.markdown(chosen.lesson)
+    st.markdown(_(chosen.lesson))
     columns, values = measured(chosen, strength)
-    rows = ["untouched", *names]
-    chart(figures.answers(rows, columns, values, rows.index(name)), key="quality_answers")
+    rows = [N_("untouched"), *names]
+    shown = figures.answers([_(row) for row in rows], [heading(column) for column in columns], values, rows.index(name))
+    chart(shown, key="quality_answers")
     st.caption(
         _(
             "{count} Toy Town scenes at {size}×{size}, compared with {count} others; MS-SSIM of random pairs of "

@@ -61,7 +61,8 @@ def draw(model: session.Model, seed: int) -> None:
     left, right = st.columns([1.9, 1], gap="medium")
     with left:
         st.subheader(_("As the batch becomes alike"))
-        chart(figures.alike_curves(SIMILARITIES, curves, alike), key="quality_alike")
+        named = {_(form): curve for form, curve in curves.items()}
+        chart(figures.alike_curves(SIMILARITIES, named, alike), key="quality_alike")
     with right:
         st.subheader(_("Minibatch discrimination"))
         others, matrix = discrimination(model, seed, batch, alike)

@@ -54,7 +54,7 @@ function lineChart(canvas, records, series, marks, logarithmic) {
     context.beginPath();
     let down = false;
     values.forEach((value, i) => {
-      if (value === null) { down = false; return; }
+      if (value === null) return;
       context[down ? "lineTo" : "moveTo"](x(records[i].step), y(value));
       down = true;
     });

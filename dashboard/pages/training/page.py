@@ -140,6 +140,8 @@ def list_section(found: list[runs.Run]) -> None:
     st.subheader(_("Runs on this server"))
     for run in found:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if picture := run.picture():
+                st.image(picture, width=48)
             if st.button(
                 plain(said(run.title)), key=f"training_open_{run.name}", type="tertiary", icon=":material/visibility:"
             ):
@@ -280,10 +282,6 @@ def ended_section(run: runs.Run, status: str, mine: bool) -> None:
             open_model(name, "growth")
         if name and st.button(_("Look inside"), icon=":material/layers:", key=f"training_inside_{run.name}"):
             open_model(name, "activations")
-        if newest:
-            files = {f"{run.name}.safetensors": newest.read_bytes, f"{run.name}.zip": lambda: runs.archive(run)}
-            labels = dict(zip(files, (_("Network"), _("Whole run")), strict=True))
-            export_bar(files, key=f"training_{run.name}", labels=labels)
         with st.popover(_("Name and link"), icon=":material/label:"):
             if mine:
                 title = st.text_input(_("Name"), said(run.title), key=f"training_name_{run.name}")
@@ -301,8 +299,13 @@ def ended_section(run: runs.Run, status: str, mine: bool) -> None:
             and status not in runs.AT_WORK
             and st.button(_("Delete"), icon=":material/delete:", key=f"training_delete_{run.name}")
         ):
+            parent = runs.find(run.about.get("branch_of", ""))
             runs.delete(run)
-            show_run(None)
+            show_run(parent)
+    if newest:
+        files = {f"{run.name}.safetensors": newest.read_bytes, f"{run.name}.zip": lambda: runs.archive(run)}
+        labels = dict(zip(files, (_("Network"), _("Whole run")), strict=True))
+        export_bar(files, key=f"training_{run.name}", labels=labels)
 
 
 def run_section(run: runs.Run) -> None:

@@ -116,6 +116,14 @@ class Run:
             return []
         return [json.loads(line) for line in lines]
 
+    def picture(self) -> bytes | None:
+        """The newest moment's pictures as a PNG; None before there is one."""
+        found = self.moments()
+        try:
+            return (self.watch / "moments" / f"{found[-1]['name']}.png").read_bytes() if found else None
+        except OSError:
+            return None
+
 
 def runs() -> list[Run]:
     """Every run that can be watched, the newest first."""

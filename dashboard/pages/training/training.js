@@ -8,6 +8,11 @@ const WORDS = {
   failed: "Ended", killed: "Interrupted",
 };
 
+const CHANGES = {
+  learning_rate: "learning rate", r1_gamma: "penalty weight", gradient_weight: "penalty weight", minibatch: "minibatch",
+  skipped: "skipped on", held: "held", released: "grows on", branched: "branched off", diverged: "diverged, went back",
+};
+
 export default function (component) {
   const {data, parentElement, setTriggerValue, setStateValue} = component;
   const root = parentElement.querySelector(".lab-training");
@@ -176,6 +181,20 @@ class TrainingView {
       return layers.sort((a, b) => rank(a) - rank(b)).map((layer) => [network, layer]);
     });
     this.signalUnder = signalChart(this.find('[data-chart="signals"]'), records, rows, marks);
+    const told = this.find(".lab-marks"), changes = this.frame?.changes ?? [];
+    told.hidden = !changes.length;
+    told.textContent = changes.map((change) => this.changed(change)).join(" · ");
+  }
+
+  // What a mark on the curves stands for.
+  changed({kimg, ...change}) {
+    const say = (text, values) => spoken(this.root, text, values);
+    const parts = Object.entries(change).filter(([name]) => name in CHANGES).map(([name, value]) => {
+      const words = {name: say(CHANGES[name]), before: value[0], after: value[1]};
+      return Array.isArray(value) && value.every(Number.isFinite) ? say("{name} {before} → {after}", words) : words.name;
+    });
+    const count = Math.round(1000 * kimg).toLocaleString("en").replaceAll(",", "\u202f");
+    return say("after {count} images: {change}", {count, change: parts.join(", ")});
   }
 
   // ---- the past ----------------------------------------------------------------------------------------------------

@@ -15,15 +15,20 @@ model: toytown128/final
 ---
 
 """
-STEP = """## One
+TASK = """do: Draw.
+show: draw canvas from 0.1 .2 to 0.3 0.4
+done: growth_at < 0.5 and told.on = wall and seen .x > img
+"""
+STEP = f"""## One
 page: growth
 set: growth_pictures = 9
 set: move .range to 0.5
-do: Draw.
-show: draw canvas from 0.1 .2 to 0.3 0.4
-done: growth_at < 0.5 and told.on = wall and seen .x > img
-
+{TASK}
 Text with $x$.
+
+---
+
+Then $y$.
 """
 
 
@@ -42,12 +47,15 @@ def test_every_lesson_has_the_same_steps_in_both_languages():
             assert [step.actions for step in lesson.steps] == [step.actions for step in source.steps], name
             assert (lesson.number, lesson.minutes, lesson.model) == (source.number, source.minutes, source.model)
             for step, original in zip(lesson.steps, source.steps, strict=True):
-                assert step.text != original.text and step.text.count("$") == original.text.count("$"), step.title
+                for text, source_text in ((step.text, original.text), (step.after, original.after)):
+                    assert not text or text != source_text, step.title
+                    assert text.count("$") == source_text.count("$"), step.title
 
 
 def test_a_step_is_read():
     (step,) = read(FRONT + STEP).steps
-    assert (step.title, step.page, step.do, step.text) == ("One", "growth", "Draw.", "Text with $x$.")
+    assert (step.title, step.page, step.do) == ("One", "growth", "Draw.")
+    assert (step.text, step.after) == ("Text with $x$.", "Then $y$.")
     assert step.sets == (Act("set", "growth_pictures", 9), Act("move", ".range", 0.5))
     assert step.shows == (Act("draw", "canvas", (0.1, 0.2, 0.3, 0.4)),)
     assert step.done[1:] == (Clause("told.on", "=", "wall"), Clause(".x > img", "seen"))
@@ -83,6 +91,7 @@ def test_a_step_is_done_when_all_its_conditions_hold(state, seen, done):
         ("do: Draw.\n", "", 11, "needs all of do, show and done"),
         ("growth_at < 0.5", "growth_at ~ 0.5", 17, "cannot read “growth_at ~ 0.5”"),
         ("\nText with $x$.", "", 11, "has no text"),
+        (TASK, "", 11, "no task before it"),
     ],
 )
 def test_a_broken_file_says_which_line_is_wrong(old, new, line, words):

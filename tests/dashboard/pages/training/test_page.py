@@ -1,6 +1,7 @@
 """The Training page without a browser: what it offers, and that a link opens a run."""
 
 import json
+import shutil
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_who_opens_the_link_may_watch_and_not_change(open_app, ended):
     owner = open_app("training", training_run="mine", training_key="secret")
     owner.button(key="training_delete_mine").click().run()
     assert runs.runs() == [] and not owner.exception
+
+
+def test_who_deletes_a_branch_is_back_at_its_run(open_app, ended):
+    branch = ended.folder.parent / "branch" / "watch"
+    shutil.copytree(ended.watch, branch)
+    runs.find("branch").note(branch_of="mine", without="pixel norm")
+    app = open_app("training", training_run="mine", training_key="secret")
+    app.button(key="training_delete_branch").click().run()
+    assert not branch.exists() and app.query_params["training_run"] == "mine" and not app.exception
 
 
 @pytest.mark.parametrize("button, question", [("growth", "grow?"), ("inside", "flows through the layers?")])
