@@ -29,7 +29,7 @@ def search_view(model: session.Model, item: Found) -> None:
     units = unit_table(item.key, effects is not None, read, effects)
     notes = together(*known_notes(item))
     asked, tag, text = controls(units, item, notes)
-    picked, found = st.columns([3, 5], gap="medium")
+    picked, found = st.columns([1, 2], gap="medium")
     with picked:
         lasso = map_of(units, item)
     among = holds(texts(item, units, notes), text)
