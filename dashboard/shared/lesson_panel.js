@@ -11,6 +11,7 @@ const LOOKS = 3, APART = 1600; // after a change, since a look may come before w
 const OWN = 1500; // ms within which a run is taken for the one that a look asked for
 const MARGIN = 16; // px of the window's edges that a target keeps clear of
 const MOVING = 900; // ms that a scrubber or a brush is seen to move
+const page = document.documentElement.dataset; // labActed: the number of the last acts; labActing: while they are carried out
 
 export default function ({data, parentElement, setTriggerValue}) {
   const root = parentElement.querySelector(".lab-lesson-watch");
@@ -52,11 +53,11 @@ class Guide {
     const targets = point.split(", ").map((part) => part && visible(part)).filter(Boolean), [target] = targets;
     this.outline(targets);
     if (!this.still()) return;
-    if (number !== acted() && acts.every(([, selector]) => visible(selector))) {
-      document.documentElement.dataset.labActed = number;
+    if (!page.labActing && number !== acted() && acts.every(([, selector]) => visible(selector))) {
+      page.labActed = number;
       this.act(acts);
     }
-    if (target && !this.acting && this.scrolled !== this.data.place) {
+    if (target && !page.labActing && this.scrolled !== this.data.place) {
       this.scrolled = this.data.place;
       const {top, bottom} = target.getBoundingClientRect();
       const sheet = document.querySelector(".st-key-lesson_panel").getBoundingClientRect(); // on a phone it covers the lower part
@@ -79,19 +80,20 @@ class Guide {
   }
 
   async act(acts) {
-    this.acting = true; // a scroll to the target would be cut short by those to the elements below
+    page.labActing = true; // one after the other; and a scroll to the target would be cut short by those to the elements below
     for (const [kind, selector, value] of acts) {
       const element = visible(selector);
+      if (!element) continue;
       element.scrollIntoView({block: "nearest"});
       if (kind === "press") element.click();
-      if (kind === "move") await slide(element, value);
+      if (kind === "move") await slide(selector, value);
       if (kind === "draw") await draw(element, value);
     }
-    this.acting = false;
+    delete page.labActing;
   }
 }
 
-const acted = () => Number(document.documentElement.dataset.labActed ?? 0);
+const acted = () => Number(page.labActed ?? 0);
 
 function visible(selector) {
   return [...document.querySelectorAll(selector)].find((element) => element.getClientRects().length) ?? null;
@@ -110,13 +112,14 @@ function animate(step) {
   });
 }
 
-async function slide(range, to) {
-  const from = Number(range.value);
+async function slide(selector, to) {
+  const from = Number(visible(selector).value), tell = (kind) => visible(selector)?.dispatchEvent(new Event(kind, {bubbles: true}));
   await animate((share) => {
-    range.value = from + (to - from) * share;
-    range.dispatchEvent(new Event("input", {bubbles: true}));
+    const range = visible(selector); // each time: the page may have drawn it anew
+    if (range) range.value = from + (to - from) * share;
+    tell("input");
   });
-  range.dispatchEvent(new Event("change", {bubbles: true}));
+  tell("change");
 }
 
 async function draw(canvas, [x0, y0, x1, y1]) {

@@ -2,9 +2,10 @@
 and the training schedules whose marker follows the scrubber.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.language import N_
@@ -35,11 +36,19 @@ _schedules = component(
 
 
 def growth_view(
-    track: Track, addresses: Sequence[str], columns: int, *, start: float, identity: str, key: str
+    track: Track,
+    addresses: Sequence[str],
+    columns: int,
+    *,
+    start: float,
+    identity: str,
+    key: str,
+    on_moved: Callable[[float], None],
 ) -> float:
     """Show a track; returns the place on the scrubber at which the viewer last let go (at first `start`).
 
-    `addresses` are the track's own, from the caller's cache; `identity` changes when they do.
+    `addresses` are the track's own, from the caller's cache; `identity` changes when they do. `on_moved` gets that
+    place before the script runs: Streamlit can drop the run of this part where another part asks for one meanwhile.
     """
     steady = [(phase, (phase.t0 + phase.t1) / 2) for phase in track.phases if not phase.fading]
     ticks = steady + [(phase, phase.t1) for phase in track.phases[-1:] if phase.fading]
@@ -54,8 +63,14 @@ def growth_view(
         "seconds": SECONDS_PER_RESOLUTION * len(ticks),
         "start": min(start, track.end),
     }
-    result = _growth(data=data, key=key, default={"moment": start}, on_moment_change=lambda: None)
-    return min(float(result.moment if result.moment is not None else start), track.end)
+
+    def place(moment: float | None) -> float:
+        return min(float(moment if moment is not None else start), track.end)
+
+    def moved() -> None:
+        on_moved(place(st.session_state[key].moment))
+
+    return place(_growth(data=data, key=key, default={"moment": start}, on_moment_change=moved).moment)
 
 
 def early_view(address: str, columns: int, place: DeltaGenerator, *, key: str) -> None:
