@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from pgan_core.machine import processor
+
 INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile", "asimd", "sve", "bf16")
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # what makes bfloat16 faster than float32 on a CPU
 
@@ -25,7 +27,7 @@ def dtypes(device: str) -> list[torch.dtype]:
 def describe() -> dict:
     """Processor, cores, instruction sets, memory, GPU and versions."""
     return {
-        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "cores_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "instructions": instructions(),

@@ -9,7 +9,6 @@ generator's size. The door's units and levels are those that `python -m dissecti
 from __future__ import annotations
 
 import argparse
-import platform
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from dissection.world.canvas import CONCEPTS
 from dissection.world.rules import UNSEEN_SCENES
 from dissection.world.scenes import scene
 from pgan_core.adapters import UnitGenerator
+from pgan_core.machine import processor
 from pgan_core.models import load_generator
 from pgan_core.paths import ASSETS
 from pgan_core.pictures import contact_sheet, encode, enlarge, to_floats, to_uint8
@@ -167,11 +167,7 @@ def door_pixels(pictures: list[torch.Tensor], size: int) -> tuple[int, ...]:
 
 def this_machine() -> str:
     """Processor, threads and date."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {torch.get_num_threads()} threads, {datetime.now(UTC):%d %B %Y}"
+    return f"{processor()}, {torch.get_num_threads()} threads, {datetime.now(UTC):%d %B %Y}"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from dissection.nearest import PICTURES, open_pictures
 from dissection.scoring.job import BATCH_PIXELS, label_maps, latents_and_labels, pictures_of, prepared, segmenter_name
 from dissection.scoring.segmenter import Segmenter, layers_of
+from dissection.scoring.tally import resampled_sums
 from dissection.segmenters.registry import SPECS, load_segmenter
 from pgan_core.adapters import UnitGenerator
 from pgan_core.files import write_atomically
@@ -40,7 +41,6 @@ from pgan_core.shell import check_file
 COUNT = 8192
 PRESENT = 0.001  # share of a picture's pixels from which a concept counts as being in it: segmenters leave specks
 RESAMPLES = 2000
-TOGETHER = 100  # resamples at a time
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,19 @@ class Contrast:
         return self.generated - self.real
 
     @property
+    def too_little(self) -> np.ndarray:
+        """Where the interval lies below zero: bool, C."""
+        return self.high < 0
+
+    @property
+    def too_much(self) -> np.ndarray:
+        """Where it lies above zero: bool, C."""
+        return self.low > 0
+
+    @property
     def differs(self) -> np.ndarray:
-        """Where the interval excludes zero: bool, C."""
-        return (self.low > 0) | (self.high < 0)
+        """Where it excludes zero: bool, C."""
+        return self.too_little | self.too_much
 
 
 @dataclass(frozen=True)
@@ -136,18 +146,9 @@ def areas(batches: Iterable[torch.Tensor], segmenter: Segmenter, total: int, tit
 def contrast(real: np.ndarray, generated: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> Contrast:
     """Means over pictures (N x C and M x C), and the bootstrap's 95% percentile interval of their difference."""
     chance = np.random.default_rng(seed)
-    drawn = [resampled_means(values.astype(float), resamples, chance) for values in (real, generated)]
+    drawn = [resampled_sums(values, resamples, chance) / len(values) for values in (real, generated)]
     low, high = np.percentile(drawn[1] - drawn[0], (2.5, 97.5), axis=0)
     return Contrast(real.mean(axis=0), generated.mean(axis=0), low, high)
-
-
-def resampled_means(values: np.ndarray, resamples: int, chance: np.random.Generator) -> np.ndarray:
-    """Means of N x C values over N rows drawn with replacement, resamples x C."""
-    rows = len(values)
-    parts = [min(TOGETHER, resamples - first) for first in range(0, resamples, TOGETHER)]
-    return np.concatenate(
-        [chance.multinomial(rows, np.full(rows, 1 / rows), size=part) @ values / rows for part in parts]
-    )
 
 
 # ---- kept beside a model -----------------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ def markdown(found: Shares) -> str:
 
 def sentence(concepts: Sequence[str], values: Contrast, order: Sequence[int]) -> str:
     """Of which concepts there are too few pixels, and of which too many."""
-    kinds = {"Too few": values.high < 0, "Too many": values.low > 0}
+    kinds = {"Too few": values.too_little, "Too many": values.too_much}
     parts = [
         f"{words} pixels of {', '.join(concepts[c] for c in order if there[c])}."
         for words, there in kinds.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from benchmarks.ablations.plan import Plan
 from benchmarks.ablations.runs import folder_of, records_of, sheet_of
 from dashboard.pages.quality.ablation_results import FILE, FORMAT, FULL, MEASURES, REAL, SHOWN, Results, read_sheet
 from pgan_core.files import write_atomically
+from pgan_core.machine import processor
 from pgan_core.metrics import sliced_wasserstein
 from pgan_core.pictures import contact_sheet, encode
 from pgan_core.training.data import RealImages
@@ -47,11 +47,7 @@ def collect(plan: Plan, reals: RealImages, held: np.ndarray, runs: Path, note: s
 
 def machine() -> str:
     """Processor, threads and torch's version, in words."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores, one thread a run, torch {torch.__version__}"
+    return f"{processor()}, {os.cpu_count()} cores, one thread a run, torch {torch.__version__}"
 
 
 def _short(value):

@@ -81,15 +81,18 @@ class Guide {
 
   async act(acts) {
     page.labActing = true; // one after the other; and a scroll to the target would be cut short by those to the elements below
-    for (const [kind, selector, value] of acts) {
-      const element = visible(selector);
-      if (!element) continue;
-      element.scrollIntoView({block: "nearest"});
-      if (kind === "press") element.click();
-      if (kind === "move") await slide(selector, value);
-      if (kind === "draw") await draw(element, value);
+    try {
+      for (const [kind, selector, value] of acts) {
+        const element = visible(selector);
+        if (!element) continue;
+        element.scrollIntoView({block: "nearest"});
+        if (kind === "press") element.click();
+        if (kind === "move") await slide(selector, value);
+        if (kind === "draw") await draw(element, value);
+      }
+    } finally {
+      delete page.labActing;
     }
-    delete page.labActing;
   }
 }
 

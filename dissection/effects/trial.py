@@ -26,6 +26,7 @@ from torch import Tensor
 from dissection.interventions import Edit, ablate, insert
 from dissection.scoring.job import latents_and_labels, pictures_of, prepared
 from dissection.scoring.segmenter import layers_of, segment
+from dissection.scoring.tally import resampled_sums
 from dissection.segmenters import Segmenter
 from pgan_core.adapters import UnitGenerator
 from pgan_core.generator import Run
@@ -245,10 +246,8 @@ def bootstrap_shares(
     before: np.ndarray, after: np.ndarray, *, resamples: int = 1000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """The 95% interval of `shares` over resampled pictures, (low, high), C each."""
-    rng = np.random.default_rng(seed)
-    n = len(before)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
-    base, changed = weights @ before, weights @ after
+    both = resampled_sums(np.hstack([before, after]), resamples, np.random.default_rng(seed))
+    base, changed = np.hsplit(both, 2)
     resampled = np.divide(changed, base, out=np.full(base.shape, np.nan), where=base > 0)
     known = np.isfinite(resampled).any(0)
     low, high = np.full(base.shape[1], np.nan), np.full(base.shape[1], np.nan)

@@ -94,9 +94,14 @@ def effects_of(item: Found) -> EffectStore | None:
 
 def beside(item: Found, file: str, kind: type[Stored]) -> Stored | None:
     """What a file beside a dissection holds; None where there is none, or it is of another network or broken."""
-    path = Path(item.key.partition("|")[0]).parent / file
+    path = _folder(item.key) / file
     stored = _load(str(path.parent), path.stat().st_mtime_ns, kind) if path.is_file() else None
     return stored if stored is not None and stored.weights == item.dissection.info.get("weights_sha256") else None
+
+
+def _folder(key: str) -> Path:
+    """The folder of a dissection's file, by the dissection's key."""
+    return Path(key.partition("|")[0]).parent
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
@@ -138,9 +143,8 @@ def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, 
 @st.cache_resource(max_entries=12, show_spinner=Later("Rendering the sample's pictures"))
 def pool_of(key: str, layer: str, _dissection: Dissection, _generator: Generator) -> Pool:
     """The pictures that the units of a layer share: stored beside the dissection, or drawn now."""
-    folder = Path(key.partition("|")[0]).parent
     try:
-        stored = load_pool(folder, _dissection, layer) if folder.is_absolute() else None
+        stored = load_pool(_folder(key), _dissection, layer)
     except DissectionError:
         stored = None
     return stored or measure_pool(_generator, _dissection, layer)

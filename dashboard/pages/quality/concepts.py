@@ -73,8 +73,8 @@ def read(path: str, changed: tuple[int, ...]) -> tuple[Shares, bool] | None:
 
 def verdict(found: Shares, values: Contrast, order: list[int]) -> str:
     """Which concepts there is too little of, and of which too much."""
-    little = [said(found.concepts[c]) for c in order if values.high[c] < 0]
-    much = [said(found.concepts[c]) for c in order if values.low[c] > 0]
+    little = [said(found.concepts[c]) for c in order if values.too_little[c]]
+    much = [said(found.concepts[c]) for c in order if values.too_much[c]]
     parts = [
         text.format(concepts=", ".join(names))
         for text, names in ((_("**Too little** of: {concepts}."), little), (_("**Too much** of: {concepts}."), much))

@@ -110,19 +110,21 @@ class Run:
 
     def moments(self) -> list[dict]:
         """The film strip, oldest first: name, kimg, resolution, alpha, step."""
-        try:
-            lines = (self.watch / "moments.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
-        except OSError:
-            return []
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in self._moments()]
 
     def picture(self) -> bytes | None:
         """The newest moment's pictures as a PNG; None before there is one."""
-        found = self.moments()
+        lines = self._moments()
         try:
-            return (self.watch / "moments" / f"{found[-1]['name']}.png").read_bytes() if found else None
+            return (self.watch / "moments" / f"{json.loads(lines[-1])['name']}.png").read_bytes() if lines else None
         except OSError:
             return None
+
+    def _moments(self) -> list[str]:
+        try:
+            return (self.watch / "moments.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+        except OSError:
+            return []
 
 
 def runs() -> list[Run]:
