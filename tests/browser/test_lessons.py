@@ -23,6 +23,24 @@ def page(chromium, running):
         yield open_page("lessons")
 
 
+MOVE_AND_LOOK = """() => {
+  const range = document.querySelector(".lab-growth .lab-range"), {guide} = document.querySelector(".lab-lesson-watch");
+  guide.look({seen: [], place: guide.data.place});
+  range.value = 2;
+  for (const kind of ["input", "change"]) range.dispatchEvent(new Event(kind, {bubbles: true}));
+}"""
+
+
+def test_a_scrubber_that_is_let_go_while_the_lesson_looks_is_not_forgotten(chromium, running):
+    with watched_pages(chromium, running) as open_page:
+        page = open_page("growth", lesson="growing.2", growth_at=0.5)
+        page.wait_for_function(FOUND, arg=".lab-growth .lab-controls")
+        rest(page)
+        page.evaluate(MOVE_AND_LOOK)
+        page.locator(".st-key-lesson_done").wait_for()
+        assert "growth_at=2" in page.url
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_step_can_be_shown(page, name):
     lesson = LESSONS[name]

@@ -11,7 +11,10 @@ from PIL import Image
 from dashboard.pages.quality import distance, figures, sources
 from dashboard.pages.quality import figures_variation as variation
 from dashboard.shared.images import data_uri
+from dissection import shares
+from dissection.shares import Contrast, Shares
 from pgan_core.metrics import Evaluation, Measured, nearest_files
+from pgan_core.metrics.stored import sha256_of
 from pgan_core.pictures import enlarge
 
 
@@ -171,6 +174,39 @@ def test_nearest_training_scenes_are_those_that_were_kept(open_app, model_folder
         assert "3.0 ⇋" in wall and data_uri(enlarge(rows[1, 3], 128)) in wall
     finally:
         shutil.rmtree(folder)
+
+
+def test_shares_of_concepts_are_those_that_were_measured(open_app, model_folder):
+    model = "second/16x16-end"
+    path = model_folder / f"{model}.safetensors"
+    app = open_app("quality", model=model, quality_part="Concepts")
+    assert not app.exception and "dissection shares 16x16-end.safetensors" in app.code[0].value
+    pixels = Contrast(*np.array([[0.5, 0.2, 0.0], [0.4, 0.21, 0.01], [-0.12, -0.01, 0.005], [-0.08, 0.03, 0.02]]))
+    pictures = Contrast(*np.array([[1.0, 0.6, 0.0], [1.0, 0.8, 0.1], [0.0, 0.1, 0.05], [0.0, 0.3, 0.2]]))
+    stored = shares.to_json(Shares(("sky", "door", "moon"), pixels, pictures, (90, 80), "toytown"))
+    try:
+        shares.beside(path).write_text(json.dumps({"sha256": sha256_of(path), **stored}))
+        app = open_app("quality", model=model, quality_part="Concepts")
+        assert not app.exception and not app.warning
+        assert "**Too little** of: sky. **Too much** of: moon." in [text.value for text in app.markdown]
+        rows = app.dataframe[0].value
+        assert rows["difference"].tolist() == pytest.approx([-10, 1, 1])
+        assert rows["95%"].tolist() == ["-12.00 … -8.00 *", "-1.00 … +3.00", "+0.50 … +2.00 *"]
+        same, other = figure(app, "quality_shares")["data"]
+        assert (same["y"], other["y"]) == (["door"], ["sky"])  # no real picture has a moon: no share of its own
+        app.button_group(key="quality_share").set_value("pictures").run()
+        assert "**Too much** of: door, moon." in [text.value for text in app.markdown]
+        shares.beside(path).write_text(json.dumps({"sha256": "0" * 64, **stored}))
+        assert "older weights" in open_app("quality", model=model, quality_part="Concepts").warning[0].value
+    finally:
+        shares.beside(path).unlink(missing_ok=True)
+
+
+def test_differences_of_shares_are_drawn_as_shares_of_the_real_ones():
+    values = Contrast(*np.array([[0.5, 0.2], [0.4, 0.21], [-0.12, -0.01], [-0.08, 0.03]]))
+    same, other = figures.share_differences(values, ("sky", "door"), [0, 1]).data
+    assert np.allclose([*other.x, *other.error_x.array, *other.error_x.arrayminus], [-0.2, 0.04, 0.04])
+    assert np.allclose([*same.x, *same.error_x.array, *same.error_x.arrayminus], [0.05, 0.1, 0.1])
 
 
 def test_stored_results_are_shown_at_once_unless_they_are_of_older_weights(open_app, model_folder):
