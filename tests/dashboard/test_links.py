@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from dashboard import session
+from dashboard import language, links, session
 from dissection import dissect
 from dissection.segmenters.toytown import load_toytown
 from pgan_core import load_checkpoint
@@ -185,3 +185,9 @@ def test_a_link_that_is_right_says_nothing(open_page):
         assert not said(open_page("growth", **query))
     assert not said(open_page("dissection", dissection_view="Units", dissection_layer="8x8/conv1"))
     assert "layer “9x9/conv”" in said(open_page("dissection", dissection_view="Units", dissection_layer="9x9/conv"))
+
+
+def test_a_control_is_named_in_the_readers_language(monkeypatch):
+    assert (links.named("seed"), links.named("latents_kind")) == ("seed", "kind")
+    monkeypatch.setattr(language, "language", lambda: "zh")
+    assert links.named("seed") == language._("Seed") != "seed"

@@ -12,6 +12,8 @@ from dissection.shares import PRESENT, areas, beside, contrast, measure, read
 from dissection.world.town import town
 from pgan_core import Generator, GeneratorConfig
 from pgan_core.checkpoints.native import save_checkpoint
+from pgan_core.latents import inputs_from_seeds
+from pgan_core.pictures import to_uint8
 
 
 class Dark:
@@ -65,6 +67,9 @@ def test_real_pictures_are_compared_with_those_of_the_seeds(generator):
     found = measure(generator, source, Dark(), count=24)
     assert found.concepts == ("dark", "light") and found.counts == (24, 24)
     assert np.allclose(found.pixels.real.sum(), 1) and np.allclose(found.pixels.generated.sum(), 1)
+    made = generator(*inputs_from_seeds(generator, range(7, 31)))
+    later = measure(generator, source, Dark(), count=24, seed=7).pixels.generated
+    assert np.allclose(later[1], (to_uint8(made)[..., 0] > 127).mean())
     whole = measure(generator, source, Dark(), count=99)
     scenes = next(iter(town(40, 16, 5)))[0]
     light = (scenes[:, 0] > 127.5).mean(axis=(1, 2))

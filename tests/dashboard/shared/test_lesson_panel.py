@@ -41,6 +41,24 @@ def test_the_way_to_a_page_is_open_until_the_page_is_shown(monkeypatch):
     assert not app.exception and went == [("pages/lessons/page.py", {})] * 2
 
 
+def test_what_follows_a_task_is_read_when_it_is_done():
+    def script():
+        from dashboard.shared import lesson_panel
+
+        place = lesson_panel.current()
+        lesson_panel.draw(place, place.step.page)
+
+    step = lesson_panel.lessons(LANGUAGES[0])["growing"].steps[1]
+    app = AppTest.from_function(script)
+    app.query_params["lesson"] = "growing.2"
+    app.run()
+    before = [text.value for text in app.markdown]
+    app.session_state["growth_at"] = 2.0
+    app.run()
+    assert not app.exception and step.after and step.after not in before
+    assert step.after in [text.value for text in app.markdown]
+
+
 def test_a_message_from_before_changes_no_lesson():
     """A browser may still send the old link, a click or a look, after a lesson was left or has gone on."""
 

@@ -9,6 +9,7 @@ from dashboard.pages.dissection import figures
 from dashboard.shared import dissections
 from dissection import DissectionError, dissect
 from dissection.output.overlays import palette
+from dissection.output.pool import COUNT, Pool
 from dissection.segmenters.toytown import load_toytown
 from dissection.world.town import CONCEPTS
 from pgan_core import load_checkpoint
@@ -236,12 +237,16 @@ def button(app, key: str):
     return next(b for b in app.button if b.key == key)
 
 
-def test_a_units_page_is_complete(open_page):
+def test_a_units_page_is_complete(open_page, monkeypatch):
     """Bands, peaks, nearest units and a direction, on demand; what it causes; a note that becomes a list."""
+    drawn, sheet = [], Pool.sheet
+    monkeypatch.setattr(Pool, "sheet", lambda pool, *asked: drawn.append(asked) or sheet(pool, *asked))
     app = fine(open_page(dissection_view="One unit", dissection_layer="8x8/conv1", dissection_unit="1"))
     fine(button(app, "dissection_profile").click().run())
     said = text(app)
     assert said.count("<figcaption") == 11 and "What drives it" in said
+    units, pictures = zip(*drawn, strict=True)
+    assert {*units} == {1} and sorted(i for band in pictures for i in band) == list(range(COUNT))
     assert len([b for b in app.button if str(b.key).startswith("dissection_near_")]) == 6
     fine(button(app, "dissection_measure").click().run())
     assert "the range of 8 random units" in text(app)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard import language
 from dashboard.pages.quality import distance, figures, sources
 from dashboard.pages.quality import figures_variation as variation
 from dashboard.shared.images import data_uri
@@ -83,6 +84,13 @@ def test_every_damage_has_its_answers(open_app, monkeypatch):
     grid = figure(app, "quality_answers")["data"][0]
     assert [row.strip("<b>▸ /") for row in grid["y"]] == ["untouched", "Blur", "Shift colours", "Noise", "Collapse"]
     assert len(grid["x"]) == 4  # one level, the average, MS-SSIM, inception score
+    chinese = language.catalogue("zh").gettext
+    asked = {"quality_part": chinese("What measures see"), "quality_damage": chinese("Collapse")}
+    app = open_app("quality", **asked, language="zh")
+    collapse = next(one for one in damages.DAMAGES if one.name == "Collapse")
+    assert not app.exception and chinese(collapse.lesson) in [text.value for text in app.markdown]
+    rows = [row.strip("<b>▸ /") for row in figure(app, "quality_answers")["data"][0]["y"]]
+    assert rows == [chinese(name) for name in ("untouched", "Blur", "Shift colours", "Noise", "Collapse")]
 
 
 @pytest.mark.parametrize(("form", "groups"), [("groups of 4", 2), ("whole minibatch", 1)])
@@ -203,10 +211,10 @@ def test_shares_of_concepts_are_those_that_were_measured(open_app, model_folder)
 
 
 def test_differences_of_shares_are_drawn_as_shares_of_the_real_ones():
-    values = Contrast(*np.array([[0.5, 0.2], [0.4, 0.21], [-0.12, -0.01], [-0.08, 0.03]]))
+    values = Contrast(*np.array([[0.5, 0.2], [0.4, 0.21], [-0.12, -0.01], [-0.09, 0.04]]))
     same, other = figures.share_differences(values, ("sky", "door"), [0, 1]).data
-    assert np.allclose([*other.x, *other.error_x.array, *other.error_x.arrayminus], [-0.2, 0.04, 0.04])
-    assert np.allclose([*same.x, *same.error_x.array, *same.error_x.arrayminus], [0.05, 0.1, 0.1])
+    assert np.allclose([*other.x, *other.error_x.array, *other.error_x.arrayminus], [-0.2, 0.02, 0.04])
+    assert np.allclose([*same.x, *same.error_x.array, *same.error_x.arrayminus], [0.05, 0.15, 0.1])
 
 
 def test_stored_results_are_shown_at_once_unless_they_are_of_older_weights(open_app, model_folder):

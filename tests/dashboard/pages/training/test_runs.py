@@ -79,6 +79,16 @@ def test_a_run_that_cannot_start_says_why(folder):
     assert run.status() == ("failed", "The data file nowhere.npz does not exist.")
 
 
+def test_a_run_is_known_by_its_newest_pictures(folder):
+    watch = runs.Run(folder / "one").watch
+    (watch / "moments").mkdir(parents=True)
+    assert runs.Run(folder / "one").picture() is None
+    (watch / "moments.jsonl").write_text('{"name": "4x4"}\n{"name": "8x8"}\n{"name": "16')  # it is just being written
+    for name in ("4x4", "8x8"):
+        (watch / "moments" / f"{name}.png").write_bytes(name.encode())
+    assert runs.Run(folder / "one").picture() == b"8x8"
+
+
 def test_the_feed_gives_a_runs_files_and_nothing_else(folder):
     watch = folder / "one" / "watch"
     (watch / "moments").mkdir(parents=True)
