@@ -2,12 +2,14 @@
 
 import re
 
+import numpy as np
 import torch
 
 from dissection.effects.causal_results import FILE, CausalResults
-from dissection.effects.proposals import ADD
-from dissection.photograph_report import CONCEPT, Try, page, sheets
+from dissection.effects.proposals import ADD, Proposal
+from dissection.photograph_report import CONCEPT, Try, attempt, page, sheets
 from dissection.projection import Projection
+from pgan_core import Generator, GeneratorConfig
 from pgan_core.paths import ASSETS
 
 PAGE = ASSETS.parent / "docs/PHOTOGRAPHS.md"
@@ -24,6 +26,21 @@ def test_the_page_is_what_the_code_says():
     made = page(done, proposal, (1, 2), "a machine")
     assert "| 0.5000 |" in made and "finds 1\npixels of door before and 2 after" in made and "\n1.0 s for" in made
     assert MEASURED.sub("", made) == MEASURED.sub("", PAGE.read_text()), "run: python -m dissection.photograph_report"
+
+
+def test_what_changes_under_the_brush_is_added_to_the_photograph():
+    generator = Generator(GeneratorConfig(resolution=16, channels=(8, 8, 4), latent_dim=6), seed=0)
+    brush = 2, 8, 6, 12  # left, top, right, bottom
+    done = attempt(generator, 3, brush, Proposal("door", "16x16/conv1", (0, 1, 2, 3), levels=(6.0,) * 4), size=32)
+    change = (done.edited - done.found.image)[0].abs().amax(dim=0)
+    rows, columns = np.nonzero(change.numpy() > 1e-4)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (8, 11, 2, 5)
+    added = (done.blended - done.photograph)[0, :, 18:22, 6:10].mean(dim=(1, 2))  # where it is added wholly
+    aim = (done.edited.clamp(-1, 1) - done.found.image.clamp(-1, 1))[0, :, 9:11, 3:5].mean(dim=(1, 2))
+    assert torch.allclose(added, aim, atol=0.3) and added.abs().max() > 0.5
+    outside = torch.ones(32, 32, dtype=torch.bool)
+    outside[10:30, 0:16] = False
+    assert torch.equal(done.blended[0, :, outside], done.photograph[0, :, outside])
 
 
 def test_pictures_stand_side_by_side_and_missing_parts_are_bright():
