@@ -2,14 +2,15 @@
 // was asked to do.
 //
 // data: {place, point: selector, number, acts: [[kind, selector, value]], watch, seen: [selectors]}
-// sent: look {seen: [those found], place, number}, a few times after each run of the page or of a part of it, and after each
-// change of the address or of what is found
+// sent: look {seen: [those found], place, number}, a few times after each touch by the reader, after each run of the page or
+// of a part of it, and after each change of the address or of what is found
 
 const APP = '[data-testid="stApp"]';
 const EVERY = 300; // ms
 const LOOKS = 3, APART = 1600; // after a change, since a look may come before what it looks for; ms between them
 const OWN = 1500; // ms within which a run is taken for the one that a look asked for
 const MARGIN = 16; // px of the window's edges that a target keeps clear of
+const TOUCHES = ["click", "change", "keyup", "pointerup"];
 const MOVING = 900; // ms that a scrubber or a brush is seen to move
 const page = document.documentElement.dataset; // labActed: the number of the last acts; labActing: while they are carried out
 
@@ -29,6 +30,9 @@ class Guide {
     if (!this.observer) {
       this.observer = new MutationObserver(() => this.noticed());
       this.observer.observe(document.querySelector(APP), {attributes: true, attributeFilter: ["data-test-script-state"]});
+      // a look right after a touch would travel with it, or with what it changes still unsaid: it waits for the run, or APART
+      this.touch = () => [this.touched, this.looks, this.asked] = [true, LOOKS, performance.now()];
+      for (const kind of TOUCHES) document.addEventListener(kind, this.touch, true);
     }
     this.tick();
   }
@@ -36,6 +40,7 @@ class Guide {
   stop() {
     clearInterval(this.timer);
     this.observer?.disconnect();
+    for (const kind of TOUCHES) document.removeEventListener(kind, this.touch, true);
     this.outline([]);
   }
 
@@ -45,7 +50,9 @@ class Guide {
 
   noticed() {
     if (this.still()) return;
-    if (performance.now() - this.asked >= OWN || this.asked === undefined) this.looks = LOOKS;
+    if (this.touched || this.asked === undefined || performance.now() - this.asked >= OWN) {
+      [this.touched, this.looks, this.asked] = [false, LOOKS, undefined]; // undefined: a look at once, when the run is over
+    }
   }
 
   tick() {
@@ -67,7 +74,7 @@ class Guide {
     }
     const found = seen.filter((selector) => visible(selector)), said = JSON.stringify([location.search, found]);
     if (this.said !== said) this.looks = LOOKS;
-    if (watch && this.looks > 0 && (this.said !== said || performance.now() - this.asked > APART)) {
+    if (watch && this.looks > 0 && (this.said !== said || this.asked === undefined || performance.now() - this.asked > APART)) {
       [this.looks, this.said, this.asked] = [this.looks - 1, said, performance.now()];
       this.look({seen: found, place: this.data.place});
     }

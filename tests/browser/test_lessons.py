@@ -41,6 +41,25 @@ def test_a_scrubber_that_is_let_go_while_the_lesson_looks_is_not_forgotten(chrom
         assert "growth_at=2" in page.url
 
 
+PRESS_AND_LOOK = """() => {
+  const {guide} = document.querySelector(".lab-lesson-watch");
+  guide.asked = performance.now();
+  guide.look({seen: [], place: guide.data.place});
+  document.querySelector(".st-key-initialization_preset_0 button").click();
+}"""
+
+
+def test_a_click_that_travels_with_a_look_is_looked_at_again(chromium, running):
+    """Streamlit sends both in one message and runs only the part that was clicked in; the address stays as it is."""
+    with watched_pages(chromium, running) as open_page:
+        page = open_page("initialization", lesson="initialization.1")
+        page.wait_for_function(FOUND, arg=".st-key-initialization_preset_0")
+        page.wait_for_function("document.querySelector('.lab-lesson-watch').guide.looks === 0")
+        rest(page)
+        page.evaluate(PRESS_AND_LOOK)
+        page.locator(".st-key-lesson_done").wait_for()
+
+
 @pytest.mark.parametrize("name", LESSONS)
 def test_every_step_can_be_shown(page, name):
     lesson = LESSONS[name]
