@@ -51,20 +51,30 @@ MODELS_IN_MEMORY = limits().models_in_memory
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded checkpoint as pages see it; never changed, shared by all browsers."""
+    """A loaded checkpoint as pages see it; never changed, shared by all browsers.
+
+    It names the networks and does not hold them: Streamlit keeps what a page gave it to call later, and with that the
+    page's Model, as long as the browser stays. What is let go of meanwhile is read again.
+    """
 
     name: str  # as in the sidebar and in links
     path: Path
     device: str
     options: tuple[tuple[str, Any], ...]  # given to load_checkpoint for what the file leaves open
     file_identity: str  # changes with the file, the options and the device: the cache key of the network
-    checkpoint: Checkpoint
     label: int | None = None  # the class chosen in the sidebar; None: by seed
 
     @property
     def identity(self) -> str:
         """Changes whenever a seed's picture may change: the cache key of what is computed from it."""
         return self.file_identity if self.label is None else f"{self.file_identity}-{self.label}"
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The networks and what the file says of them. Raises what load_checkpoint raises if it is read again."""
+        if (kept := opened(self.file_identity)) is not None:
+            return kept
+        return _load(*_source(self.name, self.path), self.device, self.options, self.file_identity)
 
     @property
     def networks(self) -> dict[str, Generator | Discriminator]:
@@ -144,15 +154,21 @@ def model(needs_generator: bool = True, may_be_lighter: bool = False) -> Model:
 def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) -> Model:
     """The model in a file, loaded once and kept; raises what load_checkpoint raises."""
     stat = path.stat()
+    text, own = _source(name, path)
+    text = f"{text}|{stat.st_mtime_ns}|{stat.st_size}|{device}|{options}" + (f"|{own}" if own else "")
+    model = Model(name, path, device, options, hashlib.sha256(text.encode()).hexdigest()[:16])
+    _load(str(path), own, device, options, model.file_identity)
+    return model
+
+
+def _source(name: str, path: Path) -> tuple[str, OwnGenerator | None]:
+    """What `_load` reads: a file's path, and the own generator for its weights, where the server's owner named one."""
     own = library.own_generators().get(name)
-    own = own if own is not None and own.file == path else None
-    text = f"{path}|{stat.st_mtime_ns}|{stat.st_size}|{device}|{options}" + (f"|{own}" if own else "")
-    identity = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Model(name, path, device, options, identity, _load(str(path), device, options, identity, own))
+    return str(path), own if own is not None and own.file == path else None
 
 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner=Later("Reading the checkpoint"))
-def _load(path: str, device: str, options: tuple, identity: str, own: OwnGenerator | None) -> Checkpoint:
+def _load(path: str, own: OwnGenerator | None, device: str, options: tuple, identity: str) -> Checkpoint:
     files = library.files(Path(path))
     if own is not None:
         checkpoint = own.checkpoint(device)

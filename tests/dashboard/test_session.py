@@ -1,7 +1,6 @@
 """What pages share: identities, caches, options carried by links, values no widget holds."""
 
 import os
-from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -22,10 +21,11 @@ def test_a_models_identity_follows_file_options_and_device(model_folder, tmp_pat
 def test_a_loaded_model_is_shared_and_unloading_forgets_it(model_folder):
     path = model_folder / "first" / "8x8-end.safetensors"
     first = session.open_model("a", path)
-    assert session.open_model("a", path).checkpoint is first.checkpoint
+    checkpoint = first.checkpoint
+    assert session.open_model("a", path).checkpoint is checkpoint
     assert session.prepared(first) is session.prepared(first)
     session.unload()
-    assert session.open_model("a", path).checkpoint is not first.checkpoint
+    assert session.open_model("a", path).checkpoint is not checkpoint
 
 
 def test_cached_functions_are_keyed_by_the_models_identity():
@@ -37,7 +37,7 @@ def test_cached_functions_are_keyed_by_the_models_identity():
         return number
 
     def model(identity):
-        return session.Model("m", None, "cpu", (), identity, SimpleNamespace())
+        return session.Model("m", None, "cpu", (), identity)
 
     for identity, number in (("a", 1), ("a", 1), ("b", 1), ("a", 2)):
         work(model(identity), number)

@@ -164,40 +164,45 @@ def table(rows: list[LayerRow], part: str) -> None:
     show_table(cells, height=36 * min(len(rows) + 1, 14), key="architecture_table")
 
 
-model = session.model(needs_generator=False)
-header(_("What is inside a Progressive GAN?"), _("PGGAN, table 2 and figure 2"))
-if not model.grows:
-    other_models.why_not(model, _("table 2 does not describe it. These are its layers, found by a traced run."))
-    other_models.layers(model)
-    st.stop()
-part, resolution, fading = controls(model)
-if part == YOURS:
-    your_network()
-    st.stop()
-network = model.networks[part]
-rows = layer_table(network, resolution, fading)
-drawing = figures.network_drawing(network, resolution, fading)
-figure_place = st.container()
-tools = st.container(horizontal=True, vertical_alignment="center")
-chosen = choose_layer(drawing, tools)
-with figure_place:
-    chart(figures.figure(drawing, chosen), key="architecture_chart", on_select=clicked, selection_mode="points")
-with tools:
-    export_bar(files(model, part, resolution, fading, rows), key="architecture")
-by_name = {row.name: row for row in rows}
-kind = next(p.block.kind for p in drawing.placed if p.block.name == chosen)
-if chosen in network.layers:
-    layer_detail(model, part, by_name[chosen])
-else:
-    st.markdown(_(WORDS.get(kind, "")))
-formula_box(
-    r"\begin{gathered} \hat w = w \cdot c, \quad w \sim \mathcal{N}(0, 1) \\ c = \sqrt{2 / n_{in}} \end{gathered}",
-    _(
-        "**Equalized learning rate.** The file holds w, drawn from N(0, 1) at the start; the network computes "
-        "with w · c, where c is He's constant for the layer's fan-in. All layers store numbers of the same "
-        "scale, so Adam changes them all at the same speed. Stored weights show what training made of N(0, 1), "
-        "effective ones what the layer does."
-    ),
-    _("Karras et al. 2018, section 4.1"),
-)
-table(rows, part)
+def main() -> None:
+    """The page. Its names are its own: what Streamlit keeps of this file must not hold a network."""
+    model = session.model(needs_generator=False)
+    header(_("What is inside a Progressive GAN?"), _("PGGAN, table 2 and figure 2"))
+    if not model.grows:
+        other_models.why_not(model, _("table 2 does not describe it. These are its layers, found by a traced run."))
+        other_models.layers(model)
+        st.stop()
+    part, resolution, fading = controls(model)
+    if part == YOURS:
+        your_network()
+        st.stop()
+    network = model.networks[part]
+    rows = layer_table(network, resolution, fading)
+    drawing = figures.network_drawing(network, resolution, fading)
+    figure_place = st.container()
+    tools = st.container(horizontal=True, vertical_alignment="center")
+    chosen = choose_layer(drawing, tools)
+    with figure_place:
+        chart(figures.figure(drawing, chosen), key="architecture_chart", on_select=clicked, selection_mode="points")
+    with tools:
+        export_bar(files(model, part, resolution, fading, rows), key="architecture")
+    by_name = {row.name: row for row in rows}
+    kind = next(p.block.kind for p in drawing.placed if p.block.name == chosen)
+    if chosen in network.layers:
+        layer_detail(model, part, by_name[chosen])
+    else:
+        st.markdown(_(WORDS.get(kind, "")))
+    formula_box(
+        r"\begin{gathered} \hat w = w \cdot c, \quad w \sim \mathcal{N}(0, 1) \\ c = \sqrt{2 / n_{in}} \end{gathered}",
+        _(
+            "**Equalized learning rate.** The file holds w, drawn from N(0, 1) at the start; the network computes "
+            "with w · c, where c is He's constant for the layer's fan-in. All layers store numbers of the same "
+            "scale, so Adam changes them all at the same speed. Stored weights show what training made of N(0, 1), "
+            "effective ones what the layer does."
+        ),
+        _("Karras et al. 2018, section 4.1"),
+    )
+    table(rows, part)
+
+
+main()

@@ -80,13 +80,8 @@ def controls(has_stages: bool, resolution: int) -> tuple[str, int]:
 @counted
 def show(track: Track, addresses: list[str], columns: int, identity: str) -> None:
     """Pictures, equation and exports; only this runs again on the server when the scrubber is let go."""
-
-    def remember(t: float) -> None:
-        session.remember("growth_at", t, default=track.end)
-
     start = session.recall("growth_at", track.end)
-    t = growth_view(track, addresses, columns, start=start, identity=identity, key="growth_view", on_moved=remember)
-    remember(t)
+    t = growth_view(track, addresses, columns, start=start, identity=identity, key="growth_view", place_key="growth_at")
     formula_box(EQUATION, _(WORDS), _(WHERE))
     st.markdown(_(ABOUT_FINAL if track.smooth else ABOUT_SNAPSHOTS))
     files = {

@@ -2,12 +2,14 @@
 and the training schedules whose marker follows the scrubber.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from dashboard import session
 from dashboard.language import N_
 from dashboard.pages.growth.track import Phase, Track
 from dashboard.shared.browser import PLAYER_WORDS, component
@@ -43,12 +45,13 @@ def growth_view(
     start: float,
     identity: str,
     key: str,
-    on_moved: Callable[[float], None],
+    place_key: str,
 ) -> float:
     """Show a track; returns the place on the scrubber at which the viewer last let go (at first `start`).
 
-    `addresses` are the track's own, from the caller's cache; `identity` changes when they do. `on_moved` gets that
-    place before the script runs: Streamlit can drop the run of this part where another part asks for one meanwhile.
+    `addresses` are the track's own, from the caller's cache; `identity` changes when they do. The place is remembered
+    under `place_key`, before the script runs: Streamlit can drop the run of this part where another part asks for one
+    meanwhile.
     """
     steady = [(phase, (phase.t0 + phase.t1) / 2) for phase in track.phases if not phase.fading]
     ticks = steady + [(phase, phase.t1) for phase in track.phases[-1:] if phase.fading]
@@ -64,13 +67,17 @@ def growth_view(
         "start": min(start, track.end),
     }
 
-    def place(moment: float | None) -> float:
-        return min(float(moment if moment is not None else start), track.end)
+    moved = partial(_moved, key, place_key, start, track.end)
+    _growth(data=data, key=key, default={"moment": start}, on_moment_change=moved)
+    return moved()
 
-    def moved() -> None:
-        on_moved(place(st.session_state[key].moment))
 
-    return place(_growth(data=data, key=key, default={"moment": start}, on_moment_change=moved).moment)
+def _moved(key: str, place_key: str, start: float, end: float) -> float:
+    """Remember and return the place that the browser last sent. Not a closure of the page, which holds the network."""
+    moment = st.session_state[key].moment
+    place = min(float(moment if moment is not None else start), end)
+    session.remember(place_key, place, default=end)
+    return place
 
 
 def early_view(address: str, columns: int, place: DeltaGenerator, *, key: str) -> None:
