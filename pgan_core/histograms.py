@@ -1,5 +1,7 @@
 """Histograms with bins agreed beforehand: a tensor is counted where it lives and only the counts travel."""
 
+import functools
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,10 +80,14 @@ def histogram(values: torch.Tensor, bins: Bins) -> Histogram:
     flat, not_finite = values.detach().reshape(-1), 0
     if not flat.numel():
         return Histogram(bins, np.zeros(bins.count, np.int64))
-    smallest, largest = (float(v) for v in flat.aminmax())
-    if not (np.isfinite(smallest) and np.isfinite(largest)):
-        finite = flat[torch.isfinite(flat)]
-        not_finite, flat = flat.numel() - finite.numel(), finite
+    if flat.device.type == "cpu" and flat.dtype == torch.float32 and flat.numel() >= MANY:
+        found, flat = _counted_by_cell(flat, bins)
+    else:
+        found = np.zeros(bins.count + 3, np.int64)
+        smallest, largest = (float(v) for v in flat.aminmax())
+        if not (np.isfinite(smallest) and np.isfinite(largest)):
+            finite = flat[torch.isfinite(flat)]
+            not_finite, flat = flat.numel() - finite.numel(), finite
     if bins.scale == "asinh":
         flat = torch.asinh(flat)
     low, high = bins.limits
@@ -92,6 +98,47 @@ def histogram(values: torch.Tensor, bins: Bins) -> Histogram:
         index = torch.bucketize(flat.double(), edges, right=True)
         index = torch.where(flat.double() == edges[-1], bins.count, index)
         counts = torch.bincount(index, minlength=bins.count + 2)[1:-1].cpu().numpy()
-    below = 0 if smallest >= bins.low else int(torch.count_nonzero(flat < low))
+    below = int(torch.count_nonzero(flat < low))
     above = flat.numel() - int(counts.sum()) - below
-    return Histogram(bins, counts.astype(np.int64), below, above, not_finite)
+    found[: bins.count + 2] += np.array([below, *counts, above])
+    return Histogram(bins, found[1:-2], int(found[0]), int(found[-2]), int(found[-1]) + not_finite)
+
+
+# ---- many values at once -----------------------------------------------------------------------------------------
+
+MANY = 2**16  # values; also of a piece that stays in the processor's cache
+
+
+def _counted_by_cell(flat: torch.Tensor, bins: Bins) -> tuple[np.ndarray, torch.Tensor]:
+    """Counts below, in the bins, above and not finite, and the values that are left to count one by one.
+
+    A cell is all float32 numbers with the same upper 16 bits. Most lie within one bin, so a table says where a value
+    belongs, and only those in the other cells are compared with edges: a third of `numpy.histogram`'s time.
+    """
+    places = _places(bins)
+    unsure = bins.count + 3
+    values = flat.contiguous().numpy()
+    halves = values.view(np.uint16)[int(sys.byteorder == "little") :: 2]
+    total, left = torch.zeros(unsure + 1, dtype=torch.int64), []
+    for start in range(0, len(values), MANY):
+        place = np.take(places, halves[start : start + MANY])  # half the time of places[...]
+        total += torch.bincount(torch.from_numpy(place), minlength=unsure + 1)
+        left.append(values[start : start + MANY].compress(place == unsure))  # a third of values[...]'s
+    return total[:unsure].numpy(), torch.from_numpy(np.concatenate(left))
+
+
+@functools.lru_cache(maxsize=64)
+def _places(bins: Bins) -> np.ndarray:
+    """Of each of the 65,536 cells: 0 below, 1 ... count the bin, then above, not finite, and in several of them."""
+    first = np.arange(1 << 16, dtype=np.uint32) << 16
+    ends = np.stack([first, first | 0xFFFF]).view(np.float32)
+    finite = np.isfinite(ends[0])
+    ends = np.sort(np.where(finite, ends, 0), axis=0)  # of a negative cell the second is the lower one
+    if bins.scale == "asinh":  # as torch rounds it, and a step more, since rounding need not keep the order
+        ends = torch.asinh(torch.from_numpy(ends)).numpy()
+        ends = np.stack([np.nextafter(ends[0], -np.inf), np.nextafter(ends[1], np.inf)])
+    edges = np.linspace(*bins.limits, bins.count + 1, dtype=np.float32)  # numpy.histogram's, for float32
+    place = np.searchsorted(edges, ends, side="right")
+    place[ends == edges[-1]] = bins.count
+    inside = np.where(place[0] == place[1], place[0], bins.count + 3)
+    return np.where(finite, inside, bins.count + 2).astype(np.uint8 if bins.count < 250 else np.int32)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgan_core.histograms import Bins, histogram
+from pgan_core.histograms import MANY, Bins, histogram
 
 
 @given(
@@ -23,6 +23,24 @@ def test_counts_equal_numpy_over_the_whole_tensor(values, count, pieces):
     assert np.array_equal(total.counts, np.histogram(array, count, range=(-3, 3))[0])
     assert (total.below, total.above) == ((array < -3).sum(), (array > 3).sum())
     assert total.total == len(values)
+
+
+@pytest.mark.parametrize(
+    "bins", [Bins(-3, 3, 60), Bins(-1, 7, 64), Bins(1e4, 1.01e4, 33), Bins(-1e3, 1e3, 80, "asinh")]
+)
+def test_many_values_are_counted_as_one_by_one(bins):
+    """Ordinary ones, tiny and huge ones, both zeros, every edge and its neighbours, and what is not finite."""
+    random = torch.Generator().manual_seed(1)
+    edges = torch.from_numpy(bins.edges.astype(np.float32))
+    steps = [torch.nextafter(edges, torch.full_like(edges, end)) for end in (-torch.inf, torch.inf)]
+    odd = torch.tensor([0.0, -0.0, 1e-45, -1e-45, 3e38, -3e38, torch.inf, -torch.inf, torch.nan])
+    spread = torch.randn(150_000, generator=random) * 10 ** torch.empty(150_000).uniform_(-6, 5, generator=random)
+    values = torch.cat([edges, *steps, odd, spread, torch.linspace(bins.low, bins.high, 50_000)])
+    parts = [histogram(part, bins) for part in values.split(MANY - 1)]  # too few at a time for the table
+    assert all(len(part) < MANY for part in values.split(MANY - 1))
+    one_by_one, counted = sum(parts[1:], parts[0]), histogram(values, bins)
+    assert np.array_equal(counted.counts, one_by_one.counts)
+    assert (counted.below, counted.above, counted.not_finite) == (one_by_one.below, one_by_one.above, 3)
 
 
 def test_the_last_edge_belongs_to_the_last_bin():
