@@ -10,7 +10,8 @@ import streamlit as st
 from dashboard.language import _
 from pgan_core.pictures import contact_sheet, encode, enlarge
 
-EXACT = {"lossless": True, "quality": 0, "method": 0}  # WebP in a sixth of PNG's time, and no larger
+EXACT = {"kind": "WEBP", "lossless": True, "quality": 0, "method": 0}  # in a sixth of PNG's time, and no larger
+SHARP = {"kind": "JPEG", "quality": 92, "subsampling": 0}  # a fifth of lossy WebP's time and sharper; twice the bytes
 
 
 def data_uri(picture: np.ndarray, kind: str = "PNG", **options) -> str:
@@ -37,13 +38,13 @@ def image_wall(
     large = enlarge(np.asarray(images), size)
     if captions is None:
         wall = contact_sheet(large, min(columns, len(large)), gap=4, background=0)
-        sheet = data_uri(wall, "WEBP", **EXACT)
+        sheet = data_uri(wall, **EXACT)
         style, words = whole(wall.shape[1]), _("{large} generated pictures").format(large=len(large))
         st.html(f'<img data-testid="{key}" src="{sheet}" style="{style}" alt="{words}">')
         return
     style = whole(large.shape[2])
     cells = "".join(
-        f'<figure style="margin:0"><img src="{data_uri(image, "WEBP", **EXACT)}" style="{style}" alt="">'
+        f'<figure style="margin:0"><img src="{data_uri(image, **EXACT)}" style="{style}" alt="">'
         f'<figcaption style="font-size:.85rem">{html.escape(caption)}</figcaption></figure>'
         for image, caption in zip(large, captions, strict=True)
     )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
-from dashboard.shared.images import data_uri
+from dashboard.shared.images import SHARP, data_uri
 
 _grid = component(
     "lab_picture_grid", "shared/picture_grid.css", "shared/drawn_here.js", "shared/picture_grid.js",
@@ -30,12 +30,12 @@ def picture_grid(
 
     The picture may be a sheet that the browser draws (`drawn_here.sheet`).
     `chosen` is the cell to mark, or several; `captions` are written in the cells. `on_click` gets the cell before the
-    page runs again. Feature maps are smooth, so WebP sends a tenth of PNG's bytes at no visible loss.
+    page runs again.
     """
     marks = [] if chosen is None else [chosen] if isinstance(chosen, int) else sorted(chosen)
     data = {
         "width": drawn_here.width_of(picture) if isinstance(picture, dict) else picture.shape[1],
-        "source": picture if isinstance(picture, dict) else data_uri(picture, "WEBP", quality=88),
+        "source": picture if isinstance(picture, dict) else data_uri(picture, **SHARP),
         "columns": columns,
         "rows": -(-len(names) // columns),
         "names": list(names),

@@ -14,7 +14,7 @@ from dashboard.shared import dissections
 from dashboard.shared.charts import chart, once
 from dashboard.shared.controls import BOUND
 from dashboard.shared.dissections import Found
-from dashboard.shared.images import data_uri
+from dashboard.shared.images import SHARP, data_uri
 from dashboard.shared.tables import table as show_table
 from dissection.output.overlays import make_material
 from dissection.unit_table import UnitTable, holds
@@ -205,4 +205,4 @@ def top_pictures(key: str, where: tuple[tuple[str, int], ...], _dissection, _gen
         images = scores.top_images[unit, :PICTURES]
         size = tuple(_dissection.info["label_size"])
         sheets.append(lit_sheet(made[name], unit, images, float(scores.thresholds[unit]), size, SIDE, PICTURES))
-    return [data_uri(sheet, "WEBP", quality=80) for sheet in sheets]
+    return [data_uri(sheet, **SHARP) for sheet in sheets]

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.language import N_, _
 from dashboard.shared.dissections import Found
-from dashboard.shared.images import data_uri, whole
+from dashboard.shared.images import SHARP, data_uri, whole
 from dissection.output.overlays import (
     AGREEMENT,
     Material,
@@ -64,7 +64,7 @@ def strip(
 
 def strip_html(picture: np.ndarray, alt: str, testid: str = "unit-strip") -> str:
     """A strip as an <img> at its own size, or halved where its place is too narrow."""
-    source = data_uri(picture, "WEBP", quality=85)
+    source = data_uri(picture, **SHARP)
     return f'<img src="{source}" alt="{html.escape(alt)}" data-testid="{testid}" style="{whole(picture.shape[1])}">'
 
 

@@ -15,7 +15,7 @@ from dashboard.pages.dissection.unit_pictures import lit_sheet, open_unit
 from dashboard.shared import dissections
 from dashboard.shared.charts import chart
 from dashboard.shared.dissections import Found
-from dashboard.shared.images import data_uri
+from dashboard.shared.images import SHARP, data_uri
 from dashboard.shared.page import open_page
 from dashboard.shared.progress import with_progress
 from dissection.effects import unit_effects
@@ -124,7 +124,7 @@ def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, 
         share = _("{low:.0f} to {high:.0f}%").format(low=100 - 10 * k, high=110 - 10 * k)
         titles.append(f"{share} · {low:.3g} … {high:.3g}")
     cells = [
-        f'<figure style="margin:0"><img src="{data_uri(sheet, "WEBP", quality=80, method=0)}" alt="" '
+        f'<figure style="margin:0"><img src="{data_uri(sheet, **SHARP)}" alt="" '
         f'style="width:100%;max-width:{sheet.shape[1]}px">'
         f'<figcaption style="font-size:.8rem">{title}</figcaption></figure>'
         for sheet, title in zip(sheets, titles, strict=True)

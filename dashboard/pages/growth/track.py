@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.shared.images import EXACT, data_uri
+from dashboard.shared.images import EXACT, SHARP, data_uri
 from pgan_core.growth import Schedule
 from pgan_core.growth_frames import GrowthFrame
 from pgan_core.pictures import contact_sheet, enlarge
 
-LOSSY_FROM, LOSSY = 160, {"quality": 90, "method": 0}  # pixels of a sheet
+EXACT_BELOW = 160  # pixels of a sheet
 STEADY = 0.5  # length on the scrubber of training on after a fade, which is 1 long
 
 
@@ -67,7 +67,7 @@ class Track:
 
 def sheet_address(sheet: np.ndarray) -> str:
     """A sheet as a data: address; small ones without loss, because lossy colours would blur their large pixels."""
-    return data_uri(sheet, "WEBP", **(EXACT if len(sheet) < LOSSY_FROM else LOSSY))
+    return data_uri(sheet, **(EXACT if len(sheet) < EXACT_BELOW else SHARP))
 
 
 def tile_size(resolution: int, columns: int) -> int:

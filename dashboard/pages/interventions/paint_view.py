@@ -12,7 +12,7 @@ import torch
 from dashboard.language import N_
 from dashboard.shared import drawn_here
 from dashboard.shared.browser import component
-from dashboard.shared.images import data_uri
+from dashboard.shared.images import SHARP, data_uri
 
 MAX_SIDE = 128  # pixels a side of what is drawn
 LOSSLESS_EDGE = 128  # pictures up to this size are sent as they are
@@ -87,4 +87,4 @@ def _address(picture: np.ndarray | dict | None) -> str | dict | None:
         return picture
     if picture.shape[1] <= LOSSLESS_EDGE:
         return data_uri(picture, compress_level=1)
-    return data_uri(picture, "WEBP", quality=90, method=0)
+    return data_uri(picture, **SHARP)

@@ -15,7 +15,7 @@ from dashboard.pages.interventions.history import History, share, words
 from dashboard.pages.interventions.paint_view import Canvas, paint_view, region_of
 from dashboard.pages.interventions.photograph import Photograph
 from dashboard.shared import dissections, drawn_here
-from dashboard.shared.images import data_uri
+from dashboard.shared.images import SHARP, data_uri
 from dashboard.shared.picture_grid import picture_grid
 from dissection.interventions import EditError, to_json
 from pgan_core.pictures import contact_sheet, enlarge
@@ -166,7 +166,7 @@ def wall(model: session.Model, choice: Choice, kept: History, here: bool) -> Non
         choose_source(sheet, seeds * (len(rows) // count), count, choice.source)
         return
     alt = _("{count} pictures").format(count=len(rows))
-    address = data_uri(sheet, "WEBP", quality=88, method=0)
+    address = data_uri(sheet, **SHARP)
     wall_title(title)
     st.html(
         f'<img data-testid="interventions-wall" src="{address}" '

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.shared.images import data_uri
+from dashboard.shared.images import EXACT, SHARP, data_uri
 from pgan_core.pictures import contact_sheet
 
 MAX_PIXELS = 2**24  # of a sheet: 64 MiB where it is decoded
-LOSSLESS_BELOW = 48  # pixels of a frame: lossy colours, at half the size, would blur smaller ones
+EXACT_BELOW = 48  # pixels of a frame
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,11 @@ def frame_edge(count: int, edge: int, max_edge: int) -> int:
 
 
 def sprite_sheet(frames: np.ndarray, max_edge: int = 512) -> Sheet:
-    """uint8 N x r x r x 3 as one WebP; frames are averaged down where they are larger than `max_edge` or very many."""
+    """uint8 N x r x r x 3 as one picture; frames larger than `max_edge`, or very many, are averaged down."""
     n, r, _, c = frames.shape
     if (edge := frame_edge(n, r, max_edge)) < r:
         parts = frames.reshape(n, edge, r // edge, edge, r // edge, c)
         frames = parts.mean(axis=(2, 4)).round().astype(np.uint8)
     columns = int(np.ceil(len(frames) ** 0.5))
-    quality = {"lossless": True, "quality": 0} if frames.shape[1] < LOSSLESS_BELOW else {"quality": 92}
-    address = data_uri(contact_sheet(frames, columns), "WEBP", method=0, **quality)
+    address = data_uri(contact_sheet(frames, columns), **(EXACT if frames.shape[1] < EXACT_BELOW else SHARP))
     return Sheet(address, columns, frames.shape[1], len(frames))

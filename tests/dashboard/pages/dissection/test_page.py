@@ -98,7 +98,7 @@ def test_a_search_finds_in_all_layers_and_opens_what_is_clicked(open_page):
     count = next(m.value for m in app.markdown if "units**" in m.value)
     part = app.dataframe[0].value
     assert set(part["layer"]) == {"8x8/conv1"} and list(part["unit"]) == list(range(10))
-    assert part["pictures"].str.startswith("data:image/webp").all()
+    assert part["pictures"].str.startswith("data:image/jpeg").all()
     assert count.split()[0] != count.split()[2]
     app.number_input(key="dissection_search_iou").set_value(1.0).run()
     assert not fine(app).dataframe and "**0 of" in text(app)
