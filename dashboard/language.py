@@ -13,7 +13,7 @@ import contextvars
 import functools
 import gettext
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -46,6 +46,11 @@ def _(text: str) -> str:
 def p_(context: str, text: str) -> str:
     """As `_`, for an English word with two meanings: `p_("pyramid", "Level")`."""
     return catalogue(language()).pgettext(context, text)
+
+
+def joined(words: Iterable[str]) -> str:
+    """The items of a list with the reader's comma between them."""
+    return p_("between the items of a list", ", ").join(words)
 
 
 def N_(text: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.language import KEY, _, said
+from dashboard.language import KEY, _, joined, p_, said
 from dashboard.shared.page import plain
 
 ASKED, MISSED = "link_asked", "link_missed"  # in the session: what is not checked yet; key -> (asked, shown instead)
@@ -39,17 +39,21 @@ def judge() -> str:
     st.session_state[MISSED] = still
     line = _("{control} “{asked}” (shown: {value})")
     words = [
-        line.format(control=named(key), asked=", ".join(texts)[:60], value=shown(value))
+        line.format(control=named(key), asked=joined(texts)[:60], value=shown(value))
         for key, (texts, value) in still.items()
     ]
     if not words:
         return ""
-    return plain(_("This link asks for something that is not here: {what}.").format(what="; ".join(words)))
+    return plain(
+        _("This link asks for something that is not here: {what}.").format(
+            what=p_("between the items of a list", "; ").join(words)
+        )
+    )
 
 
 def shown(value: Any) -> str:
     """A control's value in the reader's language."""
-    return ", ".join(map(shown, value)) if isinstance(value, list) else said(value)
+    return joined(map(shown, value)) if isinstance(value, list) else said(value)
 
 
 def named(key: str) -> str:

@@ -93,6 +93,12 @@ def test_what_the_core_says_finds_its_values(monkeypatch):
     assert language.said("Nobody translated this.") == "Nobody translated this."
 
 
+def test_a_list_has_the_comma_of_its_language(monkeypatch):
+    assert language.joined(["a", "b"]) == "a, b"
+    monkeypatch.setattr(language, "language", lambda: "zh")
+    assert language.joined(["甲", "乙"]) == "甲、乙"
+
+
 def test_an_english_link_keeps_its_controls_in_another_language(open_app):
     """Streamlit puts controls into the address in the words that they show."""
     app = open_app("growth", growth_way="Snapshots from training", language="zh")

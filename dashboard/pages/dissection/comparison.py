@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.language import N_, _, said
+from dashboard.language import N_, _, joined, said
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.unit_pictures import open_unit
 from dashboard.pages.dissection.unit_profile import profiles_beside
@@ -80,7 +80,7 @@ def overview(found: Comparison, a: Found, b: Found) -> None:
         "single pictures are not kept. Pictures and pixels a side of the label maps: {a} in A, {b} in B."
     ).format(a=sizes[0], b=sizes[1])
     if found.left_out:
-        words += " " + _("Only one of them has {layers}.").format(layers=", ".join(found.left_out))
+        words += " " + _("Only one of them has {layers}.").format(layers=joined(found.left_out))
     st.caption(words)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import N_, _, language, said
+from dashboard.language import N_, _, joined, language, said
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.comparison import compare_view
 from dashboard.pages.dissection.concept import concept_view
@@ -142,7 +142,7 @@ def concepts_view(item: Found, layer: str) -> None:
     missing = np.sum(list(shown.values()), axis=0) == 0
     nobody = [name for name, none in zip(read.concepts[1:], missing[1:], strict=True) if none]
     if nobody:
-        st.caption(_("No unit stands for: {concepts}.").format(concepts=", ".join(map(_, nobody))))
+        st.caption(_("No unit stands for: {concepts}.").format(concepts=joined(map(_, nobody))))
 
 
 # ---- the wall of units -------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import N_, _
+from dashboard.language import N_, _, joined
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.notes import Note, known_notes, together
 from dashboard.pages.dissection.unit_pictures import PICTURES, lit_sheet, open_unit
@@ -167,7 +167,7 @@ def result(
         if note.tags:
             tags.setdefault((note.layer, note.unit), []).append(note.tags)
     if tags:
-        columns["tags"] = [", ".join(tags.get(pair, [])) for pair in where]
+        columns["tags"] = [joined(tags.get(pair, [])) for pair in where]
     numbers = {name: st.column_config.NumberColumn(format="%.3f", width=58) for name in ("IoU", "IQR")}
     numbers["unit"] = st.column_config.NumberColumn(width=44)
     numbers |= {name: st.column_config.NumberColumn(format="%+.2f", width=58) for name in ("off", "on")}

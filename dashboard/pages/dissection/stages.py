@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import library, session
-from dashboard.language import Later, _
+from dashboard.language import Later, _, joined
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.unit_pictures import PICTURES, strip, strip_html, unit_title
 from dashboard.shared import dissections
@@ -68,7 +68,7 @@ def first_units(counts: dict[str, np.ndarray], concepts) -> str:
         new = [_(concepts[c]) for c in np.flatnonzero(found) if c not in seen]
         seen |= set(np.flatnonzero(found).tolist())
         if new:
-            lines.append(_("- **{stage}**: first units for {concepts}").format(stage=stage, concepts=", ".join(new)))
+            lines.append(_("- **{stage}**: first units for {concepts}").format(stage=stage, concepts=joined(new)))
     return "\n".join(lines) or _("No stage has an interpretable unit here.")
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import N_, _, said
+from dashboard.language import N_, _, joined, said
 from dashboard.pages.quality import figures
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE
@@ -76,7 +76,7 @@ def verdict(found: Shares, values: Contrast, order: list[int]) -> str:
     little = [said(found.concepts[c]) for c in order if values.too_little[c]]
     much = [said(found.concepts[c]) for c in order if values.too_much[c]]
     parts = [
-        text.format(concepts=", ".join(names))
+        text.format(concepts=joined(names))
         for text, names in ((_("**Too little** of: {concepts}."), little), (_("**Too much** of: {concepts}."), much))
         if names
     ]
