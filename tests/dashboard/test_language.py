@@ -254,7 +254,7 @@ def in_comprehension(function: ast.FunctionDef, name: ast.Name) -> bool:
 ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,.:;’']+[A-Za-z]{2,}){2,}")  # three words in a row
 LEFT_IN_ENGLISH = re.compile(  # addresses, commands, names of files, licences and datasets
     r"<[^>]*>|`[^`]*`|https?://\S+|\([^)]*\)|\\[a-z]+|CC BY-NC \S+"
-    r"|LSUN [a-z]+ [a-z]+|[\w.-]+/[\w./-]+|pggan-lab|safetensors"
+    r"|LSUN [a-z]+ [a-z]+|a GAN Cannot Generate|Gated inpainting generator|[\w.-]+/[\w./-]+|pggan-lab|safetensors"
 )
 PAGES = sorted(path.parent.name for path in (DASHBOARD / "pages").glob("*/page.py"))
 FOR_MACHINES = {
@@ -263,10 +263,28 @@ FOR_MACHINES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_reader_of_chinese_meets_no_english_sentence(open_app, page):
-    app = open_app(page, language="zh")
+VIEWS = {
+    "latents_view": ("Directions", "Plane"),
+    "quality_part": ("Over training", "What measures see", "Concepts", "Minibatch stddev", "Pixel norm", "Ablations"),
+    "activations_view": ("One layer", "Feature maps", "Weights"),
+    "architecture_network": ("discriminator", "your network"),
+    "dissection_view": ("New",),
+}
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "view"),
+    [(page, "", "") for page in PAGES]
+    + [(key.partition("_")[0], key, view) for key, views in VIEWS.items() for view in views],
+)
+def test_a_reader_of_chinese_meets_no_english_sentence(open_app, page, key, view):
+    app = open_app("growth", language="zh")
+    if key:
+        app.session_state[key] = view
+    if page != "growth":
+        app.switch_page(f"pages/{page}/page.py").run()
     assert not app.exception
+    assert not key or app.session_state[key] == view
     texts = {text for block in blocks(app._tree) for text in strings(block)}
     assert any(re.search("[\u4e00-\u9fff]", text) for text in texts)
     english = [ENGLISH.search(LEFT_IN_ENGLISH.sub("·", text)) for text in texts]
