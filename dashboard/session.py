@@ -74,7 +74,7 @@ class Model:
         """The networks and what the file says of them. Raises what load_checkpoint raises if it is read again."""
         if (kept := opened(self.file_identity)) is not None:
             return kept
-        return _load(*_source(self.name, self.path), self.device, self.options, self.file_identity)
+        return _load(str(self.path), _own(self.name, self.path), self.device, self.options, self.file_identity)
 
     @property
     def networks(self) -> dict[str, Generator | Discriminator]:
@@ -153,18 +153,17 @@ def model(needs_generator: bool = True, may_be_lighter: bool = False) -> Model:
 
 def open_model(name: str, path: Path, device: str = "cpu", options: tuple = ()) -> Model:
     """The model in a file, loaded once and kept; raises what load_checkpoint raises."""
-    stat = path.stat()
-    text, own = _source(name, path)
-    text = f"{text}|{stat.st_mtime_ns}|{stat.st_size}|{device}|{options}" + (f"|{own}" if own else "")
+    stat, own = path.stat(), _own(name, path)
+    text = f"{path}|{stat.st_mtime_ns}|{stat.st_size}|{device}|{options}" + (f"|{own}" if own else "")
     model = Model(name, path, device, options, hashlib.sha256(text.encode()).hexdigest()[:16])
     _load(str(path), own, device, options, model.file_identity)
     return model
 
 
-def _source(name: str, path: Path) -> tuple[str, OwnGenerator | None]:
-    """What `_load` reads: a file's path, and the own generator for its weights, where the server's owner named one."""
+def _own(name: str, path: Path) -> OwnGenerator | None:
+    """The generator for the file's weights, where the server's owner named one."""
     own = library.own_generators().get(name)
-    return str(path), own if own is not None and own.file == path else None
+    return own if own is not None and own.file == path else None
 
 
 @st.cache_resource(max_entries=MODELS_IN_MEMORY, show_spinner=Later("Reading the checkpoint"))

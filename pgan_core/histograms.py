@@ -77,17 +77,15 @@ class Histogram:
 
 def histogram(values: torch.Tensor, bins: Bins) -> Histogram:
     """Count a tensor of any shape: the counts of `numpy.histogram` over `bins` on the whole tensor."""
-    flat, not_finite = values.detach().reshape(-1), 0
+    flat = values.detach().reshape(-1)
+    found = np.zeros(bins.count + 3, np.int64)  # below, in each bin, above, not finite
     if not flat.numel():
-        return Histogram(bins, np.zeros(bins.count, np.int64))
+        return Histogram(bins, found[1:-2])
     if flat.device.type == "cpu" and flat.dtype == torch.float32 and flat.numel() >= MANY:
         found, flat = _counted_by_cell(flat, bins)
-    else:
-        found = np.zeros(bins.count + 3, np.int64)
-        smallest, largest = (float(v) for v in flat.aminmax())
-        if not (np.isfinite(smallest) and np.isfinite(largest)):
-            finite = flat[torch.isfinite(flat)]
-            not_finite, flat = flat.numel() - finite.numel(), finite
+    elif not all(torch.isfinite(end) for end in flat.aminmax()):
+        finite = flat[torch.isfinite(flat)]
+        found[-1], flat = flat.numel() - finite.numel(), finite
     if bins.scale == "asinh":
         flat = torch.asinh(flat)
     low, high = bins.limits
@@ -100,8 +98,8 @@ def histogram(values: torch.Tensor, bins: Bins) -> Histogram:
         counts = torch.bincount(index, minlength=bins.count + 2)[1:-1].cpu().numpy()
     below = int(torch.count_nonzero(flat < low))
     above = flat.numel() - int(counts.sum()) - below
-    found[: bins.count + 2] += np.array([below, *counts, above])
-    return Histogram(bins, found[1:-2], int(found[0]), int(found[-2]), int(found[-1]) + not_finite)
+    found[:-1] += np.array([below, *counts, above])
+    return Histogram(bins, found[1:-2], *map(int, found[[0, -2, -1]]))
 
 
 # ---- many values at once -----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dashboard.shared.images import EXACT, SHARP, data_uri
 from pgan_core.pictures import contact_sheet
 
 MAX_PIXELS = 2**24  # of a sheet: 64 MiB where it is decoded
-EXACT_BELOW = 48  # pixels of a frame
+EXACT_BELOW = 48  # pixels of a frame: lossy colours would blur the large pixels of smaller ones
 
 
 @dataclass(frozen=True)
