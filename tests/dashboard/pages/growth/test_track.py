@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.pages.growth.track import final_track, phases, place, snapshot_track, tile_size
+from dashboard.pages.growth.track import final_track, phases, place, sheet_address, snapshot_track, tile_size
 from pgan_core.growth_frames import GrowthFrame
 from tests.small_run import SCHEDULE
 
@@ -74,6 +74,10 @@ def test_sheets_travel_at_their_own_size_and_are_enlarged_to_one():
     for address, sheet in zip(track.addresses(), track.sheets, strict=True):
         sent = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
         assert np.array_equal(np.asarray(sent.convert("RGB")), sheet)  # small pictures without loss
+    stripes = np.full((160, 160, 3), (220, 40, 30), np.uint8)
+    stripes[:, np.arange(160) // 4 % 2 == 0] = 30, 60, 210
+    sent = Image.open(io.BytesIO(base64.b64decode(sheet_address(stripes).partition(",")[2])))
+    assert np.abs(np.asarray(sent.convert("RGB")).astype(int) - stripes).max() <= 12  # large ones: colours keep apart
     small, large = track.wall(0, 64), track.wall(1, 64)
     assert small.shape == large.shape == (64, 64, 3)
     assert np.array_equal(small[::8, ::8], track.sheets[0])

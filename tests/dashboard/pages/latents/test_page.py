@@ -47,6 +47,17 @@ def test_a_sheet_holds_its_frames_in_order():
         assert picture[16 * (i // 3) + 8, 16 * (i % 3) + 8].tolist() == [10 * i] * 3
 
 
+@pytest.mark.parametrize(("edge", "error"), [(32, 0), (64, 12)])
+def test_a_sheet_keeps_edges_between_colours(edge, error):
+    """Red beside blue, four pixels each: small frames exactly, large ones without colours that run into each other."""
+    stripes = np.zeros((4, edge, edge, 3), np.uint8)
+    red = np.arange(edge) // 4 % 2 == 0
+    stripes[:, :, red], stripes[:, :, ~red] = (220, 40, 30), (30, 60, 210)
+    sent = pixels(sprite_sheet(stripes).address)
+    assert sent.shape == (2 * edge, 2 * edge, 3)
+    assert np.abs(sent - np.tile(stripes[0], (2, 2, 1)).astype(int)).max() <= error
+
+
 def test_a_sheet_of_large_frames_is_averaged_down():
     frame = np.zeros((2, 64, 64, 3), np.uint8)
     frame[:, ::2] = 100

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dashboard import language
-from dashboard.pages.quality import distance, figures, sources
+from dashboard.pages.quality import concepts, distance, figures, sources
 from dashboard.pages.quality import figures_variation as variation
 from dashboard.shared.images import data_uri
 from dissection import shares
@@ -208,6 +208,14 @@ def test_shares_of_concepts_are_those_that_were_measured(open_app, model_folder)
         assert "older weights" in open_app("quality", model=model, quality_part="Concepts").warning[0].value
     finally:
         shares.beside(path).unlink(missing_ok=True)
+
+
+def test_the_verdict_lists_concepts_with_the_comma_of_its_language(monkeypatch):
+    values = Contrast(*np.array([[0.5, 0.2], [0.6, 0.3], [0.05, 0.05], [0.15, 0.15]]))
+    found = Shares(("sky", "door"), values, values, (90, 80), "toytown")
+    assert concepts.verdict(found, values, [0, 1]).endswith("sky, door.")
+    monkeypatch.setattr(language, "language", lambda: "zh")
+    assert "天空、门" in concepts.verdict(found, values, [0, 1])
 
 
 def test_differences_of_shares_are_drawn_as_shares_of_the_real_ones():
