@@ -43,9 +43,9 @@ def test_a_scrubber_that_is_let_go_while_the_lesson_looks_is_not_forgotten(chrom
 
 PRESS_AND_LOOK = """() => {
   const {guide} = document.querySelector(".lab-lesson-watch");
+  document.querySelector(".st-key-initialization_preset_0 button").click();
   guide.asked = performance.now();
   guide.look({seen: [], place: guide.data.place});
-  document.querySelector(".st-key-initialization_preset_0 button").click();
 }"""
 
 

@@ -80,7 +80,7 @@ CUT = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 4).map(b
 
 
 def cut(boxes, seconds=15):
-    """The texts of boxes that are wider than their place, once the fonts are there and the page stands still."""
+    """The texts of boxes that stay wider than their place; the style and the fonts of formulas come late."""
     for _ in range(seconds):
         if not (texts := boxes.evaluate_all(CUT)):
             break
