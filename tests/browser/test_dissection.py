@@ -55,3 +55,19 @@ def test_a_new_dissection_shows_its_progress_and_its_result(visit, dissected):
     page.get_by_role("button", name="Dissect", exact=True).click()
     page.get_by_text("100 pictures from seed 0, segmenter toytown").wait_for()
     assert page.get_by_text("are interpretable, over 2 layers").is_visible()
+
+
+def test_on_a_tall_screen_every_part_of_a_unit_comes(visit, dissected):
+    """Several places come into view in one moment; none is lost, for the first unit and for the next."""
+    page = visit("dissection", dissection_view="One unit", dissection_unit="1", **dissected)
+    page.set_viewport_size({"width": 1280, "height": 3200})
+    page.get_by_role("button", name="More about every unit").click()
+    parts = [page.locator(f".st-key-dissection_{name} .js-plotly-plot") for name in ("histogram", "ious", "peaks")]
+    bands = page.get_by_test_id("dissection-bands")
+    for unit in (1, 2):
+        page.get_by_text(f"{LAYER}, unit {unit}", exact=False).first.wait_for()
+        for part in (*parts, bands):
+            part.wait_for()
+        assert bands.locator("img").count() == 11
+        page.get_by_role("spinbutton", name="Unit").fill(str(unit + 1))
+        page.keyboard.press("Enter")

@@ -7,11 +7,12 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.language import N_, _
+from dashboard.load import counted
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.notes import notes_view
 from dashboard.pages.dissection.unit_pictures import OVERLAYS, legend, strip, strip_html
 from dashboard.pages.dissection.unit_profile import profile_view
-from dashboard.shared import dissections
+from dashboard.shared import dissections, later
 from dashboard.shared.charts import chart
 from dashboard.shared.dissections import Found
 from dashboard.shared.export import export_bar
@@ -49,6 +50,19 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
     level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
     numbers(item, layer, unit, place)
     top = pictures(model, item, name, unit, mode, level) if item.own else None
+    scores_section(item, name, unit, place)
+    profile_view(model, item, name, unit, level, top)
+    notes_view(model, item, name, unit)
+
+
+@st.fragment
+@counted
+def scores_section(item: Found, name: str, unit: int, place: int | None) -> None:
+    """The unit's values, and its IoU by level and by concept."""
+    if not later.seen(f"dissection_scores_later_{name}_{unit}", height=640):
+        return
+    layer = item.dissection.layers[name]
+    level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
     left, right = st.columns(2)
     with left:
         histogram = figures.unit_histogram(layer.histogram[unit], layer.histogram_span[unit], level)
@@ -63,8 +77,6 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
             "levels are chosen from, the score at the chosen level on the other half."
         ).format(level_pixels=layer.level_pixels)
     )
-    profile_view(model, item, name, unit, level, top)
-    notes_view(model, item, name, unit)
 
 
 def show_maps(name: str, unit: int) -> None:

@@ -9,10 +9,11 @@ import torch
 
 from dashboard import session
 from dashboard.language import Later, _, said
+from dashboard.load import counted
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.stages import earlier_view
 from dashboard.pages.dissection.unit_pictures import lit_sheet, open_unit
-from dashboard.shared import dissections
+from dashboard.shared import dissections, later
 from dashboard.shared.charts import chart
 from dashboard.shared.dissections import Found
 from dashboard.shared.images import SHARP, data_uri
@@ -47,8 +48,7 @@ def profile_view(model: session.Model, item: Found, name: str, unit: int, level:
     bands(model, item, profiles, name, unit, top)
     left, right = st.columns(2)
     with left:
-        peaks = profiles.peaks[:, profiles.index(name, unit)]
-        chart(figures.peak_histogram(peaks, level), key="dissection_peaks")
+        peaks(profiles, name, unit, level)
     with right:
         nearest(model, item, profiles, name, unit)
         direction(model, profiles, name, unit)
@@ -112,8 +112,12 @@ def _load(folder: str, changed: int, kind: type[Stored]) -> Stored | None:
         return None
 
 
+@st.fragment
+@counted
 def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, unit: int, top: Material) -> None:
     """The unit's five top pictures, then those that all units share, in ten bands down to the weakest."""
+    if not later.seen(f"dissection_bands_later_{name}_{unit}", height=540):
+        return
     pool = pool_of(item.key, name, item.dissection, session.prepared(model))
     scores, size = item.dissection.layers[name].scores, tuple(item.dissection.info["label_size"])
     images, highest = scores.top_images[unit, :TOP], scores.top_values[unit, :TOP]
@@ -138,6 +142,14 @@ def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, 
             "own level is lit."
         ).format(count=len(pool.pictures))
     )
+
+
+@st.fragment
+@counted
+def peaks(profiles: UnitProfiles, name: str, unit: int, level: float) -> None:
+    """How high the unit goes in each picture."""
+    if later.seen(f"dissection_peaks_later_{name}_{unit}", height=270):
+        chart(figures.peak_histogram(profiles.peaks[:, profiles.index(name, unit)], level), key="dissection_peaks")
 
 
 @st.cache_resource(max_entries=12, show_spinner=Later("Rendering the sample's pictures"))
@@ -206,7 +218,7 @@ def causes(model: session.Model, item: Found, name: str, unit: int) -> None:
     st.subheader(_("What it causes"))
     stored = effects_of(item)
     if stored is not None and name in stored.off:
-        show_effects(item, stored.unit(name, unit), stored.pictures)
+        show_effects(item, f"{name}_{unit}", stored.unit(name, unit), stored.pictures)
         return
     segmenter = dissections.segmenter_of(item, model)
     if segmenter is None:
@@ -233,11 +245,15 @@ def causes(model: session.Model, item: Found, name: str, unit: int) -> None:
     except ValueError as error:
         st.caption(said(error))
         return
-    show_effects(item, effects, len(unit_effects.SEEDS))
+    show_effects(item, f"{name}_{unit}", effects, len(unit_effects.SEEDS))
 
 
-def show_effects(item: Found, effects: UnitEffects, pictures: int) -> None:
-    """The changes of the concepts that change most, switched off and on, beside random units."""
+@st.fragment
+@counted
+def show_effects(item: Found, key: str, effects: UnitEffects, pictures: int) -> None:
+    """The changes of the concepts that change most, switched off and on, beside random units; key: the unit's."""
+    if not later.seen(f"dissection_effects_later_{key}", height=330):
+        return
     names = dissections.words(item.dissection.concepts)
     largest = np.maximum(np.abs(effects.off), np.abs(effects.on))
     order = [int(c) for c in np.argsort(-largest, kind="stable") if c and largest[c] > 0][:8]
