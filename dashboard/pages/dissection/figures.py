@@ -135,9 +135,9 @@ def level_curves(
         style = {"color": CHOSEN if place == 0 else QUIET, "width": 2, "dash": "dash"}
         if share > 0:
             figure.add_vline(x=100 * share, line=style)
-            figure.add_annotation(
-                x=np.log10(100 * share), y=1.0 - 0.1 * place, text=_(name), showarrow=False, xanchor="left", xshift=4
-            )
+            x = np.log10(100 * share)
+            side, shift = ("left", 4) if x < 1 else ("right", -4)  # to the right of that, it would run into the legend
+            figure.add_annotation(x=x, y=1.0 - 0.1 * place, text=_(name), showarrow=False, xanchor=side, xshift=shift)
     figure.update_xaxes(title=_("pixels lit"), type="log", ticksuffix="%", dtick=1, range=[-1.02, 2.02])
     figure.update_yaxes(title="IoU", range=[0, 1.05])
     return finish(figure, 300)

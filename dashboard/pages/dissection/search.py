@@ -1,17 +1,19 @@
 """Search over the units of all layers: a map of their responses, and a table whose rows open a unit."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard import session
-from dashboard.language import N_, _, joined
+from dashboard.language import N_, _, joined, language
 from dashboard.pages.dissection import figures
 from dashboard.pages.dissection.notes import Note, known_notes, together
 from dashboard.pages.dissection.unit_pictures import PICTURES, lit_sheet, open_unit
 from dashboard.pages.dissection.unit_profile import effects_of
 from dashboard.shared import dissections
-from dashboard.shared.charts import chart, once
+from dashboard.shared.charts import chart
 from dashboard.shared.controls import BOUND
 from dashboard.shared.dissections import Found
 from dashboard.shared.images import SHARP, data_uri
@@ -101,13 +103,7 @@ def controls(units: UnitTable, item: Found, notes: list[Note]) -> tuple[dict, st
 
 def map_of(units: UnitTable, item: Found) -> np.ndarray | None:
     """The map of all units; the rows inside a lasso, None without one."""
-    concepts = item.dissection.concepts
-    places, share = units.map()
-    line, pairs = _("{layer}, unit {unit}"), zip(units.layer, units.unit, strict=True)
-    names = [line.format(layer=units.layers[k], unit=unit) for k, unit in pairs]
-    shown = np.where(units.interpretable, units.best, 0)
-    colours = figures.concept_colours(dissections.colours(concepts))
-    figure = once(figures.unit_map, places, shown, concepts, colours, names)
+    figure, share = drawn_map(item.key, language(), units, item.dissection.concepts)
     event = chart(figure, key="dissection_map", on_select="rerun", selection_mode=("points", "box", "lasso"))
     st.caption(
         _(
@@ -119,23 +115,42 @@ def map_of(units: UnitTable, item: Found) -> np.ndarray | None:
     return np.array([point["customdata"] for point in points], int).ravel() if points else None
 
 
+@st.cache_data(max_entries=8, show_spinner=False)
+def drawn_map(key: str, code: str, _units: UnitTable, _concepts: Sequence[str]) -> tuple[dict, float]:
+    """The map's figure in the language `code`, and the share of the variance that it shows."""
+    places, share = _units.map()
+    line, pairs = _("{layer}, unit {unit}"), zip(_units.layer, _units.unit, strict=True)
+    names = [line.format(layer=_units.layers[k], unit=unit) for k, unit in pairs]
+    shown = np.where(_units.interpretable, _units.best, 0)
+    colours = figures.concept_colours(dissections.colours(_concepts))
+    return figures.unit_map(places, shown, _concepts, colours, names).to_dict(), share
+
+
 def texts(item: Found, units: UnitTable, notes: list[Note]) -> np.ndarray:
     """What words are looked for in: a unit's layer, number, concept and notes, in lower case."""
-    concepts = item.dissection.concepts
-    both = [f"{name} {shown}" for name, shown in zip(concepts, dissections.words(concepts), strict=True)]
-    said: dict[tuple[str, int], str] = {}
+    found = named(item.key, language(), units, item.dissection.concepts)
+    if not notes:
+        return found
+    said = found.tolist()
     for note in notes:
-        place = note.layer, note.unit
-        said[place] = f"{said.get(place, '')} {note.author} {note.tags} {note.text}"
-    rows = zip(units.layer, units.unit, units.best, strict=True)
-    found = [f"{(name := units.layers[k])} {u} {both[c]} {said.get((name, int(u)), '')}".lower() for k, u, c in rows]
-    return np.array(found)
+        for row in rows_of(units, [note]):
+            said[row] += f" {note.author} {note.tags} {note.text}".lower()
+    return np.array(said)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def named(key: str, code: str, _units: UnitTable, _concepts: Sequence[str]) -> np.ndarray:
+    """Layer, number and concept of every unit, in English and in the language `code`, in lower case."""
+    both = [f"{name} {shown}" for name, shown in zip(_concepts, dissections.words(_concepts), strict=True)]
+    rows = zip(_units.layer, _units.unit, _units.best, strict=True)
+    return np.array([f"{_units.layers[k]} {unit} {both[c]}".lower() for k, unit, c in rows])
 
 
 def rows_of(units: UnitTable, notes: list[Note]) -> np.ndarray:
-    """The rows of the units that the notes are about."""
-    place = {(units.layers[k], int(u)): row for row, (k, u) in enumerate(zip(units.layer, units.unit, strict=True))}
-    return np.array([place[n.layer, n.unit] for n in notes if (n.layer, n.unit) in place], int)
+    """The row of the unit that each note is about; none for a unit that is not in the table."""
+    number = {name: k for k, name in enumerate(units.layers)}
+    found = [np.flatnonzero((units.layer == number.get(n.layer, -1)) & (units.unit == n.unit)) for n in notes]
+    return np.concatenate([*found, np.empty(0, int)])
 
 
 def result(
