@@ -1,7 +1,5 @@
 """Search over the units of all layers: a map of their responses, and a table whose rows open a unit."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -116,7 +114,7 @@ def map_of(units: UnitTable, item: Found) -> np.ndarray | None:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def drawn_map(key: str, code: str, _units: UnitTable, _concepts: Sequence[str]) -> tuple[dict, float]:
+def drawn_map(key: str, code: str, _units: UnitTable, _concepts: tuple[str, ...]) -> tuple[dict, float]:
     """The map's figure in the language `code`, and the share of the variance that it shows."""
     places, share = _units.map()
     line, pairs = _("{layer}, unit {unit}"), zip(_units.layer, _units.unit, strict=True)
@@ -139,7 +137,7 @@ def texts(item: Found, units: UnitTable, notes: list[Note]) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def named(key: str, code: str, _units: UnitTable, _concepts: Sequence[str]) -> np.ndarray:
+def named(key: str, code: str, _units: UnitTable, _concepts: tuple[str, ...]) -> np.ndarray:
     """Layer, number and concept of every unit, in English and in the language `code`, in lower case."""
     both = [f"{name} {shown}" for name, shown in zip(_concepts, dissections.words(_concepts), strict=True)]
     rows = zip(_units.layer, _units.unit, _units.best, strict=True)
