@@ -34,7 +34,9 @@ def files_view(model: session.Model, kept: History, projected: Photograph | None
         )
     with opened, st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.popover(_("Open edits"), icon=":material/upload:"):
-            brought = st.file_uploader(_("A file of edits"), "json", key="interventions_file")
+            brought = st.file_uploader(
+                _("A file of edits"), "json", key="interventions_file", max_upload_size=MAX_FILE >> 20
+            )
             st.button(
                 _("Apply"),
                 key="interventions_apply",

@@ -75,7 +75,7 @@ def choose_photograph(model: session.Model) -> tuple[bool, Photograph | None]:
 def upload_view() -> str:
     """The upload of a photograph; one sentence about one that cannot be read."""
     brought = st.file_uploader(_("PNG or JPEG; its middle square is used"), ["png", "jpg", "jpeg"],
-                               key="interventions_upload")  # fmt: skip
+                               key="interventions_upload", max_upload_size=MAX_FILE >> 20)  # fmt: skip
     if brought is None or st.session_state.get("interventions_read") == brought.file_id:
         return ""
     try:
