@@ -82,7 +82,7 @@ def told_apart(result: Evaluation) -> bool:
 def controls(model: session.Model, kept: Evaluation | None) -> tuple[str, str, int | str]:
     """The two sources and the number of pictures."""
     names = sources.offered()
-    first, second, number, bring = st.columns([1.9, 1.9, 4.3, 1.6], vertical_alignment="bottom")
+    first, second, number, bring = st.columns([1.7, 1.7, 4.5, 1.4], vertical_alignment="bottom")
     real = first.selectbox(_("Real pictures"), names, 0, format_func=_, key="quality_real", bind="query-params")
     # one key a model: another model in the sidebar is compared at once, whatever was chosen for the last one
     fake = second.selectbox(

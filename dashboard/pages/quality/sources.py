@@ -95,7 +95,7 @@ def _model(name: str) -> session.Model:
 
 def upload_control() -> None:
     """A control for files of one's own, which become one more source in this browser."""
-    with st.popover(_("Bring pictures"), icon=":material/upload:"):
+    with st.popover(_("Bring pictures")):
         files = st.file_uploader(
             _("Square pictures of one size"), [suffix.removeprefix(".") for suffix in sorted(PICTURE_SUFFIXES)],
             accept_multiple_files=True, key="quality_files",
