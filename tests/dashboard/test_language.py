@@ -3,6 +3,7 @@
 import ast
 import gettext
 import re
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,7 @@ def in_comprehension(function: ast.FunctionDef, name: ast.Name) -> bool:
     return any(name in ast.walk(node) for node in ast.walk(function) if isinstance(node, kinds))
 
 
+CHINESE = re.compile(r"[\u4e00-\u9fff]|\\u[4-9][0-9a-f]{3}")  # also as JSON writes it
 ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,.:;’']+[A-Za-z]{2,}){2,}")  # three words in a row
 LEFT_IN_ENGLISH = re.compile(  # addresses, commands, names of files, licences and datasets
     r"<[^>]*>|`[^`]*`|https?://\S+|\([^)]*\)|\\[a-z]+|CC BY-NC \S+"
@@ -278,17 +280,24 @@ VIEWS = {
     + [(key.partition("_")[0], key, view) for key, views in VIEWS.items() for view in views],
 )
 def test_a_reader_of_chinese_meets_no_english_sentence(open_app, page, key, view):
-    app = open_app("growth", language="zh")
-    if key:
-        app.session_state[key] = view
-    if page != "growth":
-        app.switch_page(f"pages/{page}/page.py").run()
-    assert not app.exception
-    assert not key or app.session_state[key] == view
-    texts = {text for block in blocks(app._tree) for text in strings(block)}
-    assert any(re.search("[\u4e00-\u9fff]", text) for text in texts)
-    english = [ENGLISH.search(LEFT_IN_ENGLISH.sub("·", text)) for text in texts]
+    """And who reads the same page in English after that meets no Chinese: what is cached has no language."""
+
+    def texts(code: str, but: Container[str]) -> set[str]:
+        app = open_app("growth", language=code)
+        if key:
+            app.session_state[key] = view
+        if page != "growth":
+            app.switch_page(f"pages/{page}/page.py").run()
+        assert not app.exception
+        assert not key or app.session_state[key] == view
+        return {text for block in blocks(app._tree) for text in strings(block, but)}
+
+    shown = texts("zh", FOR_MACHINES)
+    assert any(CHINESE.search(text) for text in shown)
+    english = [ENGLISH.search(LEFT_IN_ENGLISH.sub("·", text)) for text in shown]
     assert not [found.group() for found in english if found]
+    shown = texts("en", FOR_MACHINES - {"spec", "json"}) - set(language.LANGUAGES.values())
+    assert not [text for text in shown if CHINESE.search(text)]
 
 
 def blocks(node):
@@ -299,13 +308,13 @@ def blocks(node):
         yield from blocks(child)
 
 
-def strings(message):
-    """The texts in a message that people read."""
+def strings(message, but: Container[str]):
+    """The texts in a message, but for these fields'."""
     for field, value in message.ListFields():
-        if field.name in FOR_MACHINES:
+        if field.name in but:
             continue
         for each in value if field.is_repeated and not hasattr(value, "items") else [value]:
             if isinstance(each, str) and not each.lstrip().startswith(("<style", "/*")):
                 yield each
             elif hasattr(each, "ListFields"):
-                yield from strings(each)
+                yield from strings(each, but)

@@ -121,20 +121,21 @@ def measured(chosen: Damage, strength: float) -> tuple[list[str], np.ndarray]:
     jobs = [None, *((damage, strength if damage is chosen else damage.default) for damage in DAMAGES)]
     answers = []
     for job in jobs:
-        key = ("quality-damage", tuple(METRICS), job and job[0].name, job and job[1])
+        key = ("quality-damage", COUNT, SIZE, tuple(METRICS), job and job[0].name, job and job[1])
         label = _("Measuring: {name}").format(name=_(job[0].name).lower()) if job else _("Measuring the untouched set")
         answers.append(with_progress(key, lambda progress, job=job: measure(job, progress), label))
     return list(answers[0]), np.array([list(answer.values()) for answer in answers])
 
 
 def measure(job: tuple[Damage, float] | None, progress: Progress) -> dict[str, float]:
-    """Name of the measure -> its value for one spoiled set (None: untouched)."""
+    """Name of the measure, in English -> its value for one spoiled set (None: untouched)."""
     real, pictures = (sources.pictures(sources.TOWN, SIZE, COUNT, role) for role in (sources.REAL, sources.AGAIN))
     if job:
         pictures = job[0].apply(pictures, job[1])
     named = {}
     for key, found in measure_sets(Sets(real, pictures, progress=progress)).items():
         short, value = METRICS[key].short, found.generated
-        levels = value if isinstance(value, dict) else {"": value}
-        named |= {f"{short}<br>{figures.level_name(level)}": number for level, number in levels.items()}
+        for level, number in (value if isinstance(value, dict) else {"": value}).items():
+            line = f"{level}×{level}" if isinstance(level, int) else level
+            named[f"{short}<br>{line}"] = number
     return named | {N_("Inception<br>score"): inception_score(thumbnail_classifier(real)(pictures), 1)[0]}
