@@ -11,6 +11,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+AXE = (
+    Path(__file__).with_name("axe") / "axe.min.js"
+)  # by Deque Systems (MPL 2.0, its licence beside it), for these tests only
+NOT_OURS = {  # rule -> what Streamlit draws so, and no option of it changes
+    "list": '[data-testid="stSidebarNav"]',  # its sections are <div> between the list and its items
+    "listitem": '[data-testid="stSidebarNav"]',
+    "nested-interactive": '[data-testid="stExpander"] summary',  # it makes its headers focusable twice
+}
+SERIOUS = """async ([notOurs, only]) => {
+  const transitions = document.getAnimations().filter((each) => each instanceof CSSTransition);
+  await Promise.all(transitions.map(({finished}) => finished.catch(() => {})));
+  const {violations} = await axe.run(document, {resultTypes: ["violations"], ...(only ? {runOnly: only} : {})});
+  return violations.filter(({impact}) => ["serious", "critical"].includes(impact))
+    .flatMap(({id, nodes}) => nodes.map(({target, html}) => [id, target.join(" "), html.slice(0, 200)]))
+    .filter(([id, target]) => !(id in notOurs) || !document.querySelector(target).closest(notOurs[id]));
+}"""
 
 
 class Server:
@@ -70,6 +86,13 @@ def rest(page) -> None:
         page.wait_for_timeout(1000)
         if still.count():
             return
+
+
+def serious(page, only: list[str] | None = None) -> list:
+    """What axe-core finds serious on a page (of these rules only): rule, place and HTML of each."""
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    return page.evaluate(SERIOUS, [NOT_OURS, only])
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import pytest
 
 from dashboard.shared.lesson_files import LANGUAGES, read_lessons
 from pgan_core.paths import ASSETS
-from tests.browser.running_app import Server, rest, watched_pages
+from tests.browser.running_app import Server, rest, serious, watched_pages
 
 LESSONS = read_lessons(LANGUAGES[0])
 FOUND = "selector => [...document.querySelectorAll(selector)].some(e => e.classList.contains('lab-lesson-target'))"
@@ -69,6 +69,9 @@ def test_every_step_can_be_shown(page, name):
         page.wait_for_function(f"location.search.includes('lesson={name}.{number}')")
         if step.point:
             page.wait_for_function(FOUND, arg=step.point)
+        if number == 2:
+            rest(page)
+            assert not serious(page)
         if step.do:
             assert page.locator(".st-key-lesson_done").count() == 0, f"step {number} is done before it begins"
             rest(page)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.running_app import rest
+from tests.browser.running_app import rest, serious
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def test_a_run_from_its_first_picture_to_its_last(visit, pictures, tmp_path):
     for act in ("2. Judge", "3. The discriminator learns", "4. The generator learns"):
         page.get_by_role("button", name=act).click()
     page.get_by_text("The same latents now give these pictures").wait_for()
+    assert not serious(page)
 
     page.get_by_text("Change the training").click()
     page.get_by_test_id("stSlider").filter(has_text="Minibatch").get_by_role("slider").press("ArrowLeft")
