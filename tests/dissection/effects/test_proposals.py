@@ -7,6 +7,7 @@ import torch
 from dissection import dissect
 from dissection.effects import proposals
 from dissection.effects.proposals import ADD, BY_CONTRAST, REMOVE, Chooser, Proposal, cost
+from dissection.scoring.progress import Reporter
 from pgan_core import Generator, GeneratorConfig
 from tests.dissection.effects.painters import GREEN, LAYER, RED, RED_UNIT, Colours, painter
 
@@ -111,3 +112,15 @@ def test_the_cost_of_a_removal_is_what_is_left_and_what_else_changes():
     left = np.array([np.nan, 0.25, 0.5, 3.0, 0.0])
     assert cost(left, 1, before) == 0.25 + 0.5 * (0.5 + 1) / 2  # what more than doubles counts as much as what goes
     assert cost(left[:2], 1, before[:, :2]) == 0.25
+
+
+@pytest.mark.parametrize("verb", [REMOVE, ADD])
+def test_a_segmenter_without_gradients_is_reported_too(verb):
+    """Its sets of units are all measured, which takes minutes with a large one."""
+    told = []
+    generator, segmenter = painter(), RedFirst()
+    read = dissect(generator, [LAYER], segmenter, 40)
+    chooser = Chooser(generator, read, segmenter, seeds=range(200, 224), report=Reporter(told.append))
+    assert [(report.phase, report.done, report.total) for report in told] == [("pictures", 0, 1), ("pictures", 1, 1)]
+    assert chooser.propose("red", verb) is not None
+    assert told[-1].phase == "sets of units" and told[-1].done == told[-1].total > 0
