@@ -107,13 +107,14 @@ def explain(model: session.Model) -> None:
     with st.expander(
         _("Keys: {used} used, {unused} not used").format(used=len(info["used"]), unused=len(info["unused"]))
     ):
-        differs = departures(info)
-        words = ", ".join(f"`{name}` = `{value}`" for name, value in differs.items())
-        st.markdown(
-            _("**Unlike the paper:** {words}.").format(words=words)
-            if differs
-            else _("**Like the paper** in every option.")
-        )
+        if model.grows:
+            differs = departures(info)
+            words = ", ".join(f"`{name}` = `{value}`" for name, value in differs.items())
+            st.markdown(
+                _("**Unlike the paper:** {words}.").format(words=words)
+                if differs
+                else _("**Like the paper** in every option.")
+            )
         st.markdown(
             _("Layout: {layout}. Published by: {source}.").format(
                 layout=plain(said(info["layout"])), source=plain(said(info["source"]))

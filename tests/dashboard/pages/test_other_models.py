@@ -40,6 +40,16 @@ def test_every_page_opens_and_says_what_does_not_apply(open_app, declared, page,
     assert not reason or [text for text in said if "is a Conditional, not a Progressive GAN" in text and reason in text]
 
 
+def test_the_models_page_greys_what_is_for_progressive_gans(open_app, declared):
+    """A download that cannot be written only failed in the server's log."""
+    app = open_app("models", model=declared)
+    assert [info.value for info in app.info if "is a Conditional, not a Progressive GAN: these options" in info.value]
+    buttons = {button.label: button for button in (*app.button, *app.get("download_button"))}
+    assert buttons["Apply"].disabled and buttons["Download as safetensors"].proto.disabled
+    assert {box.label: box for box in app.selectbox}["output"].disabled
+    assert not [text.value for text in app.markdown if "the paper" in text.value]
+
+
 def test_a_wrong_toml_file_leaves_the_other_models(monkeypatch, tmp_path, caplog):
     (tmp_path / "generators.toml").write_text("[x]\nfile = 3")
     monkeypatch.setenv("PGGAN_LAB_GENERATORS", str(tmp_path / "generators.toml"))
