@@ -50,6 +50,17 @@ def test_the_models_page_greys_what_is_for_progressive_gans(open_app, declared):
     assert not [text.value for text in app.markdown if "the paper" in text.value]
 
 
+def words_of(app) -> str:
+    return " ".join(text.value for text in (*app.markdown, *app.caption))
+
+
+def test_no_sentence_speaks_of_a_pixel_norm_that_is_not_there(open_app, declared):
+    app = open_app("interventions", model=declared)
+    assert "chosen units' maps (as they leave the layer)" in words_of(app) and "pixel norm" not in words_of(app)
+    app = open_app("activations", model=declared)
+    assert "Pixel norm" not in words_of(app)
+
+
 def test_a_wrong_toml_file_leaves_the_other_models(monkeypatch, tmp_path, caplog):
     (tmp_path / "generators.toml").write_text("[x]\nfile = 3")
     monkeypatch.setenv("PGGAN_LAB_GENERATORS", str(tmp_path / "generators.toml"))
