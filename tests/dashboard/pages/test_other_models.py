@@ -61,6 +61,11 @@ def test_no_sentence_speaks_of_a_pixel_norm_that_is_not_there(open_app, declared
     assert "Pixel norm" not in words_of(app)
 
 
+def test_the_plane_says_that_a_blends_length_matters(open_app, declared):
+    app = open_app("latents", model=declared, latents_view="Plane")
+    assert "does not normalise its latents, so their length changes" in words_of(app)
+
+
 def test_a_wrong_toml_file_leaves_the_other_models(monkeypatch, tmp_path, caplog):
     (tmp_path / "generators.toml").write_text("[x]\nfile = 3")
     monkeypatch.setenv("PGGAN_LAB_GENERATORS", str(tmp_path / "generators.toml"))
