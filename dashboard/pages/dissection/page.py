@@ -74,7 +74,7 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str]:
                 )
             st.session_state["dissection_layer"] = first
         layer = st.selectbox(
-            _("Layer"), layers, layers.index(first), format_func=_, key="dissection_layer", width=160, **BARE
+            _("Layer"), layers, layers.index(first), format_func=_, key="dissection_layer", width=190, **BARE
         )
     return view, item, layer
 
