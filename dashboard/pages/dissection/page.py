@@ -225,6 +225,8 @@ def main() -> None:
     items = dissections.found(model)
     view, item, layer = choose_view(items)
     if view == "New" or item is None:
+        if item is None and st.session_state["dissection_view"] != "New":
+            st.info(_("This model has no dissection yet: make one here, or open one."))
         new_view(model)
         return
     if view == "Training":

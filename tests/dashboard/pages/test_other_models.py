@@ -66,6 +66,16 @@ def test_the_plane_says_that_a_blends_length_matters(open_app, declared):
     assert "does not normalise its latents, so their length changes" in words_of(app)
 
 
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_new_dissection_begins_with_a_segmenter_for_any_pictures(open_app, declared, monkeypatch, is_installed):
+    """Toy Town's sees houses in faces."""
+    monkeypatch.setattr("dissection.segmenters.faces.is_installed", lambda: is_installed)
+    app = open_app("dissection", model=declared)
+    assert [info.value for info in app.info if "has no dissection yet" in info.value]
+    chosen = app.segmented_control(key="dissection_by_other")
+    assert chosen.value == "Clusters" and ("Faces" in chosen.options) == is_installed
+
+
 def test_a_wrong_toml_file_leaves_the_other_models(monkeypatch, tmp_path, caplog):
     (tmp_path / "generators.toml").write_text("[x]\nfile = 3")
     monkeypatch.setenv("PGGAN_LAB_GENERATORS", str(tmp_path / "generators.toml"))
