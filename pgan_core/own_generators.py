@@ -47,6 +47,13 @@ class OwnGenerator:
     output: str = "linear"
     weights: str = "ema"
 
+    @property
+    def shell_options(self) -> str:
+        """What names it in a shell, after the file."""
+        label = f" --label-dim {self.label_dim}" if self.label_dim else ""
+        output = f" --output {self.output}" if self.output != "linear" else ""
+        return f"--generator {self.generator} --latent-dim {self.latent_dim}{label}{output}"
+
     def load(self, device: str = "cpu") -> Generator:
         """The generator with its weights; a module that is a walk through named layers already stays what it is.
 

@@ -2,10 +2,14 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dashboard import library, session
+from dissection.__main__ import main as dissection_main
+from pgan_core.__main__ import main as core_main
 from pgan_core.adapters import adapt
 from tests import own_generators
 from tests.own_generators import CLASSES, LATENT
@@ -74,6 +78,23 @@ def test_a_new_dissection_begins_with_a_segmenter_for_any_pictures(open_app, dec
     assert [info.value for info in app.info if "has no dissection yet" in info.value]
     chosen = app.segmented_control(key="dissection_by_other")
     assert chosen.value == "Clusters" and ("Faces" in chosen.options) == is_installed
+
+
+@pytest.mark.parametrize("part, command", [("Concepts", "shares"), ("Nearest training scenes", "nearest")])
+def test_a_command_of_the_quality_page_opens_the_generator(open_app, declared, tmp_path, capsys, part, command):
+    shown = open_app("quality", model=declared, quality_part=part).code[0].value.split()
+    assert shown[3:5] == [command, "g.pt"]
+    for seed in range(4):
+        pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{seed}.png")
+    place = {"g.pt": str(tmp_path / "g.pt"), "SEGMENTER": "toytown", "OTHER_PICTURES": str(tmp_path)}
+    place |= dict.fromkeys(("PICTURES", "TRAINING_SET"), str(tmp_path))
+    arguments = [place.get(word, word) for word in shown[3:]] + [
+        {"nearest": "--control", "shares": "--count"}[command],
+        "4",
+    ]
+    main = {"dissection": dissection_main, "pgan_core": core_main}[shown[2]]
+    assert main(arguments) == 0, capsys.readouterr().err
 
 
 def test_a_wrong_toml_file_leaves_the_other_models(monkeypatch, tmp_path, caplog):
