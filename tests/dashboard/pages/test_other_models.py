@@ -80,6 +80,13 @@ def test_a_new_dissection_begins_with_a_segmenter_for_any_pictures(open_app, dec
     assert chosen.value == "Clusters" and ("Faces" in chosen.options) == is_installed
 
 
+def test_quality_says_what_stands_in_and_what_would_be(open_app, declared):
+    app = open_app("quality", model=declared, quality_count="64")
+    assert "Toy Town scenes only stand in here: bring pictures like those that shapes" in words_of(app)
+    app = open_app("quality", model=declared, quality_part="Pixel norm")
+    assert [info.value for info in app.info if "no pixel norm. This is what one would do" in info.value]
+
+
 @pytest.mark.parametrize("part, command", [("Concepts", "shares"), ("Nearest training scenes", "nearest")])
 def test_a_command_of_the_quality_page_opens_the_generator(open_app, declared, tmp_path, capsys, part, command):
     shown = open_app("quality", model=declared, quality_part=part).code[0].value.split()
