@@ -81,7 +81,7 @@ class OwnGenerator:
             "stored_resolution": generator.resolution, "alpha": 1.0,
             "channels": [spec.out_features for spec in generator.specs if spec.kind != "rgb"],
             "image_channels": config.image_channels, "latent_dim": config.latent_dim, "label_dim": config.label_dim,
-            "weights": self.weights,
+            "weights": None,
             "parameters": {"generator": sum(p.numel() for p in generator.parameters())},
             "used": [], "unused": [], "assumed": {}, "generator": asdict(config),
             "container": "a file of weights", "bytes": self.file.stat().st_size, "files": [self.file.name],

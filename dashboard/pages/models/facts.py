@@ -99,6 +99,10 @@ def _difference(value: Any, paper: Any) -> Any:
 def explain(model: session.Model) -> None:
     """What was assumed, what differs from the paper, and every key of the file, folded away below the card."""
     info = model.info
+    if info["format"] == "own":
+        text = _("The server's owner names this network's code, {source}, and its inputs; the file holds its weights.")
+        st.markdown(text.format(source=plain(info["source"])))
+        return
     if info["assumed"]:
         st.markdown(_("**Assumed**, because the file does not say (change it below):"))
         st.markdown("\n".join(f"- {plain(said(sentence))}" for sentence in info["assumed"].values()))

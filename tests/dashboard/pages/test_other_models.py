@@ -52,6 +52,7 @@ def test_the_models_page_greys_what_is_for_progressive_gans(open_app, declared):
     assert buttons["Apply"].disabled and buttons["Download as safetensors"].proto.disabled
     assert {box.label: box for box in app.selectbox}["output"].disabled
     assert not [text.value for text in app.markdown if "the paper" in text.value]
+    assert "its inputs; the file holds its weights" in words_of(app) and "The file says everything" not in words_of(app)
 
 
 def words_of(app) -> str:
