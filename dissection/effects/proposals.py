@@ -18,8 +18,8 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d, max_pool2d
 
 from dissection.effects.attribution import BATCH, first_order_effects
-from dissection.effects.context import balanced, growth, stood_at, threshold
-from dissection.effects.trial import Trial, shares
+from dissection.effects.context import balanced, growth, stood_in, threshold
+from dissection.effects.trial import Trial, count_pixels, shares
 from dissection.interventions import Edit, ablate, insert
 from dissection.result import Dissection
 from dissection.scoring.progress import Reporter
@@ -33,6 +33,7 @@ REMOVE, ADD = "remove", "add"
 BY_EFFECT, BY_CONTRAST = "first-order effect", "contrast"
 SELECTION = range(3_000_000, 3_000_048)  # seeds on which units are chosen
 PIXELS = len(SELECTION) * 128**2  # of all pictures that a choice looks at: fewer where they are larger
+TOLD = 8  # pictures that are segmented between two reports
 TRIED = 6  # sets of units that are measured before one is chosen to remove a concept
 COLLATERAL = 0.5  # weight of what that does to the other concepts
 SIEVE, JUDGED = 6, 30  # places of each kind at which every set is inserted to add a concept, and the best FINALISTS
@@ -137,8 +138,9 @@ class Chooser:
         self._trials: dict[str, Trial] = {}
         self._effects: dict[str, np.ndarray] | None = None
         first = self.trial(self.layers[0])
-        self.maps = torch.cat(self._told("pictures", first.batches(), lambda batch: _label_maps(first, batch)))
-        self.before, self.stood = first.pixels(), stood_at(first)
+        parts = [slice(start, start + TOLD) for start in range(0, len(first), TOLD)]
+        self.maps = torch.cat(self._told("pictures", parts, lambda part: _label_maps(first, part)))
+        self.before, self.stood = count_pixels(self.maps, first.concepts), stood_in(self.maps, first.concepts)
 
     def trial(self, layer: str) -> Trial:
         """The selection's pictures at a layer."""

@@ -26,9 +26,8 @@ def convert(source: Source | Sequence[Source], out: str | os.PathLike, **said) -
         opened.setdefault(checkpoint.info["weights"] or "ema", checkpoint)
     first = next(iter(opened.values()))
     if isinstance(first.generator, AdaptedGenerator):
-        raise CheckpointError(
-            f"{first.generator.config.module} is not a Progressive GAN, so it cannot be written in the format of one."
-        )
+        kind = first.info["generator"]["module"]
+        raise CheckpointError(f"{kind} is not a Progressive GAN, so it cannot be written in the format of one.")
     networks = {"generator": None, "generator_raw": None, "discriminator": first.discriminator}
     for weights, name in (("ema", "generator"), ("raw", "generator_raw")):
         networks[name] = opened[weights].generator if weights in opened else None

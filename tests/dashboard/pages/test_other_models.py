@@ -97,7 +97,7 @@ def test_a_command_of_the_quality_page_opens_the_generator(open_app, declared, t
         Image.fromarray(pixels).save(tmp_path / f"{seed}.png")
     place = {"g.pt": str(tmp_path / "g.pt"), "SEGMENTER": "toytown", "OTHER_PICTURES": str(tmp_path)}
     place |= dict.fromkeys(("PICTURES", "TRAINING_SET"), str(tmp_path))
-    arguments = [place.get(word, word) for word in shown[3:]] + [
+    arguments = [place.get(word) or word for word in shown[3:]] + [
         {"nearest": "--control", "shares": "--count"}[command],
         "4",
     ]

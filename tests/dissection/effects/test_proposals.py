@@ -24,8 +24,9 @@ class RedFirst:
         return torch.where(red, RED, torch.where(green, GREEN, DARK))
 
 
-def chooser_of(generator, segmenter, layers=(LAYER,)):
-    return Chooser(generator, dissect(generator, list(layers), segmenter, 40), segmenter, seeds=range(200, 224))
+def chooser_of(generator, segmenter, layers=(LAYER,), report=None):
+    read = dissect(generator, list(layers), segmenter, 40)
+    return Chooser(generator, read, segmenter, seeds=range(200, 224), report=report)
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +119,7 @@ def test_the_cost_of_a_removal_is_what_is_left_and_what_else_changes():
 def test_a_segmenter_without_gradients_is_reported_too(verb):
     """Its sets of units are all measured, which takes minutes with a large one."""
     told = []
-    generator, segmenter = painter(), RedFirst()
-    read = dissect(generator, [LAYER], segmenter, 40)
-    chooser = Chooser(generator, read, segmenter, seeds=range(200, 224), report=Reporter(told.append))
-    assert [(report.phase, report.done, report.total) for report in told] == [("pictures", 0, 1), ("pictures", 1, 1)]
+    chooser = chooser_of(painter(), RedFirst(), report=Reporter(told.append))
+    assert [(report.phase, report.done, report.total) for report in told] == [("pictures", i, 3) for i in range(4)]
     assert chooser.propose("red", verb) is not None
     assert told[-1].phase == "sets of units" and told[-1].done == told[-1].total > 0
