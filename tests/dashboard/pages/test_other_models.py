@@ -11,6 +11,7 @@ from dashboard import library, session
 from dissection.__main__ import main as dissection_main
 from pgan_core.__main__ import main as core_main
 from pgan_core.adapters import adapt
+from pgan_core.paths import ASSETS
 from tests import own_generators
 from tests.own_generators import CLASSES, LATENT
 
@@ -86,6 +87,17 @@ def test_quality_says_what_stands_in_and_what_would_be(open_app, declared):
     assert "Toy Town scenes only stand in here: bring pictures like those that shapes" in words_of(app)
     app = open_app("quality", model=declared, quality_part="Pixel norm")
     assert [info.value for info in app.info if "no pixel norm. This is what one would do" in info.value]
+
+
+def test_lessons_of_a_model_that_is_not_here_are_greyed(open_app, declared, monkeypatch):
+    """They spoke of towns beside somebody's faces."""
+    app = open_app("lessons", model=declared)
+    assert [info.value for info in app.info if "toytown128/final, which this server does not offer" in info.value]
+    begin = [button for button in app.button if button.label == "Begin"]
+    assert begin and all(button.disabled for button in begin)
+    monkeypatch.setattr("dashboard.library.folders", lambda: [ASSETS])
+    app = open_app("lessons", model=declared)
+    assert not app.info and not any(button.disabled for button in app.button if button.label == "Begin")
 
 
 @pytest.mark.parametrize("part, command", [("Concepts", "shares"), ("Nearest training scenes", "nearest")])
