@@ -26,6 +26,7 @@ KINDS = (  # of files, and what is odd about pictures, as `pgan_core.checkpoints
     ),
     N_("All pictures are nearly the same: they differ by {spread} only."),
 )  # fmt: skip
+UNSAID = N_("the file does not say")
 WEIGHTS = {"ema": N_("averaged (EMA)"), "raw": N_("raw, as the optimizer left them")}
 
 
@@ -44,7 +45,7 @@ def card(model: session.Model) -> str:
             _(name.capitalize()): _("{count:,} parameters").format(count=count)
             for name, count in info["parameters"].items()
         },
-        _("Weights"): _(WEIGHTS.get(info["weights"], N_("the file does not say"))),
+        _("Weights"): _(WEIGHTS.get(info["weights"], UNSAID)),
         _("Raw weights of"): info.get("metadata", {}).get("of", ""),
         _("Name, licence"): _licence(info.get("metadata", {})),
     }
