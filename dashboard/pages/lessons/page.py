@@ -21,10 +21,11 @@ def card(lesson: Lesson) -> None:
     st.markdown(lesson.about)
     length = _("{minutes} minutes, {steps} steps").format(minutes=lesson.minutes, steps=len(lesson.steps))
     st.caption(f"{length} · {lesson.paper}")
+    is_here = lesson.model in session.offered()
     st.button(
         _("Begin again") if finished else _("Begin"), key=f"lessons_begin_{lesson.name}", on_click=lesson_panel.go,
-        args=(lesson.name,), type="primary" if lesson.number == 1 else "secondary",
-        disabled=lesson.model not in session.offered(),
+        args=(lesson.name,), type="primary" if lesson.number == 1 and is_here else "secondary",
+        disabled=not is_here,
     )  # fmt: skip
 
 
