@@ -40,7 +40,7 @@ def draw(model: session.Model, seed: int) -> None:
     if stored is None:
         st.info(_("The shares of concepts have not been measured for this model yet. From a shell:"))
         by = "" if model.grows else " --segmenter SEGMENTER"  # without it, Toy Town's
-        st.code(COMMAND.format(other_models.in_a_shell(model)) + by, language="bash")
+        st.code(COMMAND.format(other_models.in_a_shell(model)) + by, language="bash", wrap_lines=True)
         return
     found, is_current = stored
     if not is_current:

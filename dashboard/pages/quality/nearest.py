@@ -53,7 +53,7 @@ def draw(model: session.Model, seed: int) -> None:
     found = stored(str(model.path), changed)
     if found is None:
         st.info(_("The nearest training pictures of this model have not been searched for yet. From a shell:"))
-        st.code(COMMAND.format(other_models.in_a_shell(model)), language="bash")
+        st.code(COMMAND.format(other_models.in_a_shell(model)), language="bash", wrap_lines=True)
         return
     result = found[0]
     names = list(result["measures"])
