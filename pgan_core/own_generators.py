@@ -47,6 +47,13 @@ class OwnGenerator:
     output: str = "linear"
     weights: str = "ema"
 
+    @property
+    def shell_options(self) -> str:
+        """What names it in a shell, after the file."""
+        label = f" --label-dim {self.label_dim}" if self.label_dim else ""
+        output = f" --output {self.output}" if self.output != "linear" else ""
+        return f"--generator {self.generator} --latent-dim {self.latent_dim}{label}{output}"
+
     def load(self, device: str = "cpu") -> Generator:
         """The generator with its weights; a module that is a walk through named layers already stays what it is.
 
@@ -74,7 +81,7 @@ class OwnGenerator:
             "stored_resolution": generator.resolution, "alpha": 1.0,
             "channels": [spec.out_features for spec in generator.specs if spec.kind != "rgb"],
             "image_channels": config.image_channels, "latent_dim": config.latent_dim, "label_dim": config.label_dim,
-            "weights": self.weights,
+            "weights": None,
             "parameters": {"generator": sum(p.numel() for p in generator.parameters())},
             "used": [], "unused": [], "assumed": {}, "generator": asdict(config),
             "container": "a file of weights", "bytes": self.file.stat().st_size, "files": [self.file.name],

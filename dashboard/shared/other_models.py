@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 import torch
 
-from dashboard import session
+from dashboard import library, session
 from dashboard.language import _
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import plain
@@ -22,6 +22,12 @@ def why_not(model: session.Model, reason: str) -> None:
         ),
         icon=":material/block:",
     )
+
+
+def in_a_shell(model: session.Model) -> str:
+    """The model's file as an argument of a command, with what the server's owner says of a generator of their own."""
+    own = library.own_generators().get(model.name)
+    return model.path.name if own is None else f"{model.path.name} {own.shell_options}"
 
 
 @session.cached(max_entries=8)

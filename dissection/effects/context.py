@@ -98,13 +98,14 @@ def balanced(stood: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 
 def stood_at(trial: Trial, grid: tuple[int, int] = GRID) -> np.ndarray:
     """The label that covers most of each cell of a grid over each picture of the trial, N x h x w."""
-    stood = []
-    for batch in trial.batches():
-        maps = trial.label_maps(batch=batch)
-        maps = maps[:, 0] if maps.dim() == 4 else maps
-        cells = [majority(maps, grid, (y, x), trial.concepts) for y in range(grid[0]) for x in range(grid[1])]
-        stood.append(np.stack(cells, axis=1).reshape(-1, *grid))
-    return np.concatenate(stood)
+    return np.concatenate([stood_in(trial.label_maps(batch=batch), trial.concepts, grid) for batch in trial.batches()])
+
+
+def stood_in(maps: Tensor, concepts: int, grid: tuple[int, int] = GRID) -> np.ndarray:
+    """The same of label maps N x H x W (or N x M x H x W, of which the first counts)."""
+    maps = maps[:, 0] if maps.dim() == 4 else maps
+    cells = [majority(maps, grid, (y, x), concepts) for y in range(grid[0]) for x in range(grid[1])]
+    return np.stack(cells, axis=1).reshape(-1, *grid)
 
 
 def majority(maps: Tensor, grid: tuple[int, int], cell: tuple[int, int], concepts: int) -> np.ndarray:

@@ -10,7 +10,7 @@ those, or asks the rule where nothing is stored. No effect is measured on the ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,8 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d, max_pool2d
 
 from dissection.effects.attribution import BATCH, first_order_effects
-from dissection.effects.context import balanced, growth, stood_at, threshold
-from dissection.effects.trial import Trial, shares
+from dissection.effects.context import balanced, growth, stood_in, threshold
+from dissection.effects.trial import Trial, count_pixels, shares
 from dissection.interventions import Edit, ablate, insert
 from dissection.result import Dissection
 from dissection.scoring.progress import Reporter
@@ -33,6 +33,7 @@ REMOVE, ADD = "remove", "add"
 BY_EFFECT, BY_CONTRAST = "first-order effect", "contrast"
 SELECTION = range(3_000_000, 3_000_048)  # seeds on which units are chosen
 PIXELS = len(SELECTION) * 128**2  # of all pictures that a choice looks at: fewer where they are larger
+TOLD = 8  # pictures that are segmented between two reports
 TRIED = 6  # sets of units that are measured before one is chosen to remove a concept
 COLLATERAL = 0.5  # weight of what that does to the other concepts
 SIEVE, JUDGED = 6, 30  # places of each kind at which every set is inserted to add a concept, and the best FINALISTS
@@ -137,8 +138,9 @@ class Chooser:
         self._trials: dict[str, Trial] = {}
         self._effects: dict[str, np.ndarray] | None = None
         first = self.trial(self.layers[0])
-        self.maps = torch.cat([first.label_maps(batch=batch).to(torch.uint8) for batch in first.batches()])
-        self.before, self.stood = first.pixels(), stood_at(first)
+        parts = [slice(start, start + TOLD) for start in range(0, len(first), TOLD)]
+        self.maps = torch.cat(self._told("pictures", parts, lambda part: _label_maps(first, part)))
+        self.before, self.stood = count_pixels(self.maps, first.concepts), stood_in(self.maps, first.concepts)
 
     def trial(self, layer: str) -> Trial:
         """The selection's pictures at a layer."""
@@ -185,14 +187,25 @@ class Chooser:
                     promised = self.effects[layer][list(units), number].sum() if self.effects else 0.0
                     sets[Proposal(concept, layer, units, by)] = float(promised)
         tried = sorted(sets, key=lambda one: sets[one])[: TRIED if self.effects else None]
-        return min(tried, key=lambda one: cost(self.left(one), number, self.before))
+        costs = self._told("sets of units", tried, lambda one: cost(self.left(one), number, self.before))
+        return tried[costs.index(min(costs))]
 
     def _to_add(self, concept: str, number: int) -> Proposal:
         sets = [one for layer in self.layers for one in self._insertions(concept, number, layer)]
         for count, kept in ((SIEVE, FINALISTS), (JUDGED, 1)):
-            sets.sort(key=lambda one, count=count: self.worth(one, number, count), reverse=True)
-            sets = sets[:kept]
+            worths = self._told("sets of units", sets, lambda one, count=count: self.worth(one, number, count))
+            order = sorted(range(len(sets)), key=worths.__getitem__, reverse=True)
+            sets = [sets[place] for place in order[:kept]]
         return sets[0]
+
+    def _told(self, phase: str, items: Sequence, work: Callable) -> list:
+        """work(item) of all, in order; each is a step of a reported phase."""
+        found = []
+        with self.report.phase(phase, len(items)) as step:
+            for item in items:
+                found.append(work(item))
+                step()
+        return found
 
     def _insertions(self, concept: str, number: int, layer: str) -> list[Proposal]:
         contrast, mean, deviation = self.contrast(number, layer)
@@ -256,6 +269,10 @@ class Chooser:
         weight = weights[kinds] / np.bincount(kinds, minlength=len(weights))[kinds]
         weight /= weight.sum()
         return float(weight @ (change >= enough)), float(weight @ change)
+
+
+def _label_maps(trial: Trial, batch: slice) -> torch.Tensor:
+    return trial.label_maps(batch=batch).to(torch.uint8)
 
 
 def cost(left: np.ndarray, concept: int, before: np.ndarray) -> float:

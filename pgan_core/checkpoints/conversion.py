@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from pgan_core.adapters import AdaptedGenerator
 from pgan_core.checkpoints.containers import Source
+from pgan_core.checkpoints.errors import CheckpointError
 from pgan_core.checkpoints.loading import Checkpoint, load_checkpoint
 from pgan_core.checkpoints.native import save_checkpoint
 
@@ -23,6 +25,9 @@ def convert(source: Source | Sequence[Source], out: str | os.PathLike, **said) -
         checkpoint = load_checkpoint(source, weights=weights, **said)
         opened.setdefault(checkpoint.info["weights"] or "ema", checkpoint)
     first = next(iter(opened.values()))
+    if isinstance(first.generator, AdaptedGenerator):
+        kind = first.info["generator"]["module"]
+        raise CheckpointError(f"{kind} is not a Progressive GAN, so it cannot be written in the format of one.")
     networks = {"generator": None, "generator_raw": None, "discriminator": first.discriminator}
     for weights, name in (("ema", "generator"), ("raw", "generator_raw")):
         networks[name] = opened[weights].generator if weights in opened else None

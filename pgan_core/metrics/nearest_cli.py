@@ -12,7 +12,8 @@ from pgan_core.metrics.evaluate import progress_bar
 from pgan_core.metrics.nearest import UNFINISHED, Neighbours, moved, search
 from pgan_core.metrics.nearest_files import beside, sentence, write
 from pgan_core.metrics.picture_sets import generated_pictures, some_pictures
-from pgan_core.models import model_file
+from pgan_core.models import load_generator, model_file, own_of
+from pgan_core.own_generators import OwnGenerator, add_generator_options
 from pgan_core.picture_data import PictureSource, StoredPictures
 from pgan_core.shell import check_folder
 
@@ -55,6 +56,7 @@ def add_arguments(
         help="folder for the result, and for resuming; NAME.nearest beside the checkpoint if not given",
     )
     parser.add_argument("--device", default="cpu", help="of the generator")
+    add_generator_options(parser)
     parser.set_defaults(run=run, open_training=open_training)
 
 
@@ -76,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
             device=args.device,
             open_training=args.open_training,
             kept=out / UNFINISHED,
+            own=own_of(args.checkpoint, args),
         )
         write(out, result, rows)
         (out / UNFINISHED).unlink(missing_ok=True)
@@ -99,20 +102,17 @@ def find_nearest(
     mirror: bool = True,
     device: str = "cpu",
     open_training: Callable[[str, int], PictureSource] = StoredPictures,
+    own: OwnGenerator | None = None,
 ) -> tuple[dict, np.ndarray]:
     """What `nearest_files.write` stores: plain values, and count rows of pictures (see `_rows`).
 
-    kept: see `nearest.search`; real and open_training: see `add_arguments`. Progress bars go to standard error.
-    Raises ValueError or OSError for files that hold no pictures or network.
+    kept: see `nearest.search`; real and open_training: see `add_arguments`; own: whose weights the file holds.
+    Progress bars go to standard error. Raises ValueError or OSError for files that hold no pictures or network.
     """
-    from pgan_core.checkpoints import load_checkpoint
-
     if min(count, neighbours) < 1 or control < _COPIES:
         raise ValueError(f"--count and --neighbours are 1 or more, --control {_COPIES} or more.")
     start = time.monotonic()
-    generator = load_checkpoint(path, device=device).generator
-    if generator is None:
-        raise ValueError(f"{path} has no generator to draw pictures from.")
+    generator = own.load(device) if own else load_generator(path, device)
     training = open_training(real, generator.resolution)
     with progress_bar("generating") as progress:
         sets = {GENERATED: generated_pictures(generator.prepared(), max(count, control), seed=seed, progress=progress)}

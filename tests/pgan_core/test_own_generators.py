@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from dissection.__main__ import main
 from pgan_core import CheckpointError, load_checkpoint
 from pgan_core.adapters import AdaptedGenerator
+from pgan_core.checkpoints.conversion import convert
 from pgan_core.dcgan import dcgan
 from pgan_core.models import load_generator
 from pgan_core.module_weights import load_weights
@@ -184,6 +185,13 @@ def test_the_tutorials_dcgan_is_known_by_its_layout(tmp_path, wrap):
     assert not [key for key in checkpoint.info["unused"] if key != "epoch"]
     z = torch.randn(2, LATENT)
     assert torch.equal(checkpoint.generator(z), module.eval()(z))
+
+
+def test_what_is_no_progressive_gan_is_not_converted(tmp_path):
+    torch.save(dcgan(LATENT, (12, 8), 3).state_dict(), tmp_path / "dcgan.pth")
+    with pytest.raises(CheckpointError, match="DCGAN is not a Progressive GAN, so it cannot be written"):
+        convert(tmp_path / "dcgan.pth", tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_a_broken_dcgan_is_one_sentence(tmp_path):

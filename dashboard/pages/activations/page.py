@@ -265,12 +265,13 @@ else:
         (one_layer if view == "One layer" else all_layers)(networks, file)
     downloads(model, setting, current)
 display_controls()
-formula_box(
-    r"b_{x,y} = \frac{a_{x,y}}{\sqrt{\frac{1}{N}\sum_{j=0}^{N-1}\left(a_{x,y}^{j}\right)^2 + \epsilon}}",
-    _(
-        "**Pixel norm** scales each pixel's feature vector to mean square 1 after every convolution of the "
-        "generator. So signals cannot escalate while generator and discriminator compete. Switch it or the "
-        "equalized scale off, and watch magnitudes grow from layer to layer."
-    ),
-    _("Karras et al. 2018, section 4.2, ε = 1e−8"),
-)
+if model.grows:
+    formula_box(
+        r"b_{x,y} = \frac{a_{x,y}}{\sqrt{\frac{1}{N}\sum_{j=0}^{N-1}\left(a_{x,y}^{j}\right)^2 + \epsilon}}",
+        _(
+            "**Pixel norm** scales each pixel's feature vector to mean square 1 after every convolution of the "
+            "generator. So signals cannot escalate while generator and discriminator compete. Switch it or the "
+            "equalized scale off, and watch magnitudes grow from layer to layer."
+        ),
+        _("Karras et al. 2018, section 4.2, ε = 1e−8"),
+    )

@@ -68,7 +68,7 @@ def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> g
     said = _("level {level:.3g}").format(level=level)
     figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=said)
     figure.update_annotations(yshift=14)
-    figure.update_xaxes(title=_("value of the upsampled map (outer bins hold everything beyond)"))
+    figure.update_xaxes(title=_("value of the map (outer bins hold all beyond)"))
     figure.update_yaxes(title=_("pixels"), type="log", ticksuffix="%", dtick=1)
     figure.update_layout(bargap=0)
     return finish(figure, 270)

@@ -8,8 +8,9 @@ from dashboard.shared import dissections
 from dashboard.shared.controls import BOUND
 from dashboard.shared.dissections import Found
 from dissection import DissectionError
+from dissection.segmenters import faces
 
-SEGMENTERS = {N_("Toy Town"): "toytown", N_("Clusters"): "clusters"}
+SEGMENTERS = {N_("Toy Town"): "toytown", N_("Clusters"): "clusters", N_("Faces"): "faces"}
 RULES = {N_("maximal IQR"): "iqr", N_("fixed fraction"): "fraction", "gandissect": "gandissect", "dissect": "dissect"}
 SAMPLES = [100, 300, 1000, 3000, 10000]
 
@@ -57,11 +58,11 @@ def settings(model: session.Model) -> tuple[tuple[str, ...], str, int, str | flo
         )
         kind = st.segmented_control(
             _("Segmenter"),
-            list(SEGMENTERS),
-            default="Toy Town",
+            [kind for kind in SEGMENTERS if kind != "Faces" or faces.is_installed()],
+            default="Toy Town" if model.grows else "Clusters",  # which fit whatever the pictures show
             format_func=_,
             required=True,
-            key="dissection_by",
+            key="dissection_by" if model.grows else "dissection_by_other",
             **BOUND,
         )
         spec = SEGMENTERS[kind]

@@ -34,10 +34,13 @@ EQUATION = (
 )
 WORDS = N_(
     "A unit's map $A_u$ is upsampled to the picture's size and thresholded at a level $t_u$. **IoU** divides "
-    "the pixels of the whole sample that are lit and labelled $c$ by those that are either. The level "
-    "maximises **IQR** (mutual information over joint entropy of lit and labelled) on the first half of the "
+    "the pixels of the whole sample that are lit and labelled $c$ by those that are either. "
+)
+BY_IQR = N_(
+    "The level maximises **IQR** (mutual information over joint entropy of lit and labelled) on the first half of the "
     "sample; scores come from the second."
 )
+BY_SHARE = N_("The level is the one that a fixed share of the unit's values exceeds.")
 WHERE = N_("Bau et al. 2019, section 3.1")
 
 
@@ -74,7 +77,7 @@ def choose_view(items: list[Found]) -> tuple[str, Found | None, str]:
                 )
             st.session_state["dissection_layer"] = first
         layer = st.selectbox(
-            _("Layer"), layers, layers.index(first), format_func=_, key="dissection_layer", width=160, **BARE
+            _("Layer"), layers, layers.index(first), format_func=_, key="dissection_layer", width=190, **BARE
         )
     return view, item, layer
 
@@ -222,6 +225,8 @@ def main() -> None:
     items = dissections.found(model)
     view, item, layer = choose_view(items)
     if view == "New" or item is None:
+        if item is None and st.session_state["dissection_view"] != "New":
+            st.info(_("This model has no dissection yet: make one here, or open one."))
         new_view(model)
         return
     if view == "Training":
@@ -243,7 +248,8 @@ def main() -> None:
         concept_view(model, item, layer)
     rename_regions(item)
     where = _("{where}. Interpretable: {rule}.").format(where=_(WHERE), rule=rule_of(item))
-    formula_box(EQUATION, _(WORDS), where)
+    level = BY_IQR if item.dissection.info.get("rule") == "iqr" else BY_SHARE
+    formula_box(EQUATION, _(WORDS) + _(level), where)
     downloads(model, item)
 
 

@@ -61,7 +61,7 @@ def controls(units: UnitTable, item: Found, notes: list[Note]) -> tuple[dict, st
     tags = sorted({tag for note in notes for tag in note.tags.split(", ") if tag})
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         text = st.text_input(
-            _("Words"), key="dissection_search", width=210, placeholder=_("8x8 door, or words of a note"), **BOUND
+            _("Words"), key="dissection_search", width=210, placeholder=_("layer, concept, words of a note"), **BOUND
         )
         concept = st.selectbox(
             _("Concept"), [N_("any"), *concepts[1:]], format_func=_, key="dissection_search_concept", width=140, **BOUND

@@ -115,9 +115,9 @@ def _units(
 ) -> tuple[str, tuple[int, ...], tuple[float, ...]]:
     """The layer, its units (proposed, or typed by the viewer), and their proposed levels."""
     if item is None or not concept:
-        layer = st.selectbox(_("Layer"), model.generator.layer_names, key="interventions_any_layer", width=150, **BOUND)
+        layer = st.selectbox(_("Layer"), model.generator.layer_names, key="interventions_any_layer", width=190, **BOUND)
         text = st.text_input(
-            _("Units"), "0", key="interventions_units", width=150, help=_("Such as 3, 17, 20-25"), **BOUND
+            _("Units"), "0", key="interventions_units", width=110, help=_("Such as 3, 17, 20-25"), **BOUND
         )
         return layer, parse_units(text, width_of(model, layer)), ()
     best = proposal(item, model, concept, verb)

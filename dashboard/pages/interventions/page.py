@@ -18,11 +18,12 @@ EQUATION = (
     r"\delta_{U \to c} = \mathbb{E}_z[s_c(x_U \text{ on})] - \mathbb{E}_z[s_c(x_U \text{ off})] \end{gathered}"
 )
 WORDS = N_(
-    "Where you draw, the chosen units' maps (after the non-linearity, before pixel norm) move towards a "
-    "value $v$: 0 to remove, a high level to add, another picture's value at the same place to copy. Every "
-    "cell of the layer that the brush touches is switched (the yellow squares). The mean change in the "
-    "segmented pixels $s_c$ over many pictures is the units' **causal effect** on a concept $c$."
+    "Where you draw, the chosen units' maps ({point}) move towards a value $v$: 0 to remove, a high level to "
+    "add, another picture's value at the same place to copy. Every cell of the layer that the brush touches is "
+    "switched (the yellow squares). The mean change in the segmented pixels $s_c$ over many pictures is the "
+    "units' **causal effect** on a concept $c$."
 )
+POINTS = N_("after the non-linearity, before pixel norm"), N_("as they leave the layer")  # of PGGAN, of others
 WHERE = N_("Bau et al. 2019, section 3.2")
 
 
@@ -40,7 +41,7 @@ def main() -> None:
         painting(model, choice, kept, here, projected)
         files_view(model, kept, projected)
     causal_view(model, choice)
-    formula_box(EQUATION, _(WORDS), _(WHERE))
+    formula_box(EQUATION, _(WORDS).format(point=_(POINTS[not model.grows])), _(WHERE))
 
 
 main()

@@ -147,7 +147,7 @@ def controls(model: session.Model) -> tuple[str, str, bool]:
     if source == "GANSpace":
         names = model.generator.layer_names
         layer = st.selectbox(
-            _("Layer"), names, min(3, len(names) - 1), key="latents_layer", width=140, **BARE
+            _("Layer"), names, min(3, len(names) - 1), key="latents_layer", width=190, **BARE
         )  # fmt: skip
     orthogonal = st.toggle(
         _("Orthogonal"),

@@ -23,8 +23,12 @@ EQUATION = (
 )
 WORDS = N_(
     "At whole x and y lies the picture of seed x + {stride} y, as in NVIDIA's visualizer for StyleGAN3. In "
-    "between, the latents of the four seeds around are blended; a and b are the fractions of x and y. A blend is "
-    "shorter than its corners, which makes no difference to a network that normalises its latents."
+    "between, the latents of the four seeds around are blended; a and b are the fractions of x and y. "
+)
+NORMALISED = N_("A blend is shorter than its corners, which makes no difference: this network normalises its latents.")
+NOT_NORMALISED = N_(
+    "A blend is shorter than its corners; this network does not normalise its latents, so their length changes the "
+    "pictures."
 )
 
 
@@ -67,7 +71,8 @@ def plane_section(model: session.Model, points: KeyPoints, look: Look, here: boo
     if st.button(_("Use as key point"), icon=":material/add_location:", key="latents_take_place"):
         keep(points.put(f"@{x:.3f}:{y:.3f}"))
         st.rerun()
-    formula_box(EQUATION, _(WORDS).format(stride=PLANE_STRIDE))
+    length = NORMALISED if model.generator.config.sees_directions_only else NOT_NORMALISED
+    formula_box(EQUATION, _(WORDS).format(stride=PLANE_STRIDE) + _(length))
 
 
 def keep_place(x: float, y: float) -> None:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from dashboard.language import _
+from dashboard import session
+from dashboard.language import _, joined
 from dashboard.shared import lesson_panel
 from dashboard.shared.lesson_files import Lesson
 from dashboard.shared.page import header
@@ -20,9 +21,11 @@ def card(lesson: Lesson) -> None:
     st.markdown(lesson.about)
     length = _("{minutes} minutes, {steps} steps").format(minutes=lesson.minutes, steps=len(lesson.steps))
     st.caption(f"{length} · {lesson.paper}")
+    is_here = lesson.model in session.offered()
     st.button(
         _("Begin again") if finished else _("Begin"), key=f"lessons_begin_{lesson.name}", on_click=lesson_panel.go,
-        args=(lesson.name,), type="primary" if lesson.number == 1 else "secondary",
+        args=(lesson.name,), type="primary" if lesson.number == 1 and is_here else "secondary",
+        disabled=not is_here,
     )  # fmt: skip
 
 
@@ -34,6 +37,11 @@ st.markdown(
     )
 )
 shown = list(lesson_panel.offered().values())
+if missing := sorted({lesson.model for lesson in shown} - set(session.offered())):
+    st.info(
+        _("The lessons speak of {models}, which this server does not offer.").format(models=joined(missing)),
+        icon=":material/block:",
+    )
 for start in range(0, len(shown), COLUMNS):
     for column, lesson in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
         with column.container(border=True, height="stretch"):

@@ -26,6 +26,7 @@ KINDS = (  # of files, and what is odd about pictures, as `pgan_core.checkpoints
     ),
     N_("All pictures are nearly the same: they differ by {spread} only."),
 )  # fmt: skip
+UNSAID = N_("the file does not say")
 WEIGHTS = {"ema": N_("averaged (EMA)"), "raw": N_("raw, as the optimizer left them")}
 
 
@@ -44,7 +45,7 @@ def card(model: session.Model) -> str:
             _(name.capitalize()): _("{count:,} parameters").format(count=count)
             for name, count in info["parameters"].items()
         },
-        _("Weights"): _(WEIGHTS.get(info["weights"], N_("the file does not say"))),
+        _("Weights"): _(WEIGHTS.get(info["weights"], UNSAID)),
         _("Raw weights of"): info.get("metadata", {}).get("of", ""),
         _("Name, licence"): _licence(info.get("metadata", {})),
     }
@@ -99,6 +100,10 @@ def _difference(value: Any, paper: Any) -> Any:
 def explain(model: session.Model) -> None:
     """What was assumed, what differs from the paper, and every key of the file, folded away below the card."""
     info = model.info
+    if info["format"] == "own":
+        text = _("The server's owner names this network's code, {source}, and its inputs; the file holds its weights.")
+        st.markdown(text.format(source=plain(info["source"])))
+        return
     if info["assumed"]:
         st.markdown(_("**Assumed**, because the file does not say (change it below):"))
         st.markdown("\n".join(f"- {plain(said(sentence))}" for sentence in info["assumed"].values()))
@@ -107,13 +112,14 @@ def explain(model: session.Model) -> None:
     with st.expander(
         _("Keys: {used} used, {unused} not used").format(used=len(info["used"]), unused=len(info["unused"]))
     ):
-        differs = departures(info)
-        words = ", ".join(f"`{name}` = `{value}`" for name, value in differs.items())
-        st.markdown(
-            _("**Unlike the paper:** {words}.").format(words=words)
-            if differs
-            else _("**Like the paper** in every option.")
-        )
+        if model.grows:
+            differs = departures(info)
+            words = ", ".join(f"`{name}` = `{value}`" for name, value in differs.items())
+            st.markdown(
+                _("**Unlike the paper:** {words}.").format(words=words)
+                if differs
+                else _("**Like the paper** in every option.")
+            )
         st.markdown(
             _("Layout: {layout}. Published by: {source}.").format(
                 layout=plain(said(info["layout"])), source=plain(said(info["source"]))

@@ -13,6 +13,7 @@ from dashboard.limits import limits
 from dashboard.pages.models import catalogue
 from dashboard.pages.models import facts as model_facts
 from dashboard.pages.models.check import self_check
+from dashboard.shared import other_models
 from dashboard.shared.page import header, plain
 from dashboard.shared.progress import queue
 from dashboard.upload_folders import own, root, used
@@ -103,30 +104,37 @@ def refuse(sentence: str) -> NoReturn:
 def options_section(model: session.Model) -> None:
     """Controls for everything that a file may leave open; Apply reads the file again with them."""
     st.subheader(_("What the file leaves open"))
-    said = dict(model.options)
+    if not model.grows:
+        reason = _("these options are not for it, and it cannot be written as a safetensors file of PGGAN Lab.")
+        other_models.why_not(model, reason)
+    said, is_off = dict(model.options), not model.grows
     with st.form(f"models_options_{model.file_identity}", border=False):
         columns, told = st.columns(len(READER_OPTIONS)), {}
         for column, (name, option) in zip(columns, READER_OPTIONS.items(), strict=True):
             with column:
-                told[name] = option_control(name, option, said.get(name), f"models_{name}_{model.file_identity}")
+                key = f"models_{name}_{model.file_identity}"
+                told[name] = option_control(name, option, said.get(name), key, is_off)
         if st.form_submit_button(
-            _("Apply"), icon=":material/refresh:", help=_("Read the file again with these options")
+            _("Apply"), icon=":material/refresh:", help=_("Read the file again with these options"), disabled=is_off
         ):
             read_again(model, {name: value for name, value in told.items() if value is not None})
 
 
-def option_control(name: str, option: ReaderOption, said: Any, key: str) -> Any:
-    """The control of one option; None where it says nothing."""
-    label = _(name.replace("_", " "))
+def option_control(name: str, option: ReaderOption, said: Any, key: str, is_off: bool) -> Any:
+    """The control of one option, greyed where `is_off`; None where it says nothing."""
+    label, meaning = _(name.replace("_", " ")), _(option.meaning)
     if option.values:
         shown = [AS_STORED, *option.values]
         at = shown.index(said) if said in shown else 0
         chosen = st.selectbox(
-            label, shown, at, format_func=lambda value: _(str(value)), help=_(option.meaning), key=key
+            label, shown, at, format_func=lambda value: _(str(value)), help=meaning, key=key, disabled=is_off
         )
         return None if chosen == AS_STORED else chosen
     most = None if math.isinf(option.most) else option.kind(option.most)
-    return st.number_input(label, option.kind(0), most, said, placeholder=_(AS_STORED), help=_(option.meaning), key=key)
+    least = option.kind(0)
+    return st.number_input(
+        label, least, most, said, placeholder=_(AS_STORED), help=meaning, key=key, disabled=is_off
+    )  # fmt: skip
 
 
 def read_again(model: session.Model, told: dict) -> None:
@@ -156,7 +164,7 @@ def actions(model: session.Model) -> None:
         name = f"{Path(model.name).name.partition('.')[0]}.safetensors"
         st.download_button(
             _("Download as safetensors"), lambda: converted(model), name, "application/octet-stream",
-            icon=":material/download:", on_click="ignore", key="models_download",
+            icon=":material/download:", on_click="ignore", key="models_download", disabled=not model.grows,
         )  # fmt: skip
         if st.button(_("Unload"), icon=":material/eject:", key="models_unload", help=_("Free its memory")):
             unload(model)

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.language import N_, _, joined, said
 from dashboard.pages.quality import figures
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.controls import BARE
 from dashboard.shared.page import formula_box
@@ -38,7 +39,8 @@ def draw(model: session.Model, seed: int) -> None:
     stored = read(str(model.path), tuple(path.stat().st_mtime_ns for path in (file, model.path) if path.is_file()))
     if stored is None:
         st.info(_("The shares of concepts have not been measured for this model yet. From a shell:"))
-        st.code(COMMAND.format(model.path.name), language="bash")
+        by = "" if model.grows else " --segmenter SEGMENTER"  # without it, Toy Town's
+        st.code(COMMAND.format(other_models.in_a_shell(model)) + by, language="bash", wrap_lines=True)
         return
     found, is_current = stored
     if not is_current:

@@ -14,7 +14,7 @@ from dashboard.pages.quality.slices import one_slice, pyramid_pictures
 from dashboard.shared import later
 from dashboard.shared.charts import chart, once
 from dashboard.shared.images import image_wall
-from dashboard.shared.page import formula_box
+from dashboard.shared.page import formula_box, plain
 from dashboard.shared.progress import with_progress
 from pgan_core.metrics import METRICS, Evaluation, Measured, Sets, measure
 from pgan_core.pictures import enlarge
@@ -42,6 +42,9 @@ def draw(model: session.Model, seed: int) -> None:
         st.warning(_("The stored results are of older weights than this model's, so the sets are compared now."))
         kept = None
     real, fake, count = controls(model, kept)
+    if real == sources.TOWN and fake == model.name and not model.grows:
+        stand_in = _("Toy Town scenes only stand in here: bring pictures like those that {name} was trained on.")
+        st.caption(stand_in.format(name=plain(model.name)))
     size = min(sources.native_size(real), sources.native_size(fake), sources.LARGEST)
     if size < 16:
         st.info(_("The distance needs pictures of 16 pixels or more; these have {size}.").format(size=size))

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.language import N_, _, language
 from dashboard.pages.quality import figures_nearest as figures
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.images import data_uri, whole
 from dashboard.shared.page import formula_box
@@ -52,7 +53,7 @@ def draw(model: session.Model, seed: int) -> None:
     found = stored(str(model.path), changed)
     if found is None:
         st.info(_("The nearest training pictures of this model have not been searched for yet. From a shell:"))
-        st.code(COMMAND.format(model.path.name), language="bash")
+        st.code(COMMAND.format(other_models.in_a_shell(model)), language="bash", wrap_lines=True)
         return
     result = found[0]
     names = list(result["measures"])

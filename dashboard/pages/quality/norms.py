@@ -7,6 +7,7 @@ import torch
 from dashboard import session
 from dashboard.language import N_, _
 from dashboard.pages.quality import figures_variation as figures
+from dashboard.shared import other_models
 from dashboard.shared.charts import chart
 from dashboard.shared.images import image_wall
 from dashboard.shared.page import formula_box
@@ -29,6 +30,8 @@ WHERE = N_("Karras et al. 2018, section 4.2; Krizhevsky et al. 2012, section 3.3
 
 def draw(model: session.Model, seed: int) -> None:
     """The feature vector of one layer at one place, scaled by a factor, before and after both norms."""
+    if not model.grows:
+        other_models.why_not(model, _("it has no pixel norm. This is what one would do to its features."))
     shown, _alpha = model.generator.moment()
     sizes = {name: int(name.partition("x")[0]) for name in model.generator.layer_names if not name.endswith("/rgb")}
     names = [name for name, size in sizes.items() if size <= shown]

@@ -7,6 +7,7 @@ import torch
 from dissection import dissect
 from dissection.effects import proposals
 from dissection.effects.proposals import ADD, BY_CONTRAST, REMOVE, Chooser, Proposal, cost
+from dissection.scoring.progress import Reporter
 from pgan_core import Generator, GeneratorConfig
 from tests.dissection.effects.painters import GREEN, LAYER, RED, RED_UNIT, Colours, painter
 
@@ -23,8 +24,9 @@ class RedFirst:
         return torch.where(red, RED, torch.where(green, GREEN, DARK))
 
 
-def chooser_of(generator, segmenter, layers=(LAYER,)):
-    return Chooser(generator, dissect(generator, list(layers), segmenter, 40), segmenter, seeds=range(200, 224))
+def chooser_of(generator, segmenter, layers=(LAYER,), report=None):
+    read = dissect(generator, list(layers), segmenter, 40)
+    return Chooser(generator, read, segmenter, seeds=range(200, 224), report=report)
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +113,13 @@ def test_the_cost_of_a_removal_is_what_is_left_and_what_else_changes():
     left = np.array([np.nan, 0.25, 0.5, 3.0, 0.0])
     assert cost(left, 1, before) == 0.25 + 0.5 * (0.5 + 1) / 2  # what more than doubles counts as much as what goes
     assert cost(left[:2], 1, before[:, :2]) == 0.25
+
+
+@pytest.mark.parametrize("verb", [REMOVE, ADD])
+def test_a_segmenter_without_gradients_is_reported_too(verb):
+    """Its sets of units are all measured, which takes minutes with a large one."""
+    told = []
+    chooser = chooser_of(painter(), RedFirst(), report=Reporter(told.append))
+    assert [(report.phase, report.done, report.total) for report in told] == [("pictures", i, 3) for i in range(4)]
+    assert chooser.propose("red", verb) is not None
+    assert told[-1].phase == "sets of units" and told[-1].done == told[-1].total > 0

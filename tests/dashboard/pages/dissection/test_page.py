@@ -64,12 +64,15 @@ def test_the_stored_dissection_is_there_at_once(open_page):
 
 
 def test_what_counts_as_interpretable_is_said_by_the_rule_it_was_scored_by(open_page, dissected, tmp_path, monkeypatch):
-    assert "Interpretable: IoU above 0.05 and IQR above 0.01." in text(open_page())
+    app = open_page()
+    assert "Interpretable: IoU above 0.05 and IQR above 0.01." in text(app) and "maximises **IQR**" in text(app)
     shutil.copytree(dissected / "run", tmp_path / "run")
     generator = load_checkpoint(tmp_path / "run" / "16x16-end.safetensors").generator
     dissect(generator, LAYERS[:1], load_toytown(), 20, threshold="dissect").save(tmp_path / "published")
     monkeypatch.setattr("dashboard.library.folders", lambda: [tmp_path])
-    assert "Interpretable: IoU above 0.04." in text(open_page())
+    app = open_page()
+    assert "Interpretable: IoU above 0.04." in text(app) and "maximises **IQR**" not in text(app)
+    assert "a fixed share of the unit's values exceeds" in text(app)
 
 
 @pytest.mark.parametrize("view", VIEWS)
