@@ -69,7 +69,7 @@ def unit_histogram(counts: np.ndarray, span: Sequence[float], level: float) -> g
     figure.add_vline(x=level, line={"color": CHOSEN, "width": 2, "dash": "dash"}, annotation_text=said)
     figure.update_annotations(yshift=14)
     figure.update_xaxes(title=_("value of the map (outer bins hold all beyond)"))
-    figure.update_yaxes(title=_("pixels"), type="log", ticksuffix="%", dtick=1)
+    figure.update_yaxes(title=_("pixels"), type="log", ticksuffix="%", dtick=1, exponentformat="none")
     figure.update_layout(bargap=0)
     return finish(figure, 270)
 

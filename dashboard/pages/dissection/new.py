@@ -48,7 +48,7 @@ def new_view(model: session.Model) -> None:
 def settings(model: session.Model) -> tuple[tuple[str, ...], str, int, str | float]:
     """Layers, segmenter, sample and threshold."""
     names = list(model.generator.layer_names)
-    default = [name for name in names if name.endswith("conv1")][:2] or names[-1:]
+    default = [name for name in names if name.endswith("conv1")][:2] or names[len(names) // 2 :][:1]
     key = f"dissection_layers_{model.name}"
     layers = st.multiselect(_("Layers"), names, default, key=key, placeholder=_("Layers"), **BOUND)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

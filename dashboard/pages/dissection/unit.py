@@ -70,13 +70,15 @@ def scores_section(item: Found, name: str, unit: int, place: int | None) -> None
     with right:
         chart(curves(item, layer, unit, place), key="dissection_curves")
     chart(against_all(item, layer, unit, place), key="dissection_ious", download="png")
-    st.caption(
-        _(
-            "A mask that lights more or fewer pixels than the concept covers cannot reach IoU 1; the grey bars "
-            "and the dotted line show this ceiling. The curves are counted on the {level_pixels:,} pixels that "
-            "levels are chosen from, the score at the chosen level on the other half."
-        ).format(level_pixels=layer.level_pixels)
+    ceiling = _(
+        "A mask that lights more or fewer pixels than the concept covers cannot reach IoU 1; the grey bars "
+        "and the dotted line show this ceiling."
     )
+    halves = _(
+        "The curves are counted on the {level_pixels:,} pixels that levels are chosen from, the score at the chosen "
+        "level on the other half."
+    ).format(level_pixels=layer.level_pixels)
+    st.caption(f"{ceiling} {halves}" if in_halves(item) else ceiling)
 
 
 def show_maps(name: str, unit: int) -> None:
@@ -141,17 +143,24 @@ def level_slider(layer: LayerDissection, unit: int, name: str) -> int | None:
     return None if chosen == own else int(chosen)
 
 
+def in_halves(item: Found) -> bool:
+    """Whether levels are chosen from one half of the sample and scored on the other."""
+    return item.dissection.info.get("rule") == "iqr"
+
+
 def numbers(item: Found, layer: LayerDissection, unit: int, place: int | None) -> None:
     """The IoU at the chosen level."""
-    read, scores = item.dissection, layer.scores
+    read, scores, whole = item.dissection, layer.scores, _("on the whole sample")
     if place is None:
         best = scores.best_concept[unit]
         lit = scores.active[unit, best] / max(scores.pixels[best], 1)
-        value, where = scores.best_iou[unit], _("on the half of the sample that is scored")
+        value = scores.best_iou[unit]
+        where = _("on the half of the sample that is scored") if in_halves(item) else whole
     else:
         iou = layer.unit_level_iou(unit)[place]
         best, value = int(iou.argmax()), iou.max()
-        lit, where = layer.lit[unit, place, 0] / layer.level_pixels, _("on the half that levels are chosen from")
+        lit = layer.lit[unit, place, 0] / layer.level_pixels
+        where = _("on the half that levels are chosen from") if in_halves(item) else whole
     words = _(
         "At this level <b>{lit:.3g}%</b> of the pixels are lit, and IoU with <b>{concept}</b> is "
         "<b>{iou:.3f}</b> {where}."
@@ -190,10 +199,12 @@ def pictures(model: session.Model, item: Found, name: str, unit: int, mode: str,
 
 
 def curves(item: Found, layer: LayerDissection, unit: int, place: int | None):
-    """IoU over the lit share, with the unit's own level, the viewer's and 1% marked."""
+    """IoU over the lit share, its own concept first, with the unit's own level, the viewer's and 1% marked."""
     read = item.dissection
     iou = layer.unit_level_iou(unit)
-    shown = [int(c) for c in np.argsort(-iou.max(axis=0), kind="stable")[:CURVES] if iou[:, c].any()]
+    own_concept = int(layer.scores.best_concept[unit])
+    highest = [int(c) for c in np.argsort(-iou.max(axis=0), kind="stable") if c != own_concept]
+    shown = [c for c in [own_concept, *highest][:CURVES] if iou[:, c].any()]
     share = layer.lit[unit, :, 0] / layer.level_pixels
     own = int(np.abs(layer.levels[unit] - layer.scores.thresholds[unit]).argmin())
     marks = {N_("its own level"): share[own], N_("1% lit"): 0.01}

@@ -38,6 +38,10 @@ def painting(
     canvas = drawn_canvas(model, choice, kept) if here else canvas_of(model, choice, kept, projected)
     version = version_of(model, projected.digest if projected else seed, choice, kept, here)
     paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
+    if choice.item and pictures.reads_activations(dissections.segmenter_of(choice.item, model)):
+        st.caption(
+            _("Regions are found in activations as well, so one picture is not segmented. The measurements below are.")
+        )
     if not share(kept):
         st.caption(_("There are too many edits for a link. Save them as a file."))
     wall(model, choice, kept, here)
