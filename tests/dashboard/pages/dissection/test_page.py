@@ -73,6 +73,8 @@ def test_what_counts_as_interpretable_is_said_by_the_rule_it_was_scored_by(open_
     app = open_page()
     assert "Interpretable: IoU above 0.04." in text(app) and "maximises **IQR**" not in text(app)
     assert "a fixed share of the unit's values exceeds" in text(app)
+    app = open_page(dissection_view="One unit")
+    assert "on the whole sample" in text(app) and "half" not in text(app)
 
 
 @pytest.mark.parametrize("view", VIEWS)
