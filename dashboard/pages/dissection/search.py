@@ -191,7 +191,7 @@ def result(
             open_unit(*where[row])
 
     if item.own:
-        pictures = top_pictures(item.key, tuple(where), item.dissection, model.generator)
+        pictures = top_pictures(item.key, tuple(where), item.dissection, session.prepared(model))
         columns = {"pictures": pictures} | columns
     with place:
         show_table(
