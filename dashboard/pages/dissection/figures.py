@@ -131,13 +131,13 @@ def level_curves(
             line=line,
         )
     figure.update_traces(hovertemplate=_("%{x:.3g}% lit: %{y:.3f}"))
-    for place, (name, share) in enumerate(marks.items()):
-        style = {"color": CHOSEN if place == 0 else QUIET, "width": 2, "dash": "dash"}
-        if share > 0:
-            figure.add_vline(x=100 * share, line=style)
-            x = np.log10(100 * share)
-            side, shift = ("left", 4) if x < 1 else ("right", -4)  # to the right of that, it would run into the legend
-            figure.add_annotation(x=x, y=1.0 - 0.1 * place, text=_(name), showarrow=False, xanchor=side, xshift=shift)
+    places = {name: float(np.log10(100 * share)) for name, share in marks.items() if share > 0}
+    for row, (name, x) in enumerate(places.items()):
+        style = {"color": CHOSEN if row == 0 else QUIET, "width": 2, "dash": "dash"}
+        figure.add_vline(x=10**x, line=style)
+        is_tight = x > 1 or any(0 < other - x < 0.7 for other in places.values())  # the legend, or another line
+        side, shift = ("right", -4) if is_tight else ("left", 4)
+        figure.add_annotation(x=x, y=1.0 - 0.1 * row, text=_(name), showarrow=False, xanchor=side, xshift=shift)
     figure.update_xaxes(title=_("pixels lit"), type="log", ticksuffix="%", dtick=1, range=[-1.02, 2.02])
     figure.update_yaxes(title="IoU", range=[0, 1.05])
     return finish(figure, 300)

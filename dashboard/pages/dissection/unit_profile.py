@@ -66,8 +66,10 @@ def profiles_of(model: session.Model, item: Found) -> UnitProfiles | None:
     asked = st.session_state.setdefault("dissection_profiled", set())
     if item.key not in asked:
         words = _("More about every unit: weak and strong pictures, nearest units, latent directions")
-        if not st.button(words, icon=":material/manage_search:", key="dissection_profile"):
+        place = st.empty()
+        if not place.button(words, icon=":material/manage_search:", key="dissection_profile"):
             return None
+        place.empty()
         asked.add(item.key)
     info = item.dissection.info
     layers, samples = list(item.dissection.layers), min(1000, int(info["samples"]))
