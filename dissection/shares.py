@@ -248,7 +248,7 @@ def add_arguments(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first generated picture, and of what is chosen")
     parser.add_argument("--label", type=int, help="one class for all pictures of a conditional network")
     parser.add_argument("--device", default="cpu")
-    add_generator_options(parser)
+    add_generator_options(parser, weights=True)
     parser.add_argument("--out", type=Path, help="another file than NAME.shares.json beside the checkpoint")
     parser.set_defaults(run=run)
 

@@ -28,6 +28,8 @@ def model_file(name: str | Path) -> Path:
     """
     if Path(name).exists():
         return Path(name)
+    if (own := declared().get(str(name))) is not None:
+        return own.file
     for folder in model_folders():
         for ending in ("", SUFFIX, f"/{LAST}{SUFFIX}"):
             if (found := folder / f"{name}{ending}").is_file():

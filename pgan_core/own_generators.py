@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -52,7 +53,8 @@ class OwnGenerator:
         """What names it in a shell, after the file."""
         label = f" --label-dim {self.label_dim}" if self.label_dim else ""
         output = f" --output {self.output}" if self.output != "linear" else ""
-        return f"--generator {self.generator} --latent-dim {self.latent_dim}{label}{output}"
+        weights = f" --weights {self.weights}" if self.weights != "ema" else ""
+        return f"--generator {shlex.quote(self.generator)} --latent-dim {self.latent_dim}{label}{output}{weights}"
 
     def load(self, device: str = "cpu") -> Generator:
         """The generator with its weights; a module that is a walk through named layers already stays what it is.
@@ -81,7 +83,7 @@ class OwnGenerator:
             "stored_resolution": generator.resolution, "alpha": 1.0,
             "channels": [spec.out_features for spec in generator.specs if spec.kind != "rgb"],
             "image_channels": config.image_channels, "latent_dim": config.latent_dim, "label_dim": config.label_dim,
-            "weights": None,
+            "weights": "raw" if self.weights == "raw" else None,
             "parameters": {"generator": sum(p.numel() for p in generator.parameters())},
             "used": [], "unused": [], "assumed": {}, "generator": asdict(config),
             "container": "a file of weights", "bytes": self.file.stat().st_size, "files": [self.file.name],
@@ -119,14 +121,19 @@ def made_by(spec: str) -> nn.Module:
 # ---- in a shell --------------------------------------------------------------------------------------------------
 
 
-def add_generator_options(parser: argparse.ArgumentParser, output: bool = True) -> None:
-    """Adds --generator, --latent-dim, --label-dim and --output; output=False where a reader's option has that name."""
+def add_generator_options(parser: argparse.ArgumentParser, output: bool = True, weights: bool = False) -> None:
+    """Adds --generator, --latent-dim, --label-dim and --output; output=False where a reader's option has that name.
+
+    weights: --weights, too, for a command that has no such option.
+    """
     group = parser.add_argument_group("a generator of your own, whose weights the file holds")
     group.add_argument("--generator", metavar="MODULE:FACTORY", help="a callable that returns a torch.nn.Module")
     group.add_argument("--latent-dim", type=int, metavar="N", help="numbers of a latent")
     group.add_argument("--label-dim", type=int, metavar="L", help="classes of a conditional generator (default 0)")
     if output:
         group.add_argument("--output", choices=OUTPUTS, help="how its pictures end, where the module does not (linear)")
+    if weights:
+        group.add_argument("--weights", choices=("ema", "raw"), help="its averaged or raw weights (default ema)")
 
 
 def own_generator(args: argparse.Namespace, file: Path | str) -> OwnGenerator | None:

@@ -48,8 +48,7 @@ def image_wall(
         f'<figcaption style="font-size:.85rem">{html.escape(caption)}</figcaption></figure>'
         for image, caption in zip(large, captions, strict=True)
     )
-    least = (
-        f"max({large.shape[2] / 2:g}px, (100% - {columns - 1} * .5rem) / {columns})"  # on a phone fewer beside another
-    )
+    room = min(large.shape[2] / 2, 384 / columns)  # a phone shows fewer beside another rather than tiny ones
+    least = f"max({room:g}px, (100% - {columns - 1} * .5rem) / {columns})"
     grid = f"display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%, {least}),1fr));gap:.5rem"
     st.html(f'<div data-testid="{key}" style="{grid}">{cells}</div>')

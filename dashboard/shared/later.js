@@ -2,7 +2,7 @@
 
 const SETTLED = 100; // milliseconds in view: a place moves while the page above it is being built
 const APART = 100; // between two places: what two tell at once travels in one message, and one of them is not run
-const PATIENCE = 1000; // before it is said again, each time twice as long: it can travel with a click as well
+const PATIENCE = 2000; // half of the wait before it is said again, which doubles: it can travel with a click as well
 
 export default function ({data, parentElement, setStateValue}) {
   const place = parentElement.querySelector("span");

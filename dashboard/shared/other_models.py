@@ -1,5 +1,7 @@
 """Generators that are no Progressive GANs: what a page shows of them, and why it does not show the rest."""
 
+import shlex
+
 import pandas as pd
 import streamlit as st
 import torch
@@ -26,8 +28,8 @@ def why_not(model: session.Model, reason: str) -> None:
 
 def in_a_shell(model: session.Model) -> str:
     """The model's file as an argument of a command, with what the server's owner says of a generator of their own."""
-    own = library.own_generators().get(model.name)
-    return model.path.name if own is None else f"{model.path.name} {own.shell_options}"
+    own, file = library.own_generators().get(model.name), shlex.quote(model.path.name)
+    return file if own is None or own.file != model.path else f"{file} {own.shell_options}"
 
 
 @session.cached(max_entries=8)

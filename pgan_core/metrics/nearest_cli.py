@@ -56,7 +56,7 @@ def add_arguments(
         help="folder for the result, and for resuming; NAME.nearest beside the checkpoint if not given",
     )
     parser.add_argument("--device", default="cpu", help="of the generator")
-    add_generator_options(parser)
+    add_generator_options(parser, weights=True)
     parser.set_defaults(run=run, open_training=open_training)
 
 

@@ -1,6 +1,8 @@
+import argparse
 import json
 import os
 import pickle
+import shlex
 
 import pytest
 import torch
@@ -11,9 +13,9 @@ from pgan_core import CheckpointError, load_checkpoint
 from pgan_core.adapters import AdaptedGenerator
 from pgan_core.checkpoints.conversion import convert
 from pgan_core.dcgan import dcgan
-from pgan_core.models import load_generator
+from pgan_core.models import load_generator, model_file
 from pgan_core.module_weights import load_weights
-from pgan_core.own_generators import declared, made_by
+from pgan_core.own_generators import OwnGenerator, add_generator_options, declared, made_by, own_generator
 from tests import own_generators
 from tests.own_generators import CLASSES, LATENT, TOML
 
@@ -151,6 +153,15 @@ def test_a_toml_file_declares_generators_by_name(tmp_path, trained, monkeypatch)
     generator = load_generator("shapes")
     assert isinstance(generator, AdaptedGenerator) and is_loaded(generator.module, trained)
     assert (generator.config.label_dim, generator.config.output) == (CLASSES, "tanh")
+    assert model_file("shapes") == tmp_path / "g.pt"
+
+
+@pytest.mark.parametrize("weights", ["ema", "raw"])
+def test_what_a_command_says_of_a_declared_generator_is_read_as_the_same(tmp_path, weights):
+    own = OwnGenerator(tmp_path / "g.pt", "my models:shapes", LATENT, CLASSES, "tanh", weights)
+    parser = argparse.ArgumentParser()
+    add_generator_options(parser, weights=True)
+    assert own_generator(parser.parse_args(shlex.split(own.shell_options)), own.file) == own
 
 
 @pytest.mark.parametrize(

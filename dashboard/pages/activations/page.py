@@ -147,7 +147,7 @@ def all_layers(networks: dict[str, Statistics], file: str) -> None:
 @counted
 def by_layer(columns: dict[str, Statistics], named: str, file: str) -> None:
     """The two magnitudes by layer and the table; named: what the columns are."""
-    if not later.seen("activations_later"):
+    if not later.seen("activations"):
         return
     chart(magnitudes(columns), key="activations_magnitudes", download=file)
     table = statistics_table(columns).rename(columns={"network": named})

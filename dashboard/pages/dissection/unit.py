@@ -59,7 +59,7 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
 @counted
 def scores_section(item: Found, name: str, unit: int, place: int | None) -> None:
     """The unit's values, and its IoU by level and by concept."""
-    if not later.seen(f"dissection_scores_later_{name}_{unit}", height=640):
+    if not later.seen(f"dissection_scores_{name}_{unit}", height=640):
         return
     layer = item.dissection.layers[name]
     level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])

@@ -118,7 +118,7 @@ def _load(folder: str, changed: int, kind: type[Stored]) -> Stored | None:
 @counted
 def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, unit: int, top: Material) -> None:
     """The unit's five top pictures, then those that all units share, in ten bands down to the weakest."""
-    if not later.seen(f"dissection_bands_later_{name}_{unit}", height=540):
+    if not later.seen(f"dissection_bands_{name}_{unit}", height=540):
         return
     pool = pool_of(item.key, name, item.dissection, session.prepared(model))
     scores, size = item.dissection.layers[name].scores, tuple(item.dissection.info["label_size"])
@@ -150,7 +150,7 @@ def bands(model: session.Model, item: Found, profiles: UnitProfiles, name: str, 
 @counted
 def peaks(profiles: UnitProfiles, name: str, unit: int, level: float) -> None:
     """How high the unit goes in each picture."""
-    if later.seen(f"dissection_peaks_later_{name}_{unit}", height=270):
+    if later.seen(f"dissection_peaks_{name}_{unit}", height=270):
         chart(figures.peak_histogram(profiles.peaks[:, profiles.index(name, unit)], level), key="dissection_peaks")
 
 
@@ -254,7 +254,7 @@ def causes(model: session.Model, item: Found, name: str, unit: int) -> None:
 @counted
 def show_effects(item: Found, key: str, effects: UnitEffects, pictures: int) -> None:
     """The changes of the concepts that change most, switched off and on, beside random units; key: the unit's."""
-    if not later.seen(f"dissection_effects_later_{key}", height=330):
+    if not later.seen(f"dissection_effects_{key}", height=330):
         return
     names = dissections.words(item.dissection.concepts)
     largest = np.maximum(np.abs(effects.off), np.abs(effects.on))

@@ -110,7 +110,7 @@ def costs_section(model: session.Model, own: Schedule | None) -> None:
     run = st.segmented_control(
         _("Costs of"), runs, default=runs[0], format_func=_, key="growth_costs", bind="query-params", required=True
     )
-    if not later.seen("growth_later", after=WALL):
+    if not later.seen("growth", after=WALL):
         return
     costs = picture_costs(None if run == OFFICIAL else model)
     if not costs:

@@ -204,7 +204,7 @@ def generator_section(model: session.Model, seed: int, custom: float | None) -> 
             key="initialization_norm",
             **BOUND,
         )
-    if not later.seen("initialization_later"):
+    if not later.seen("initialization"):
         return
     z, labels = session.inputs(model, seed, 2)
     config = config_at(model.generator.config, size)

@@ -38,9 +38,12 @@ def painting(
     canvas = drawn_canvas(model, choice, kept) if here else canvas_of(model, choice, kept, projected)
     version = version_of(model, projected.digest if projected else seed, choice, kept, here)
     paint_view(canvas, version=version, key="interventions_paint", act=lambda act: acted(act, model, choice, kept))
-    if choice.item and pictures.reads_activations(dissections.segmenter_of(choice.item, model)):
+    if choice.item and str(choice.item.dissection.info.get("segmenter")).startswith("clusters"):
         st.caption(
-            _("Regions are found in activations as well, so one picture is not segmented. The measurements below are.")
+            _(
+                "Clusters are found in the network's activations, so the picture above shows no regions; the "
+                "measurements below do."
+            )
         )
     if not share(kept):
         st.caption(_("There are too many edits for a link. Save them as a file."))

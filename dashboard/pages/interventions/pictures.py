@@ -78,14 +78,9 @@ def before(model: session.Model, seeds: tuple[int, ...]) -> np.ndarray:
     return pictures(model, seeds, {})
 
 
-def reads_activations(segmenter) -> bool:
-    """Whether a segmenter needs more than a picture: clusters are of a network's activations, too."""
-    return bool(getattr(segmenter, "layers", ()))
-
-
 def segmented(segmenter, images: np.ndarray) -> np.ndarray | None:
     """Label maps N x H x W of uint8 pictures N x R x R x 3, or None without a segmenter that needs nothing else."""
-    if segmenter is None or reads_activations(segmenter):
+    if segmenter is None or getattr(segmenter, "layers", ()):
         return None
     found = segmenter(to_floats(images))
     return (found[:, 0] if found.dim() == 4 else found).cpu().numpy()

@@ -39,7 +39,7 @@ st.markdown(
 shown = list(lesson_panel.offered().values())
 if missing := sorted({lesson.model for lesson in shown} - set(session.offered())):
     st.info(
-        _("The lessons speak of {models}, which this server does not offer.").format(models=joined(missing)),
+        _("Lessons about {models}, which this server does not offer, cannot begin.").format(models=joined(missing)),
         icon=":material/block:",
     )
 for start in range(0, len(shown), COLUMNS):

@@ -167,7 +167,7 @@ def pyramids(real: str, fake: str, size: int, count: int, seed: int) -> None:
     title, number = st.columns([2.2, 1], vertical_alignment="bottom")
     title.subheader(_("The Laplacian pyramid"))
     chosen = number.slider(_("Picture"), 1, min(count, 32), 1, key="quality_picture", bind="query-params") - 1
-    if not later.seen("quality_pyramids_later"):
+    if not later.seen("quality_pyramids"):
         return
     columns = st.columns(2, gap="large")
     for column, source, role in zip(columns, (real, fake), (sources.REAL, sources.COMPARED), strict=True):
@@ -209,7 +209,7 @@ def slice_section(real: str, fake: str, size: int, count: int, seed: int) -> Non
     if right.button(_("Another direction"), icon=":material/casino:", key="quality_turn"):
         line += 1
     session.remember("quality_line", line, default=0)
-    if not later.seen("quality_slice_later"):
+    if not later.seen("quality_slice"):
         return
     roles = ((real, sources.REAL), (fake, sources.COMPARED))
     sets = [sources.pictures(source, size, count, role, seed) for source, role in roles]

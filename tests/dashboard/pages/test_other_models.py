@@ -92,7 +92,11 @@ def test_quality_says_what_stands_in_and_what_would_be(open_app, declared):
 def test_lessons_of_a_model_that_is_not_here_are_greyed(open_app, declared, monkeypatch):
     """They spoke of towns beside somebody's faces."""
     app = open_app("lessons", model=declared)
-    assert [info.value for info in app.info if "toytown128/final, which this server does not offer" in info.value]
+    assert [
+        info.value
+        for info in app.info
+        if "toytown128/final, which this server does not offer, cannot begin" in info.value
+    ]
     begin = [button for button in app.button if button.label == "Begin"]
     assert begin and all(button.disabled for button in begin)
     monkeypatch.setattr("dashboard.library.folders", lambda: [ASSETS])

@@ -1,8 +1,11 @@
 import sqlite3
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from dashboard.pages.dissection.notes import Note, as_csv, read_notes, write_note
+from dashboard.pages.dissection.search import rows_of
 
 
 def note(text="lights windows", author="Ada", unit=3, tags="window, bright"):
@@ -36,3 +39,10 @@ def test_a_file_of_another_kind_is_an_error(tmp_path):
     (tmp_path / "n.sqlite").write_text("no database, but long enough to be taken for one" * 50)
     with pytest.raises(sqlite3.Error):
         read_notes(tmp_path / "n.sqlite")
+
+
+def test_a_note_is_about_the_unit_of_its_layer():
+    units = SimpleNamespace(layers=("a", "b"), layer=np.array([0, 0, 1, 1]), unit=np.array([0, 1, 0, 1]))
+    about = [Note(layer, unit, "Ada", "", "text", "now") for layer, unit in (("b", 1), ("c", 0), ("a", 1), ("b", 7))]
+    assert rows_of(units, about).tolist() == [3, 1]
+    assert rows_of(units, []).tolist() == []

@@ -5,9 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
+from dashboard.language import catalogue
 from dashboard.pages.dissection import figures
 from dashboard.shared import dissections
-from dissection import DissectionError, dissect
+from dissection import Dissection, DissectionError, dissect
 from dissection.output.overlays import palette
 from dissection.output.pool import COUNT, Pool
 from dissection.segmenters.toytown import load_toytown
@@ -274,3 +275,14 @@ def test_notes_for_all_can_be_switched_off(open_page, monkeypatch, switch):
     app = fine(open_page(dissection_view="One unit", dissection_layer="8x8/conv1", dissection_unit="2"))
     labels = [button.label for button in app.button]
     assert "Keep here" in labels and ("Save for all" in labels) == (switch == "on")
+
+
+def test_the_search_reads_each_language_by_its_own_words(open_page, dissected):
+    """What is kept of a dissection's units is kept for each language."""
+    read = Dissection.load(dissected / "dissection")
+    concept = read.concepts[int(read.layers[LAYERS[0]].scores.best_concept[0])]
+    for code in ("en", "zh", "en"):
+        view, word = (catalogue(code).gettext(text) if code == "zh" else text for text in ("Search", concept))
+        app = fine(open_page(dissection_view=view, dissection_search=word, language=code))
+        assert app.dataframe, f"nothing is found by {word}"
+        assert (r"\u5355\u5143" in app.get("plotly_chart")[0].proto.spec) == (code == "zh")  # a unit, as JSON writes it
