@@ -21,8 +21,11 @@ def main() -> None:
     with contextlib.suppress(OSError, AttributeError):  # Windows has none
         os.nice(NICENESS)
     function, arguments = pickle.load(sys.stdin.buffer)
-    threading.Thread(target=end_with_server, daemon=True).start()
-    send(channel, do(function, arguments, lambda share, note="": send(channel, ("share", share, note))))
+    worked = threading.Event()
+    threading.Thread(target=end_with_server, args=(worked,), daemon=True).start()
+    last = do(function, arguments, lambda share, note="": send(channel, ("share", share, note)))
+    worked.set()  # first: the server closes its end as soon as it has read the message
+    send(channel, last)
 
 
 def do(function, arguments: tuple, progress) -> tuple:
@@ -41,11 +44,11 @@ def send(channel: BinaryIO, message: tuple) -> None:
     channel.flush()
 
 
-def end_with_server() -> None:
-    """End when the server is gone: its end of the pipe closes, however it ended."""
+def end_with_server(worked: threading.Event) -> None:
+    """End when the server is gone: its end of the pipe closes, however it ended; 0 where the work was done by then."""
     while os.read(0, 1):  # not through sys.stdin, whose lock Python wants when the work has ended
         pass
-    os._exit(1)
+    os._exit(not worked.is_set())
 
 
 if __name__ == "__main__":
