@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dissection.scoring.score import RULES
 from dissection.scoring.spool import DissectionError
 from dissection.scoring.tally import UnitScores, overlap_ceiling
 from pgan_core.checkpoints.native import write_atomically
@@ -85,6 +86,12 @@ class Dissection:
     concepts: tuple[str, ...]
     layers: dict[str, LayerDissection]
     info: dict
+
+    @property
+    def in_halves(self) -> bool:
+        """Whether levels are chosen from one half of the sample and scored on the other."""
+        rule = RULES.get(str(self.info.get("rule")))
+        return rule is not None and rule.halves
 
     def renamed(self, names: dict[str, str]) -> Dissection:
         """The same with new names for some concepts, such as the regions of `clusters`."""

@@ -18,12 +18,21 @@ def once(draw: Callable[P, go.Figure], *arguments: P.args, **named: P.kwargs) ->
 
     For what does not follow the seed. Plotly checks every property of a figure, which takes longer than many a result.
     """
-    return _once(f"{draw.__module__}.{draw.__qualname__}", language(), arguments, named, draw)
+    return _once(_name(draw), language(), (arguments, named), lambda: draw(*arguments, **named))
+
+
+def once_for(key: str, draw: Callable[P, go.Figure], *arguments: P.args, **named: P.kwargs) -> dict:
+    """The same where a key stands for the arguments, which would take longer to compare than to draw."""
+    return _once(_name(draw), language(), key, lambda: draw(*arguments, **named))
+
+
+def _name(draw: Callable) -> str:
+    return f"{draw.__module__}.{draw.__qualname__}"
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _once(name: str, code: str, arguments: tuple, named: dict[str, Any], _draw: Callable[..., go.Figure]) -> dict:
-    return _draw(*arguments, **named).to_dict()
+def _once(name: str, code: str, given: Any, _draw: Callable[[], go.Figure]) -> dict:
+    return _draw().to_dict()
 
 
 def chart(figure: go.Figure | dict, key: str, download: str | None = None, **options) -> Any:

@@ -139,7 +139,7 @@ class Chooser:
         self._effects: dict[str, np.ndarray] | None = None
         first = self.trial(self.layers[0])
         parts = [slice(start, start + TOLD) for start in range(0, len(first), TOLD)]
-        self.maps = torch.cat(self._told("pictures", parts, lambda part: _label_maps(first, part)))
+        self.maps = torch.cat(self._told("pictures", parts, lambda part: first.label_maps(batch=part).to(torch.uint8)))
         self.before, self.stood = count_pixels(self.maps, first.concepts), stood_in(self.maps, first.concepts)
 
     def trial(self, layer: str) -> Trial:
@@ -269,10 +269,6 @@ class Chooser:
         weight = weights[kinds] / np.bincount(kinds, minlength=len(weights))[kinds]
         weight /= weight.sum()
         return float(weight @ (change >= enough)), float(weight @ change)
-
-
-def _label_maps(trial: Trial, batch: slice) -> torch.Tensor:
-    return trial.label_maps(batch=batch).to(torch.uint8)
 
 
 def cost(left: np.ndarray, concept: int, before: np.ndarray) -> float:

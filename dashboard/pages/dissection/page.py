@@ -91,7 +91,7 @@ def describe(item: Found) -> None:
     """One line about what was measured."""
     info = item.dissection.info
     by_share = _("levels that a share of {fraction} exceeds").format(fraction=info.get("fraction"))
-    level = _("levels of maximal IQR") if info.get("rule") == "iqr" else by_share
+    level = _("levels of maximal IQR") if item.dissection.in_halves else by_share
     made = "" if item.own else " " + _("**It was made from another network, so there are no pictures.**")
     st.caption(
         _("{samples:,} pictures from seed {seed}, segmenter {segmenter}, {level}.").format(
@@ -248,7 +248,7 @@ def main() -> None:
         concept_view(model, item, layer)
     rename_regions(item)
     where = _("{where}. Interpretable: {rule}.").format(where=_(WHERE), rule=rule_of(item))
-    level = BY_IQR if item.dissection.info.get("rule") == "iqr" else BY_SHARE
+    level = BY_IQR if item.dissection.in_halves else BY_SHARE
     formula_box(EQUATION, _(WORDS) + _(level), where)
     downloads(model, item)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import session
@@ -11,7 +12,7 @@ from dashboard.pages.dissection.notes import Note, known_notes, together
 from dashboard.pages.dissection.unit_pictures import PICTURES, lit_sheet, open_unit
 from dashboard.pages.dissection.unit_profile import effects_of
 from dashboard.shared import dissections
-from dashboard.shared.charts import chart
+from dashboard.shared.charts import chart, once_for
 from dashboard.shared.controls import BOUND
 from dashboard.shared.dissections import Found
 from dashboard.shared.images import SHARP, data_uri
@@ -101,27 +102,26 @@ def controls(units: UnitTable, item: Found, notes: list[Note]) -> tuple[dict, st
 
 def map_of(units: UnitTable, item: Found) -> np.ndarray | None:
     """The map of all units; the rows inside a lasso, None without one."""
-    figure, share = drawn_map(item.key, language(), units, item.dissection.concepts)
+    figure = once_for(item.key, drawn_map, units, item.dissection.concepts)
     event = chart(figure, key="dissection_map", on_select="rerun", selection_mode=("points", "box", "lasso"))
     st.caption(
         _(
             "Each point is a unit; near ones respond to the concepts alike (two principal components, {share:.0%} of "
             "the variance). Draw around points to list only these; a double click ends that."
-        ).format(share=share)
+        ).format(share=units.map()[1])
     )
     points = event["selection"]["points"]
     return np.array([point["customdata"] for point in points], int).ravel() if points else None
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def drawn_map(key: str, code: str, _units: UnitTable, _concepts: tuple[str, ...]) -> tuple[dict, float]:
-    """The map's figure in the language `code`, and the share of the variance that it shows."""
-    places, share = _units.map()
-    line, pairs = _("{layer}, unit {unit}"), zip(_units.layer, _units.unit, strict=True)
-    names = [line.format(layer=_units.layers[k], unit=unit) for k, unit in pairs]
-    shown = np.where(_units.interpretable, _units.best, 0)
-    colours = figures.concept_colours(dissections.colours(_concepts))
-    return figures.unit_map(places, shown, _concepts, colours, names).to_dict(), share
+def drawn_map(units: UnitTable, concepts: tuple[str, ...]) -> go.Figure:
+    """All units at their places, in the colours of what they stand for."""
+    line, pairs = _("{layer}, unit {unit}"), zip(units.layer, units.unit, strict=True)
+    names = [line.format(layer=units.layers[k], unit=unit) for k, unit in pairs]
+    shown = np.where(units.interpretable, units.best, 0)
+    return figures.unit_map(
+        units.map()[0], shown, concepts, figures.concept_colours(dissections.colours(concepts)), names
+    )
 
 
 def texts(item: Found, units: UnitTable, notes: list[Note]) -> np.ndarray:
@@ -129,9 +129,9 @@ def texts(item: Found, units: UnitTable, notes: list[Note]) -> np.ndarray:
     found = named(item.key, language(), units, item.dissection.concepts)
     if not notes:
         return found
-    said = found.tolist()
+    said, row_of = found.tolist(), row_numbers(units)
     for note in notes:
-        for row in rows_of(units, [note]):
+        if (row := row_of.get((note.layer, note.unit))) is not None:
             said[row] += f" {note.author} {note.tags} {note.text}".lower()
     return np.array(said)
 
@@ -140,15 +140,20 @@ def texts(item: Found, units: UnitTable, notes: list[Note]) -> np.ndarray:
 def named(key: str, code: str, _units: UnitTable, _concepts: tuple[str, ...]) -> np.ndarray:
     """Layer, number and concept of every unit, in English and in the language `code`, in lower case."""
     both = [f"{name} {shown}" for name, shown in zip(_concepts, dissections.words(_concepts), strict=True)]
-    rows = zip(_units.layer, _units.unit, _units.best, strict=True)
-    return np.array([f"{_units.layers[k]} {unit} {both[c]}".lower() for k, unit, c in rows])
+    units = zip(_units.layer, _units.unit, _units.best, strict=True)
+    return np.array([f"{_units.layers[k]} {unit} {both[c]}".lower() for k, unit, c in units])
 
 
 def rows_of(units: UnitTable, notes: list[Note]) -> np.ndarray:
     """The row of the unit that each note is about; none for a unit that is not in the table."""
-    number = {name: k for k, name in enumerate(units.layers)}
-    found = [np.flatnonzero((units.layer == number.get(n.layer, -1)) & (units.unit == n.unit)) for n in notes]
-    return np.concatenate([*found, np.empty(0, int)])
+    row_of = row_numbers(units)
+    return np.array([row_of[n.layer, n.unit] for n in notes if (n.layer, n.unit) in row_of], int)
+
+
+def row_numbers(units: UnitTable) -> dict[tuple[str, int], int]:
+    """Layer and number of a unit -> its row."""
+    layers = np.array(units.layers)[units.layer].tolist()
+    return dict(zip(zip(layers, units.unit.tolist(), strict=True), range(len(layers)), strict=True))
 
 
 def result(

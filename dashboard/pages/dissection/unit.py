@@ -47,7 +47,7 @@ def unit_view(model: session.Model, item: Found, name: str) -> None:
             show_maps(name, unit)
     facts(item, name, unit)
     place = level_slider(layer, unit, name)
-    level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
+    level = level_at(layer, unit, place)
     numbers(item, layer, unit, place)
     top = pictures(model, item, name, unit, mode, level) if item.own else None
     scores_section(item, name, unit, place)
@@ -62,7 +62,7 @@ def scores_section(item: Found, name: str, unit: int, place: int | None) -> None
     if not later.seen(f"dissection_scores_{name}_{unit}", height=640):
         return
     layer = item.dissection.layers[name]
-    level = float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
+    level = level_at(layer, unit, place)
     left, right = st.columns(2)
     with left:
         histogram = figures.unit_histogram(layer.histogram[unit], layer.histogram_span[unit], level)
@@ -78,7 +78,7 @@ def scores_section(item: Found, name: str, unit: int, place: int | None) -> None
         "The curves are counted on the {level_pixels:,} pixels that levels are chosen from, the score at the chosen "
         "level on the other half."
     ).format(level_pixels=layer.level_pixels)
-    st.caption(f"{ceiling} {halves}" if in_halves(item) else ceiling)
+    st.caption(f"{ceiling} {halves}" if item.dissection.in_halves else ceiling)
 
 
 def show_maps(name: str, unit: int) -> None:
@@ -143,9 +143,9 @@ def level_slider(layer: LayerDissection, unit: int, name: str) -> int | None:
     return None if chosen == own else int(chosen)
 
 
-def in_halves(item: Found) -> bool:
-    """Whether levels are chosen from one half of the sample and scored on the other."""
-    return item.dissection.info.get("rule") == "iqr"
+def level_at(layer: LayerDissection, unit: int, place: int | None) -> float:
+    """A candidate level by its place; None: the dissection's own."""
+    return float(layer.scores.thresholds[unit] if place is None else layer.levels[unit, place])
 
 
 def numbers(item: Found, layer: LayerDissection, unit: int, place: int | None) -> None:
@@ -155,12 +155,12 @@ def numbers(item: Found, layer: LayerDissection, unit: int, place: int | None) -
         best = scores.best_concept[unit]
         lit = scores.active[unit, best] / max(scores.pixels[best], 1)
         value = scores.best_iou[unit]
-        where = _("on the half of the sample that is scored") if in_halves(item) else whole
+        where = _("on the half of the sample that is scored") if item.dissection.in_halves else whole
     else:
         iou = layer.unit_level_iou(unit)[place]
         best, value = int(iou.argmax()), iou.max()
         lit = layer.lit[unit, place, 0] / layer.level_pixels
-        where = _("on the half that levels are chosen from") if in_halves(item) else whole
+        where = _("on the half that levels are chosen from") if item.dissection.in_halves else whole
     words = _(
         "At this level <b>{lit:.3g}%</b> of the pixels are lit, and IoU with <b>{concept}</b> is "
         "<b>{iou:.3f}</b> {where}."

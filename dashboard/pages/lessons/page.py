@@ -11,7 +11,7 @@ from dashboard.shared.page import header
 COLUMNS = 3
 
 
-def card(lesson: Lesson) -> None:
+def card(lesson: Lesson, missing: set[str]) -> None:
     """What a lesson is about, and its button."""
     finished = lesson.name in st.session_state.get(lesson_panel.FINISHED, ())
     tick = " :green[:material/check_circle:]" if finished else ""
@@ -21,7 +21,7 @@ def card(lesson: Lesson) -> None:
     st.markdown(lesson.about)
     length = _("{minutes} minutes, {steps} steps").format(minutes=lesson.minutes, steps=len(lesson.steps))
     st.caption(f"{length} · {lesson.paper}")
-    is_here = lesson.model in session.offered()
+    is_here = lesson.model not in missing
     st.button(
         _("Begin again") if finished else _("Begin"), key=f"lessons_begin_{lesson.name}", on_click=lesson_panel.go,
         args=(lesson.name,), type="primary" if lesson.number == 1 and is_here else "secondary",
@@ -37,12 +37,11 @@ st.markdown(
     )
 )
 shown = list(lesson_panel.offered().values())
-if missing := sorted({lesson.model for lesson in shown} - set(session.offered())):
-    st.info(
-        _("Lessons about {models}, which this server does not offer, cannot begin.").format(models=joined(missing)),
-        icon=":material/block:",
-    )
+missing = {lesson.model for lesson in shown} - set(session.offered())
+if missing:
+    words = _("Lessons about {models}, which this server does not offer, cannot begin.")
+    st.info(words.format(models=joined(sorted(missing))), icon=":material/block:")
 for start in range(0, len(shown), COLUMNS):
     for column, lesson in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
         with column.container(border=True, height="stretch"):
-            card(lesson)
+            card(lesson, missing)

@@ -135,7 +135,6 @@ def measure(job: tuple[Damage, float] | None, progress: Progress) -> dict[str, f
     named = {}
     for key, found in measure_sets(Sets(real, pictures, progress=progress)).items():
         short, value = METRICS[key].short, found.generated
-        for level, number in (value if isinstance(value, dict) else {"": value}).items():
-            line = f"{level}×{level}" if isinstance(level, int) else level
-            named[f"{short}<br>{line}"] = number
+        levels = value if isinstance(value, dict) else {"": value}
+        named |= {f"{short}<br>{figures.english_level_name(level)}": number for level, number in levels.items()}
     return named | {N_("Inception<br>score"): inception_score(thumbnail_classifier(real)(pictures), 1)[0]}

@@ -26,7 +26,12 @@ MARGIN = {"l": 10, "r": 10, "t": 30, "b": 10}
 
 def level_name(level: int | str) -> str:
     """How a pyramid level is called on an axis."""
-    return f"{level}×{level}" if isinstance(level, int) else _(level)
+    return _(english_level_name(level))
+
+
+def english_level_name(level: int | str) -> str:
+    """The same for what is kept for readers of all languages."""
+    return f"{level}×{level}" if isinstance(level, int) else level
 
 
 def level_bars(values: Mapping, real: Mapping, name: str, title: str, reference: str = "floor") -> go.Figure:
